@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from bench.core.config.target import NAME
 from bench.core.report.suite import SuiteReport
+from bench.core.report.words import ICONS
 from bench.core.values import wording
 from bench.core.values.escape import escape_markdown
 from bench.core.verdict.compare import Decision
 from bench.render.document.document import Document, make_document
-from bench.render.markdown import ICONS, template
+from bench.render.markdown import template
 
 LIMIT = 65_535
 """Characters that GitHub accepts as the summary of a check; a comment may have one more."""
@@ -104,7 +105,7 @@ def _render(report: SuiteReport, origin: Origin, parts: _Parts) -> str:
     alerts = _alerts([*parts.listed, *parts.passed])
     text = template("comment.md.j2").render(
         marker=marker(origin.suite),
-        icon=ICONS[report.decision],
+        icon=ICONS[report.word.tone],
         headline=headline,
         lines=(*subtitles, *report.reasons, *alerts),
         parts=parts,

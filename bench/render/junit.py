@@ -14,14 +14,17 @@ from typing import assert_never
 
 from bench.core.limits.judge import ThresholdResult
 from bench.core.report.report import Report
+from bench.core.report.sentences import describe_messages, describe_metric
 from bench.core.report.suite import SuiteReport
 from bench.core.run.stall_effect import describe_stalls
 from bench.core.run.unanswered import describe_unanswered
 from bench.core.values.escape import escape_xml
 from bench.core.verdict.compare import Decision, explain_inconclusive
+from bench.core.verdict.message_comparison import MessageComparison
 from bench.core.verdict.verdict import MetricComparison, Verdict
-from bench.render.document.document import comparison_table
+from bench.render.document.document import comparison_table, message_table
 from bench.render.document.format import RunInput, SuiteInput
+from bench.render.document.table import Table
 
 
 class _Status(StrEnum):
@@ -39,7 +42,7 @@ class _Case:
     """A test case."""
 
     group: str
-    """`baseline`, `pinned` or `thresholds`; empty for the run itself."""
+    """`baseline`, `pinned`, `messages` or `thresholds`; empty for the run itself."""
     name: str
     """The metric, or the metric with its threshold."""
     status: _Status = _Status.PASSED
@@ -158,6 +161,8 @@ def _make_cases(report: Report, excuse: str | None) -> list[_Case]:
     cases = [
         *_metric_cases("baseline", comparison.metrics),
         *_metric_cases("pinned", comparison.against_pinned),
+        *map(_message_case, comparison.messages),
+        *map(_vanished_case, comparison.vanished_messages),
         *(map(_threshold_case, result.thresholds)),
     ]
     if report.decision is Decision.INVALID:
@@ -188,15 +193,11 @@ def _metric_cases(group: str, rows: Iterable[MetricComparison]) -> list[_Case]:
 
 def _metric_case(group: str, row: MetricComparison) -> _Case:
     table = comparison_table("", "metric", [row])
-    cells = table.rows[0]
-    label, base, head, change, *_ = cells
-    details = tuple(f"{name}: {text}" for name, text in zip(table.columns, cells, strict=True))
-    case = _Case(group, row.key, details=details)
+    label = table.rows[0][0]
+    case = _Case(group, row.key, details=_describe_row(table))
     match row.verdict:
         case Verdict.WORSE:
-            return replace(
-                case, status=_Status.FAILURE, message=f"{label} regressed: {base} → {head} ({change})"
-            )
+            return replace(case, status=_Status.FAILURE, message=describe_metric(row))
         case Verdict.MISSING:
             return replace(case, status=_Status.FAILURE, message=f"{label} is missing: the baseline has it")
         case Verdict.INCONCLUSIVE:
@@ -207,6 +208,24 @@ def _metric_case(group: str, row: MetricComparison) -> _Case:
             return case
         case _:
             assert_never(row.verdict)
+
+
+def _describe_row(table: Table) -> tuple[str, ...]:
+    """Return the cells of a table's only row, one line each."""
+    return tuple(f"{name}: {text}" for name, text in zip(table.columns, table.rows[0], strict=True))
+
+
+def _message_case(row: MessageComparison) -> _Case:
+    """Return the case of a message or of a class; only a worse one fails the run."""
+    name = f"{row.kind} {row.name} {row.key}"
+    case = _Case("messages", name, details=_describe_row(message_table([row])))
+    if row.verdict is not Verdict.WORSE:
+        return case
+    return replace(case, status=_Status.FAILURE, message=describe_messages([row], 0, ()))
+
+
+def _vanished_case(name: str) -> _Case:
+    return _Case("messages", f"message {name}", _Status.FAILURE, "the message has no answer any more")
 
 
 def _threshold_case(threshold: ThresholdResult) -> _Case:

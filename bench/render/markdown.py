@@ -8,15 +8,13 @@ from bench.core.history.trend import Trend
 from bench.core.report.not_measured import NotMeasured
 from bench.core.report.report import Report
 from bench.core.report.suite import SuiteReport
+from bench.core.report.words import ICONS, Tone, find_word
 from bench.core.values.escape import escape_markdown, escape_markdown_cell
-from bench.core.verdict.compare import Decision
 from bench.render.document.document import Document, make_document
 from bench.render.document.format import RunInput, SuiteInput, TrendInput
 from bench.render.document.table import Table
 from bench.render.document.trend import make_trend_document
 from bench.render.mermaid import tiers_chart
-
-ICONS = {Decision.PASS: "🟢", Decision.FAIL: "🔴", Decision.INCONCLUSIVE: "🟡", Decision.INVALID: "⚪"}
 
 
 def render_run(run: RunInput) -> Iterator[str]:
@@ -41,7 +39,7 @@ def run_markdown(report: Report) -> str:
 
 def suite_markdown(suite: SuiteReport) -> str:
     """Return the decision on a suite, then the report on each run."""
-    lines = [f"# {ICONS[suite.decision]} {escape_markdown(suite.headline)}", ""]
+    lines = [f"# {ICONS[suite.word.tone]} {escape_markdown(suite.headline)}", ""]
     for reason in suite.reasons:
         lines.append(f"- {escape_markdown(reason)}")
     for failure in suite.not_measured:
@@ -73,11 +71,11 @@ def document_markdown(document: Document, chart: str = "") -> str:
         chart: A block of Markdown that is inserted below the comparison. It is not escaped.
     """
     page = template("report.md.j2")
-    return page.render(document=document, chart=chart, icon=ICONS[document.decision]).strip() + "\n"
+    return page.render(document=document, chart=chart, icon=ICONS[document.word.tone]).strip() + "\n"
 
 
 def template(name: str) -> Template:
-    """Return a template of Markdown, with the filters `escape`, `cell` and `alignment`."""
+    """Return a template of Markdown, with the filters `escape`, `cell`, `result` and `alignment`."""
     return _ENVIRONMENT.get_template(name)
 
 
@@ -87,12 +85,21 @@ def alignment(table: Table) -> str:
     return f"| :--- | {' | '.join([*inner, ':---'])} |"
 
 
+def result_cell(text: str) -> str:
+    """Return the last cell of a row: a result gets the icon of its tone, except if it needs no attention."""
+    word = find_word(text)
+    icon = "" if word is None or word.tone is Tone.QUIET else f"{ICONS[word.tone]} "
+    return icon + escape_markdown_cell(text)
+
+
 def _make_environment() -> Environment:
     # The filters escape for Markdown. HTML's escaping would show its entities in code.
     environment = Environment(  # noqa: S701 - see above
         loader=PackageLoader("bench.render"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(escape=escape_markdown, cell=escape_markdown_cell, alignment=alignment)
+    environment.filters.update(
+        escape=escape_markdown, cell=escape_markdown_cell, result=result_cell, alignment=alignment
+    )
     return environment
 
 

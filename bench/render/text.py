@@ -3,7 +3,7 @@
 import io
 from collections.abc import Iterable, Iterator
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -11,24 +11,20 @@ from bench.core.history.trend import Trend
 from bench.core.report.not_measured import NotMeasured
 from bench.core.report.report import Report
 from bench.core.report.suite import SuiteReport
+from bench.core.report.words import Tone, find_word
 from bench.core.values.escape import escape_terminal
 from bench.core.verdict.compare import Decision
-from bench.render.document.document import DECISIONS, Document, make_document, split_headline
+from bench.render.document.document import Document, make_document, split_headline
 from bench.render.document.format import RunInput, SuiteInput, TrendInput
 from bench.render.document.table import Table
 from bench.render.document.trend import make_trend_document
 
 _STYLES = {
-    Decision.PASS: "bold green",
-    Decision.FAIL: "bold red",
-    Decision.INCONCLUSIVE: "bold yellow",
-    Decision.INVALID: "bold yellow",
-    "regressed": "red",
-    "crossed": "red",
-    "missing": "red",
-    "improved": "green",
-    "worse": "red",
-    "better": "green",
+    Tone.BAD: "red",
+    Tone.CAUTION: "yellow",
+    Tone.GOOD: "green",
+    Tone.UNSURE: "magenta",
+    Tone.QUIET: "",
 }
 
 
@@ -67,7 +63,7 @@ def suite_text(suite: SuiteReport, *, width: int, colour: bool) -> str:
 
     The arguments are those of `run_text`.
     """
-    lines = ["".join(split_headline(suite.decision, escape_terminal(suite.headline)))]
+    lines = ["".join(split_headline(suite.word, escape_terminal(suite.headline)))]
     for reason in suite.reasons:
         lines.append(f"  - {escape_terminal(reason)}")
     for failure in suite.not_measured:
@@ -75,7 +71,7 @@ def suite_text(suite: SuiteReport, *, width: int, colour: bool) -> str:
     lines.append("")
     for report in suite.reports:
         name = escape_terminal(report.result.scenario.name)
-        lines.append(f"{DECISIONS[report.decision]:<11} {name}: {escape_terminal(report.headline)}")
+        lines.append(f"{report.word.text:<11} {name}: {escape_terminal(report.headline)}")
     text = "\n".join(lines) + "\n"
     for report in suite.reports:
         if report.decision is not Decision.PASS:
@@ -102,8 +98,8 @@ def trend_text(trend: Trend, *, width: int, colour: bool) -> str:
 def document_text(document: Document, *, width: int, colour: bool) -> str:
     """Return a document as text that ends in a newline. The arguments are those of `run_text`."""
     console = open_console(width=width, colour=colour)
-    decision, sentence = split_headline(document.decision, escape_terminal(document.headline))
-    console.print(Text.assemble((decision, _STYLES[document.decision]), sentence))
+    decision, sentence = split_headline(document.word, escape_terminal(document.headline))
+    console.print(Text.assemble((decision, f"bold {_STYLES[document.word.tone]}"), sentence))
     console.print(escape_terminal(document.next_step))
     for reason in document.reasons:
         console.print(f"  - {escape_terminal(reason)}")
@@ -148,15 +144,22 @@ def make_grid(facts: Iterable[tuple[str, str]]) -> RichTable:
     return grid
 
 
+def _least_width(table: Table, index: int) -> int:
+    """Return the width at which neither a number nor a word of the heading is broken."""
+    texts = [row[index] for row in table.rows]
+    return max(map(len, (*texts, *table.columns[index].split())))
+
+
 def make_rich_table(table: Table) -> RichTable:
     """Return a table without its heading."""
     rich_table = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     words = {0} if table.ends_in_number else {0, len(table.columns) - 1}
     for index, column in enumerate(table.columns):
-        rich_table.add_column(column, justify="left" if index in words else "right", overflow="fold")
+        least = None if index in words else _least_width(table, index)
+        justify: JustifyMethod = "left" if index in words else "right"
+        rich_table.add_column(column, justify=justify, overflow="fold", min_width=least)
     for row in table.rows:
-        cells = []
-        for text in row:
-            cells.append(Text(escape_terminal(text), _STYLES.get(text, "")))
-        rich_table.add_row(*cells)
+        word = find_word(row[-1])
+        style = _STYLES[word.tone] if word else ""
+        rich_table.add_row(*map(escape_terminal, row[:-1]), Text(escape_terminal(row[-1]), style))
     return rich_table

@@ -4,6 +4,7 @@ import statistics
 from collections import Counter
 from collections.abc import Sequence
 
+from bench.core.report.sentences import explaining_tiers
 from bench.core.samples.metrics import tier_name
 from bench.core.values import wording
 from bench.core.verdict.compare import Comparison, Decision
@@ -51,7 +52,7 @@ def _tiers(checks: Sequence[Comparison]) -> str:
     """Return the tiers that failed checks name first, with their number."""
     tiers: Counter[str | None] = Counter()
     for check in checks:
-        slower = check.slower_tiers()
+        slower = explaining_tiers(check.metrics)
         if check.decision is Decision.FAIL and slower:
             tiers[tier_name(slower[0].key)] += 1
     return ", ".join(f"`{tier}` {count}" for tier, count in sorted(tiers.items(), key=str))

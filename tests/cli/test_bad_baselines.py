@@ -174,7 +174,10 @@ def test_a_truncated_baseline_is_refused(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("parts", "said"),
     [
-        ({"failed": range(100)}, "Success regressed from 100 % of 1,000 requests to 0 % of 100 requests."),
+        (
+            {"failed": range(100)},
+            "Fewer requests succeeded: 0 % of 100 requests, compared with 100 % of 1,000 requests.",
+        ),
         ({"tier_times": {"agent": 1.0}}, "`queue` vanished"),
     ],
 )

@@ -125,7 +125,7 @@ def test_merge_annotates_failures_on_github(bench: Bench, monkeypatch: pytest.Mo
     run = store(run_at(1.4, 1))
     assert "::error" not in bench("ci", "merge", run).out
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    assert bench("ci", "merge", run).out.startswith("::error title=bench quick::Response time regressed")
+    assert bench("ci", "merge", run).out.startswith("::error title=bench quick::Responses are")
 
 
 def test_a_second_run_confirms_the_first(bench: Bench) -> None:

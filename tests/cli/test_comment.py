@@ -56,7 +56,7 @@ def test_the_pull_request_gets_a_comment_and_a_check(bench: Bench, fake: FakeGit
     assert done.code == Exit.PASS
     assert "owner/name#7 has the comment" in done.err
     (comment,) = fake.comments[7]
-    assert comment["body"].startswith("<!-- bench:pr -->\n## 🔴 quick: Response time regressed")
+    assert comment["body"].startswith("<!-- bench:pr -->\n## 🔴 quick: Responses are")
     assert "https://github.com/owner/name/actions/runs/41" in comment["body"]
     assert [each["conclusion"] for each in fake.checks] == ["failure"]
     again = bench("ci", "comment", run, "--no-check")
@@ -113,7 +113,7 @@ def test_a_dry_run_needs_no_token(bench: Bench, fake: FakeGitHub, monkeypatch: p
     monkeypatch.delenv("GITHUB_TOKEN")
     done = bench("ci", "comment", store(1.0), "--dry-run", "--suite", "nightly")
     assert done.out.startswith(
-        "<!-- bench:nightly -->\n## ⚪ 6 of 7 scenarios were not measured: agent-quick"
+        "<!-- bench:nightly -->\n## 🔴 6 of 7 scenarios were not measured: agent-quick"
     )
     assert "quick was not measured" not in done.out.replace("agent-quick was not measured", "")
     assert fake.requests == []

@@ -37,7 +37,7 @@ def test_report_writes_each_format(bench: Bench, form: str, monkeypatch: pytest.
     home = str(store_slow_run())
     done = bench("report", home, "--out", form)
     assert done.code == Exit.PASS
-    assert ("e2e_ms" if form == "csv" else "egressed") in done.out
+    assert ("e2e_ms" if form == "csv" else "slower") in done.out
     to_file = bench("report", home, "--out", f"{form}=out/report.x")
     assert to_file.out == ""
     assert Path("out/report.x").read_bytes().decode().replace("\r\n", "\n") == done.out.replace("\r\n", "\n")
@@ -48,7 +48,7 @@ def test_the_first_format_goes_to_stdout_and_the_others_into_the_runs_folder(ben
     home = store_slow_run()
     done = bench("report", str(home / "result.json"), *ALL)
     assert done.code == Exit.PASS
-    assert done.out.startswith("FAIL Response time regressed")
+    assert done.out.startswith("FAIL Responses are")
     files = [home / name for form, name in FILES.items() if form != "text"]
     assert done.err.splitlines() == [f"written to {path}" for path in files]
     assert Report.model_validate_json((home / "report.json").read_text()).decision == "fail"
@@ -66,7 +66,7 @@ def test_files_can_be_named(bench: Bench) -> None:
     both = bench("report", home, "--out", "json=out/deep/b.json", "--out", "text=out/deep/b.txt")
     assert (both.code, both.out) == (Exit.PASS, "")
     assert sorted(path.name for path in Path("out/deep").iterdir()) == ["a.json", "b.json", "b.txt"]
-    assert Path("out/deep/b.txt").read_text().startswith("FAIL Response time regressed")
+    assert Path("out/deep/b.txt").read_text().startswith("FAIL Responses are")
 
 
 def test_a_file_without_a_name_is_refused(bench: Bench) -> None:
@@ -101,7 +101,7 @@ def test_a_verdict_is_printed_also_if_the_report_goes_to_a_file(bench: Bench) ->
     """`compare` judges: the text goes to stdout if no format does."""
     done = bench("compare", str(store_slow_run()), "--out", "junit=tests.xml")
     assert done.code == Exit.REGRESSION
-    assert done.out.startswith("FAIL Response time regressed")
+    assert done.out.startswith("FAIL Responses are")
     assert Path("tests.xml").exists()
 
 
@@ -127,7 +127,7 @@ def test_a_new_format_is_one_file_and_one_line(
     home = store_slow_run()
     done = bench("report", str(home), "--out", "headline")
     assert done.code == Exit.PASS
-    assert done.out.startswith("the headline: Response time regressed")
+    assert done.out.startswith("the headline: Responses are")
     compared = bench("compare", str(home), "--out", "headline")
     assert (compared.code, compared.out) == (Exit.REGRESSION, done.out)
     bench("report", str(home), "--out", "json", "--out", "headline")

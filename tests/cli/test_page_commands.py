@@ -25,7 +25,7 @@ def test_a_page_goes_into_the_runs_folder(bench: Bench) -> None:
         assert (done.code, done.out) == (Exit.PASS, "")
         assert f"written to {home / 'report.html'}" in done.err
         text = (home / "report.html").read_text()
-        assert "Response time regressed" in text
+        assert "Responses are" in text
         assert "10 runs of the baseline" in text
         assert '"in flight"' in text
         (home / "report.html").unlink()

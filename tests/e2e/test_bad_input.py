@@ -215,7 +215,7 @@ def test_the_secret_is_never_written(tmp_path: Path) -> None:
     """JWT_SECRET is in no file and in no output of a run."""
     secret = secrets.token_hex(32)
     done = bench("check", str(short_scenario(tmp_path)), cwd=tmp_path, env={"JWT_SECRET": secret})
-    assert done.code in {Exit.PASS, Exit.MEASUREMENT}  # a busy machine makes a run invalid
+    assert done.code in {Exit.INCONCLUSIVE, Exit.MEASUREMENT}  # a busy machine makes a run invalid
     assert secret not in done.out + done.err
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert any(path.name == "report.md" for path in files)

@@ -33,7 +33,7 @@ def test_two_services_are_compared_without_a_file(tmp_path: Path) -> None:
         assert done.out.startswith("INVALID")
     else:
         assert done.code == Exit.REGRESSION, done.err
-        assert re.search(r"response time .* regressed", done.out)
+        assert re.search(r"response time .* worse", done.out)
 
 
 def test_two_interfaces_cannot_be_compared(tmp_path: Path) -> None:

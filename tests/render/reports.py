@@ -10,12 +10,15 @@ from bench.core.report.report import Report, make_report
 from bench.core.report.suite import SuiteReport, judge_suite
 from bench.core.run.recording import Recording
 from bench.core.run.result import RunResult
+from bench.core.samples.metrics import metric
 from bench.core.samples.sample import HOST, GaugeSample, Outcome, Probe, Stop, StopCause
 from bench.core.values.histogram import Histogram
 from bench.core.verdict.ab import compare_pairs
 from bench.core.verdict.baseline import Baseline
-from bench.core.verdict.compare import Comparison, compare
+from bench.core.verdict.compare import Comparison, Decision, compare
 from bench.core.verdict.levels import pin
+from bench.core.verdict.message_comparison import MessageComparison, MessageKind
+from bench.core.verdict.verdict import MetricComparison, Verdict
 from bench.core.watch.host import Host
 from tests.core.run.stall_worlds import World, run_world
 from tests.factories import (
@@ -143,6 +146,88 @@ def _alternating() -> tuple[RunResult, Comparison]:
     return head[-1], compare_pairs(base, head, head[-1], "embedded@main")
 
 
+def _row(key: str, verdict: Verdict, base: float, ratio: float, **more: Any) -> MetricComparison:
+    """Return a compared metric whose interval is a tenth of its value wide to each side."""
+    numbers = {
+        "part": metric(key).part,
+        "base": base,
+        "head": base * (1 + ratio),
+        "change": base * ratio,
+        "change_ratio": ratio,
+        "low_ratio": ratio - 0.03,
+        "high_ratio": ratio + 0.03,
+        "confidence": 0.98,
+        "detectable_ratio": 0.06,
+        "margin_ratio": 0.1,
+        "p_value": 1e-6,
+    }
+    return MetricComparison.model_validate({"key": key, "verdict": verdict} | numbers | more)
+
+
+def _message(name: str, verdict: Verdict, base: float, ratio: float, **more: Any) -> MessageComparison:
+    """Return a compared message or class."""
+    numbers = {
+        "key": "e2e_ms",
+        "kind": MessageKind.MESSAGE,
+        "base": base,
+        "head": base * (1 + ratio),
+        "change_ratio": ratio,
+        "low_ratio": ratio - 0.08,
+        "high_ratio": ratio + 0.08,
+        "confidence": 0.98,
+        "margin_ratio": 0.6,
+        "requests_ratio": 1 / 13,
+        "p_value": 1e-6,
+    }
+    return MessageComparison.model_validate({"name": name, "verdict": verdict} | numbers | more)
+
+
+def _long_messages() -> tuple[RunResult, Comparison]:
+    """Return a comparison of pairs in which the long messages are slower."""
+    of_class = {"kind": MessageKind.CLASS, "margin_ratio": 0.2}
+    messages = [
+        _message("long", Verdict.WORSE, 1_900.0, 0.48, messages=3, requests_ratio=3 / 13, **of_class),
+        _message("short", Verdict.UNCHANGED, 420.0, 0.01, messages=10, requests_ratio=10 / 13, **of_class),
+        _message("summary", Verdict.INCONCLUSIVE, 2_100.0, 0.55),
+        _message("essay", Verdict.INCONCLUSIVE, 1_900.0, 0.49),
+        _message("translation", Verdict.INCONCLUSIVE, 1_700.0, 0.41),
+    ]
+    for number in range(10):
+        messages.append(_message(f"question-{number}", Verdict.UNCHANGED, 420.0, 0.03 - number * 0.006))
+    response = {"base_mean": 760.0, "head_mean": 968.0, "base_p50": 430.0, "head_p50": 433.0}
+    first = {"base_mean": 141.0, "head_mean": 142.0, "base_p50": 118.0, "head_p50": 118.0}
+    metrics = (
+        _row("e2e_ms", Verdict.WITHIN_TOLERANCE, 609.0, 0.082, **response),
+        _row("ttft_ms", Verdict.UNCHANGED, 120.0, 0.004, **first),
+        _row("p95.e2e_ms", Verdict.WORSE, 2_000.0, 0.46),
+        _row("tier.decode_ms", Verdict.UNCHANGED, 372.0, 0.01),
+        _row("tier.prefill_ms", Verdict.WORSE, 30.0, 1.6, low_ratio=1.2, high_ratio=2.1),
+        _row("tier.unattributed_ms", Verdict.WORSE, 8.0, 2.0, low_ratio=1.5, high_ratio=2.6),
+    )
+    comparison = Comparison(
+        decision=Decision.FAIL,
+        reasons=("p95 of response time is worse", "`prefill` is worse"),
+        metrics=metrics,
+        messages=tuple(messages),
+        baseline_runs=4,
+        pairs=4,
+        stopped="the change is proven",
+        newest_baseline_commit="d" * 40,
+        base_name="embedded@main",
+    )
+    return run_at(1.08), comparison
+
+
+def _tolerated() -> tuple[RunResult, Comparison]:
+    """Return a run that is slower within its tolerance."""
+    metrics = (
+        _row("e2e_ms", Verdict.WITHIN_TOLERANCE, 609.0, 0.041, low_ratio=0.031, high_ratio=0.051),
+        _row("tier.decode_ms", Verdict.WITHIN_TOLERANCE, 372.0, 0.06),
+    )
+    comparison = Comparison(decision=Decision.PASS, reasons=(), metrics=metrics, baseline_runs=10)
+    return run_at(1.04), comparison
+
+
 def _drifted() -> Baseline:
     """Return a baseline that has become slower since its pinned baseline."""
     pinned = pin(make_baseline(), reason="release 2.0", by="Tess Ter", at=NOON).pinned
@@ -248,6 +333,8 @@ def reports() -> Mapping[str, Report]:
     runs["watched"] = make_run(watched_recording())
     made = {name: make_report(run, compare(run, baseline)) for name, run in runs.items()}
     made["in-turns"] = make_report(*_alternating())
+    made["long-messages"] = make_report(*_long_messages())
+    made["tolerated"] = make_report(*_tolerated())
     made["drifted"] = make_report(run_at(1.25), compare(run_at(1.25), _drifted()))
     elsewhere = run_on_machine(1.25, 1.25)
     made["shifted"] = make_report(

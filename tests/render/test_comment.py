@@ -105,17 +105,17 @@ def test_a_longer_comment_lists_one_line_per_scenario() -> None:
     full = len(headings)
     assert 0 < full < 200
     for number, heading in enumerate(headings):
-        assert heading.startswith(f"### regression-{number}: Response time regressed: ")
+        assert heading.startswith(f"### regression-{number}: Responses are 27 % slower ")
     assert text.count("**Compared with the baseline**") == text.count("**Where the time goes**") == full
     start = lines.index(f"**{200 - full} more did not pass, see [the run]({ORIGIN.run_url})**")
     assert lines[start + 1 : start + 4] == ["", "| scenario | result |", "| :--- | :--- |"]
     listed = lines[start + 4 : start + 4 + 200 - full]
     for number, line in enumerate(listed, full):
-        assert line.startswith(f"| regression-{number} | Response time regressed: ")
+        assert line.startswith(f"| regression-{number} | Responses are 27 % slower ")
         assert len(re.findall(r"(?<!\\)\|", line)) == 3
     footer = lines[start + 4 + 200 - full :]
     assert footer[:2] == ["", "---"]
-    assert footer[2].startswith(f"Commit `{'a' * 9}` compared with the baseline: 10 runs, newest of commit ")
+    assert footer[2].startswith(f"Commit `{'a' * 9}` compared with the baseline: 10 runs of the level of ")
     assert footer[3].startswith("Machine: ")
     assert footer[4] == "To reproduce this result: `bench check regression-0 --stack embedded`."
     assert footer[5].startswith(

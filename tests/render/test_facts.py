@@ -23,9 +23,9 @@ def _with_machine(slower_ratio: float) -> Report:
 @pytest.mark.parametrize(
     ("slower_ratio", "text"),
     [
-        (0.004, "this machine is as fast as the baseline's ("),
-        (0.1, "this machine is 10 % slower than the baseline's ("),
-        (-0.1, "this machine is 10 % faster than the baseline's ("),
+        (0.004, "the machine was as fast as the baseline's ("),
+        (0.1, "the machine was 10 % slower than the baseline's ("),
+        (-0.1, "the machine was 10 % faster than the baseline's ("),
     ],
 )
 def test_the_machines_speed_is_compared_with_the_baselines(slower_ratio: float, text: str) -> None:
@@ -49,7 +49,7 @@ def test_unknown_facts_are_omitted() -> None:
     """A run without injections, recovery, goodput or token times has no such lines."""
     labels = dict(facts(REPORTS["pass"]))
     assert not {"injected", "recovery", "goodput", "between tokens", "host"} & set(labels)
-    assert labels["baseline"].startswith("10 runs, newest of commit ")
+    assert labels["baseline"].startswith("10 runs of the level of 2026-01-06 (usual), newest of commit ")
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_each_format_renders_a_run(name: str) -> None:
 
     text = "".join(RUN_FORMATS[name].render(RunInput(report, series, samples)))
     assert text.endswith("\n")
-    assert "e2e_ms" in text or "regressed" in text
+    assert "e2e_ms" in text or "slower" in text
     assert set(read) == {"html": {"series"}, "csv": {"samples"}}.get(name, set())
 
 

@@ -105,6 +105,8 @@ def test_each_gating_metric_and_threshold_is_a_case(name: str) -> None:
         "measurement",
         *gating,
         *(each.key for each in comparison.against_pinned),
+        *(f"{each.kind} {each.name} {each.key}" for each in comparison.messages),
+        *(f"message {name}" for name in comparison.vanished_messages),
         *limits,
         *others,
     ]
@@ -114,7 +116,6 @@ def test_the_verdict_determines_the_result_of_a_case() -> None:
     """Regressed, missing and crossed fail. Inconclusive is skipped, with the detectable change."""
     assert _ended(_parsed(run_junit(REPORTS["regression"])), "failure") == {
         "baseline e2e_ms",
-        "baseline p95.e2e_ms",
         "baseline tier.decode_ms",
     }
     assert _ended(_parsed(run_junit(REPORTS["missing"])), "failure") == {"baseline tier.decode_ms"}
@@ -123,7 +124,28 @@ def test_the_verdict_determines_the_result_of_a_case() -> None:
     noisy = _parsed(run_junit(REPORTS["too-noisy"])).find(".//testcase[@name='e2e_ms']/skipped")
     assert noisy is not None
     assert "is detectable" in noisy.attrib["message"]
-    assert "detectable: +" in (noisy.text or "")
+    assert re.search(r"detectable: \d", noisy.text or "")
+
+
+def test_a_slower_class_of_messages_is_a_failure() -> None:
+    """Its message is the sentence about it; a message that is not worse passes."""
+    root = _parsed(run_junit(REPORTS["long-messages"]))
+    failures = {
+        case.attrib["name"]: case[0].attrib["message"]
+        for case in root.iter("testcase")
+        if case.findall("failure")
+    }
+    assert failures["class long e2e_ms"] == "Long messages are 48 % slower (1.9 → 2.8 s)"
+    assert not any("question" in name or "summary" in name for name in failures)
+
+
+def test_a_vanished_message_is_a_failure() -> None:
+    """The run failed because of it."""
+    passed = REPORTS["tolerated"]
+    changes = {"decision": Decision.FAIL, "vanished_messages": ("greeting",)}
+    comparison = passed.comparison.model_copy(update=changes)
+    root = _parsed(run_junit(make_report(passed.result, comparison)))
+    assert _ended(root, "failure") == {"messages message greeting"}
 
 
 def _regressed(comparison: Comparison) -> Report:

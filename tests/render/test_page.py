@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -10,16 +10,17 @@ import pytest
 from bench.core.report.report import Report, make_report
 from bench.core.report.series import RunSeries, make_series
 from bench.core.report.timeline import timeline
+from bench.core.report.words import SIGNS, Word
 from bench.core.run.bottleneck import Bottleneck, LoadBand
 from bench.core.samples.sample import HOST
-from bench.core.verdict.compare import Decision, compare
+from bench.core.verdict.compare import compare
 from bench.core.verdict.verdict import MetricComparison
-from bench.render.document.document import make_document, split_headline
+from bench.render.document.document import Document, make_document, split_headline
 from bench.render.document.table import Table
 from bench.render.html.charts import Chart, distribution_charts, format_value, load_charts, time_charts
 from bench.render.html.figures import make_intervals, tier_bars
 from bench.render.html.page import content_security_policy, render_page, render_suite_page
-from bench.render.html.parts import MARKS, Assets, code, embed_json, ends_in_numbers, load_assets
+from bench.render.html.parts import Assets, code, embed_json, ends_in_numbers, load_assets
 from tests.factories import make_recording, make_run, make_sample
 from tests.render.drawn import HOSTILE, hostile, many, no_data, passed, regressed
 from tests.render.parsed_page import Element, charts_of, check_page, facts_of, headings_of, table_of
@@ -68,9 +69,9 @@ def parsed(drawn: Drawn) -> Element:
     return check_page(render_page(*drawn, ASSETS), POLICY)
 
 
-def heading_of(decision: Decision, headline: str) -> str:
-    """Return the heading of a judgement: its mark, the decision in capitals, and the rest of the headline."""
-    return f"{MARKS[decision]} {''.join(split_headline(decision, headline))}"
+def heading_of(word: Word, headline: str) -> str:
+    """Return the heading of a judgement: its sign, the decision in capitals, and the rest of the headline."""
+    return f"{SIGNS[word.tone]} {''.join(split_headline(word, headline))}"
 
 
 def page_of(name: str) -> Element:
@@ -125,15 +126,23 @@ def test_a_page_begins_with_numbers(kind: str) -> None:
     assert facts_of(parsed(KINDS[kind]()), "figures") == FIGURES[kind]
 
 
+def tables_of(document: Document) -> Iterator[Table]:
+    """Yield the tables of a page: the open rows, and the folded ones if there are any."""
+    for table in (*document.judged, *document.details):
+        yield table.open_part
+        if table.folded_part.rows:
+            yield table.folded_part
+
+
 @pytest.mark.parametrize("name", REPORTS)
 def test_a_page_contains_the_complete_document(name: str) -> None:
     """Decision, headline, next step, reasons, warnings, alerts, each cell of each table and each fact."""
     page = page_of(name)
     document = make_document(REPORTS[name])
     article = page.find("article")
-    assert article.attributes["class"] == document.decision
+    assert article.attributes["class"] == f"tone-{document.word.tone}"
     header = article.find("header")
-    heading = heading_of(document.decision, document.headline)
+    heading = heading_of(document.word, document.headline)
     assert header.find("h1").text == shown(heading)
     assert header.find("p", class_="next").text == shown(document.next_step)
     assert [item.text for item in header.find_all("li")] == [shown(reason) for reason in document.reasons]
@@ -143,7 +152,7 @@ def test_a_page_contains_the_complete_document(name: str) -> None:
     assert [note.text.replace("`", "") for note in header.find_all("p", class_="warning")] == [
         shown(note) for note in notes
     ]
-    for table in (*document.judged, *document.details):
+    for table in tables_of(document):
         assert table_of(page, table.title) == without_ticks(table)
     assert facts_of(page, "facts") == {label: visible(text) for label, text in document.facts}
 
@@ -231,7 +240,7 @@ def test_every_suite_has_a_page() -> None:
     for suite in suites().values():
         series = [make_series(report.result) for report in suite.reports]
         page = check_page(render_suite_page(suite, series, ASSETS), POLICY)
-        heading = heading_of(suite.decision, suite.headline)
+        heading = heading_of(suite.word, suite.headline)
         assert page.find("h1").text == shown(heading)
         header = page.find("header", class_="suite")
         reasons = [
@@ -247,9 +256,9 @@ def test_every_suite_has_a_page() -> None:
         articles = page.find_all("article")
         for report, article in zip(suite.reports, articles, strict=True):
             document = make_document(report)
-            heading = heading_of(document.decision, document.headline)
+            heading = heading_of(document.word, document.headline)
             assert article.find_all("h2")[0].text == shown(heading)
-            for table in (*document.judged, *document.details):
+            for table in tables_of(document):
                 assert table_of(article, table.title) == without_ticks(table)
 
 

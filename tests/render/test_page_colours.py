@@ -5,7 +5,7 @@ import pytest
 from bench.render.html.parts import load_assets
 
 STYLE = load_assets().style
-TEXT = ("ink", "soft", "bad", "good", "unsure", "void")
+TEXT = ("ink", "soft", "bad", "good", "caution", "unsure", "void")
 MARKS = ("quiet", "c0", "c1", "c2", "c3", "c4", "c5", "c6")
 
 

@@ -9,6 +9,7 @@ import pytest
 from bench.core.history.levels import MAX_TREND_RUNS
 from bench.core.report.dashboard import Dashboard, Entry, dashboard
 from bench.core.report.trend_page import trend_page
+from bench.core.report.words import DECISIONS
 from bench.core.verdict.compare import Decision
 from bench.render.document.trend import make_trend_document
 from bench.render.html.front import front_tables
@@ -72,7 +73,7 @@ def test_the_front_page_has_tiles_and_their_tables() -> None:
     """The judgement comes first, then regressions, four tiles, all scenarios, and a table for each tile."""
     page = parsed(FRONT)
     header = page.find("header")
-    heading = heading_of(BOARD.decision, BOARD.headline)
+    heading = heading_of(DECISIONS[BOARD.decision], BOARD.headline)
     assert header.find("h1").text == shown(heading)
     assert header.find("p", class_="next").text == shown(BOARD.next_step)
     failed = [entry for entry in BOARD.entries if entry.trend.decision is Decision.FAIL]
@@ -116,7 +117,7 @@ def test_the_page_of_a_history_contains_its_document(path: str) -> None:
     entry = ENTRIES[path]
     document = make_trend_document(entry.trend)
     header = page.find("header")
-    heading = heading_of(document.decision, document.headline)
+    heading = heading_of(document.word, document.headline)
     assert header.find("h1").text == shown(heading)
     assert header.find("p", class_="next").text.removesuffix(" Show these commits.") == shown(
         document.next_step

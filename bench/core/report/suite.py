@@ -8,6 +8,7 @@ from bench.core.config.scenario import Scenario
 from bench.core.load.graceful_stop import longest_graceful_stop
 from bench.core.report.not_measured import NotMeasured, list_not_measured
 from bench.core.report.report import Report
+from bench.core.report.words import DECISIONS, TOLERATED_PASS, Word
 from bench.core.samples.metric import Part
 from bench.core.values import stats, wording
 from bench.core.values.record import Record
@@ -41,6 +42,13 @@ class SuiteReport(Record):
     """Reason why the regressions of a scenario do not fail the version, by the scenario's name."""
     not_measured: tuple[NotMeasured, ...] = ()
     """Scenarios without a result, with the reason."""
+
+    @property
+    def word(self) -> Word:
+        """The decision for people; a pass with a tolerated change has a tone of its own."""
+        if self.decision is Decision.PASS and any(report.word is TOLERATED_PASS for report in self.reports):
+            return TOLERATED_PASS
+        return DECISIONS[self.decision]
 
 
 def longest_minutes(scenario: Scenario) -> int:

@@ -1,5 +1,6 @@
 """Numbers as people read them. Missing data is a dash, never 0."""
 
+import math
 from collections.abc import Sequence
 
 DASH = "–"  # noqa: RUF001 - the dash that stands for missing data
@@ -9,6 +10,12 @@ _LONGEST_MS = 9_999.5  # longer durations would have five digits
 _ALMOST_ALL = 0.9995  # larger shares below 1 would be rounded to 100 %
 _SMALLEST_CHANGE = 0.0005  # smaller changes would be rounded to 0 %
 _SMALLEST_CHANGE_MS = 0.005  # smaller changes would be rounded to 0 ms
+_SMALLEST_MAGNITUDE = 0.001  # a smaller size has one digit or less
+_LONG_FACTOR = 9.95  # larger factors have no decimal
+_SHORT_IN_SECONDS_MS = 100.0  # shorter times would have one digit or less in seconds
+_SMALLEST_SECONDS = 0.05  # smaller values would be rounded to 0.0
+_MOST_DECIMALS = 9
+_ONE_DIGIT = 10.0
 _TWO_DIGITS = 0.0995  # smaller changes have two significant digits only with one decimal
 
 
@@ -58,22 +65,33 @@ def short_share(ratio: float | None, count: int) -> str:
     return DASH if ratio is None else f"{percent(ratio)} of {count:,}"
 
 
-def change(ratio: float | None) -> str:
-    """Write a relative change: `+31 %`."""
+def change(ratio: float | None, *, exact: bool = False) -> str:
+    """Write a relative change: `+31 %`.
+
+    Args:
+        ratio: The change; `None` if it is unknown.
+        exact: Write at least one digit other than 0, because the change is proven: `+0.02 %`.
+    """
     if ratio is None:
         return DASH
     if abs(ratio) < _SMALLEST_CHANGE:
-        return "0 %"
+        return _replace_minus(f"{_first_digit(100 * ratio)} %") if exact and ratio else "0 %"
     decimals = 1 if abs(ratio) < _TWO_DIGITS else 0
     return _replace_minus(f"{100 * ratio:+,.{decimals}f} %")
 
 
-def change_ms(value_ms: float | None) -> str:
-    """Write a change of a duration: `+50 ms`."""
+def change_interval(low_ratio: float, high_ratio: float, *, exact: bool = False) -> str:
+    """Write an interval of a relative change: `+1.2 to +7.9 %`."""
+    low = change(low_ratio, exact=exact).removesuffix(" %")
+    return f"{low} to {change(high_ratio, exact=exact)}"
+
+
+def change_ms(value_ms: float | None, *, exact: bool = False) -> str:
+    """Write a change of a duration: `+50 ms`. The arguments are those of `change`."""
     if value_ms is None:
         return DASH
     if abs(value_ms) < _SMALLEST_CHANGE_MS:
-        return "0 ms"
+        return _replace_minus(f"{_first_digit(value_ms)} ms") if exact and value_ms else "0 ms"
     return _replace_minus(f"{'-' if value_ms < 0 else '+'}{duration(abs(value_ms))}")
 
 
@@ -90,6 +108,98 @@ def value(number: float | None, unit: str, *, lower_bound: bool = False) -> str:
     if number is None:
         return DASH
     return f"{number:,.4g}" if abs(number) < THOUSAND else f"{number:,.0f}"
+
+
+def change_interval_ms(low_ms: float, high_ms: float, *, exact: bool = False) -> str:
+    """Write an interval of a change of a duration with one unit: `+17 to +23 ms`."""
+    if max(abs(low_ms), abs(high_ms)) >= _LONGEST_MS:
+        return f"{_signed_seconds(low_ms)} to {_signed_seconds(high_ms)} s"
+    low = change_ms(low_ms, exact=exact).removesuffix(" ms")
+    return f"{low} to {change_ms(high_ms, exact=exact)}"
+
+
+def _signed_seconds(value_ms: float) -> str:
+    seconds = value_ms / THOUSAND
+    is_small = seconds != 0 and abs(seconds) < _SMALLEST_SECONDS
+    return _replace_minus(_first_digit(seconds) if is_small else f"{seconds:+.1f}")
+
+
+def _first_digit(number: float) -> str:
+    """Write a small number with its sign and its first digit: `+0.003`."""
+    decimals = -math.floor(math.log10(abs(number)))
+    return f"{number:+.{decimals}f}"
+
+
+def magnitude(ratio: float) -> str:
+    """Write the size of a relative change without its sign: `21 %`, `less than 0.1 %`."""
+    size_ratio = abs(ratio)
+    if size_ratio < _SMALLEST_MAGNITUDE:
+        return "less than 0.1 %"
+    decimals = 1 if size_ratio < _TWO_DIGITS else 0
+    return f"{100 * size_ratio:,.{decimals}f} %"
+
+
+def factor(number: float) -> str:
+    """Write how many times as large a value is: `2.0`, `3.1`, `12`."""
+    return f"{number:,.1f}" if number < _LONG_FACTOR else f"{number:,.0f}"
+
+
+def pair(
+    base: float | None, head: float | None, unit: str, *, lower_bound: bool = False, exact: bool = False
+) -> str:
+    """Write the values of two sides with one unit: `609 → 731 ms`, `1.9 → 2.8 s`, `48 MB → 53 MB`.
+
+    Args:
+        base: Value of the base.
+        head: Value of the head.
+        unit: Unit of the metric.
+        lower_bound: The real value of the head is larger.
+        exact: Write as many digits as the values need to look different, because the change is proven.
+    """
+    bound = "> " if lower_bound else ""
+    if base is None or head is None or unit != "ms":
+        old = _with_unit(base, unit)
+        new = _with_unit(head, unit)
+        if exact and old == new and base is not None and head is not None:
+            old = _exact(base, unit)
+            new = _exact(head, unit)
+        return f"{old} → {bound}{new}"
+    larger_ms = max(abs(base), abs(head))
+    scale, name = (THOUSAND, "s") if larger_ms >= THOUSAND else (1.0, "ms")
+    if scale > 1.0 and min(abs(base), abs(head)) < _SHORT_IN_SECONDS_MS:
+        return f"{duration(base)} → {bound}{duration(head)}"
+    decimals = _decimals(larger_ms / scale, name)
+    while exact and base != head and decimals < _MOST_DECIMALS:
+        if f"{base / scale:.{decimals}f}" != f"{head / scale:.{decimals}f}":
+            break
+        decimals += 1
+    old = _replace_minus(f"{base / scale:,.{decimals}f}")
+    new = _replace_minus(f"{head / scale:,.{decimals}f}")
+    return f"{old} → {bound}{new} {name}"
+
+
+def _decimals(number: float, unit: str) -> int:
+    """Return the decimals of a duration: one for seconds, and at least two digits for milliseconds."""
+    if unit == "s":
+        return 1
+    if number < 1.0:
+        return 2
+    return 1 if number < _ONE_DIGIT else 0
+
+
+def _with_unit(number: float | None, unit: str) -> str:
+    text = value(number, unit)
+    has_unit = number is None or unit in {"ms", "ratio", "bytes", "1"}
+    return text if has_unit else f"{text} {unit}"
+
+
+def _exact(number: float, unit: str) -> str:
+    """Write a value with all its digits, because fewer would hide a difference."""
+    if unit == "ratio":
+        return f"{100 * number:.6g} %"
+    if unit == "bytes":
+        return f"{number:,.0f} B"
+    return f"{number:,.10g}" + ("" if unit == "1" else f" {unit}")
 
 
 def memory(size_bytes: int | None) -> str:

@@ -12,13 +12,12 @@ from bench.core.run.messages import vanished_messages
 from bench.core.run.result import RunResult
 from bench.core.run.summary import RunSummary
 from bench.core.samples.metric import Part
-from bench.core.samples.metrics import sentence_name, tier_name
+from bench.core.samples.metrics import sentence_name
 from bench.core.values import wording
 from bench.core.values.record import Record
 from bench.core.verdict.accepted_runs import AcceptedRuns, JudgedRuns
 from bench.core.verdict.baseline import MIN_RUNS, Baseline, BaselineRun
 from bench.core.verdict.comparable import comparable_levels, explain_not_comparable, same_conditions
-from bench.core.verdict.margins import TIER_SHARE
 from bench.core.verdict.message_comparison import MessageComparison
 from bench.core.verdict.noise import Noise
 from bench.core.verdict.verdict import (
@@ -28,9 +27,6 @@ from bench.core.verdict.verdict import (
     regressions,
 )
 from bench.core.watch.work import WorkChange, changed_work
-
-# A tier explains a regression if it has at least this share of the growth of all tiers.
-MAIN_TIER_SHARE = 0.20
 
 
 class Decision(StrEnum):
@@ -68,6 +64,10 @@ class Comparison(Record):
     """Commit of the newest of them."""
     newest_baseline_at: AwareDatetime | None = None
     """Start of the newest of them."""
+    level_at: AwareDatetime | None = None
+    """When the level of the baseline was accepted; null without a baseline."""
+    level_reason: str | None = None
+    """Why the level was accepted."""
     messages: tuple[MessageComparison, ...] = ()
     """Each class of messages and each message, the largest change for the worse first."""
     vanished_messages: tuple[str, ...] = ()
@@ -117,21 +117,6 @@ class Comparison(Record):
     def drifted(self) -> tuple[MetricComparison, ...]:
         """The deciding metrics that regressed against the pinned baseline."""
         return regressions(self.against_pinned)
-
-    def slower_tiers(self) -> tuple[MetricComparison, ...]:
-        """Return the tiers that explain a regression, the largest first.
-
-        Each has at least a fifth of the growth, and grew by more than a share of the response time.
-        """
-        growths: dict[str, float] = {}
-        response_ms = max((row.base or 0.0 for row in self.metrics if row.key == "e2e_ms"), default=0.0)
-        for row in self.metrics:
-            growth = row.change or 0.0
-            if tier_name(row.key) is not None and growth > TIER_SHARE * response_ms:
-                growths[row.key] = growth
-        smallest = MAIN_TIER_SHARE * sum(growths.values())
-        main = [row for row in self.metrics if row.key in growths and growths[row.key] >= smallest]
-        return tuple(sorted(main, key=lambda row: -growths[row.key]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +194,8 @@ def _compare_with_baseline(
         baseline_runs=sum(map(len, levels)),
         newest_baseline_commit=runs[-1].commit,
         newest_baseline_at=runs[-1].started_at,
+        level_at=baseline.newest.accepted_at,
+        level_reason=baseline.newest.reason,
         against_pinned=against_pinned,
         pinned_at=baseline.pinned.pinned_at if baseline.pinned and against_pinned else None,
         confirmed_by=heads[1].provenance.run_id if len(heads) > 1 else None,
@@ -251,9 +238,9 @@ def decide(
         if not row.gates:
             continue
         if row.verdict is Verdict.WORSE:
-            regressed.append(f"{sentence_name(row.key)} regressed")
+            regressed.append(f"{sentence_name(row.key)} is {row.verdict}")
         elif row.verdict is Verdict.BETTER:
-            improved.append(f"{sentence_name(row.key)} improved")
+            improved.append(f"{sentence_name(row.key)} is {row.verdict}")
         elif row.verdict is Verdict.INCONCLUSIVE and row.part is Part.DECIDES:
             inconclusive.append(f"{sentence_name(row.key)}: {explain_inconclusive(row)}")
     missing = ", ".join(map(sentence_name, vanished_keys(metrics)))
@@ -271,7 +258,7 @@ def _regressed_messages(messages: Sequence[MessageComparison]) -> list[str]:
     reasons: list[str] = []
     for row in messages:
         if row.verdict is Verdict.WORSE:
-            reasons.append(f"{sentence_name(row.key)} of {row.kind} '{row.name}' regressed")
+            reasons.append(f"{sentence_name(row.key)} of {row.kind} '{row.name}' is {row.verdict}")
     return reasons
 
 
@@ -296,8 +283,8 @@ def explain_inconclusive(comparison: MetricComparison) -> str:
         return "too little data to compare"
     if comparison.detectable_ratio <= DETECTABLE_BUDGET:
         return f"{wording.change(comparison.change_ratio)}, which the machine may explain"
-    detectable = wording.change(comparison.detectable_ratio)
-    required = wording.change(DETECTABLE_BUDGET)
+    detectable = wording.magnitude(comparison.detectable_ratio)
+    required = wording.magnitude(DETECTABLE_BUDGET)
     return f"only a change of {detectable} or more is detectable, {required} is required"
 
 
@@ -310,7 +297,7 @@ def _decide_with_context(evidence: _Evidence) -> tuple[Decision, tuple[str, ...]
         reasons = (shift, *reasons) if decision is Decision.INCONCLUSIVE else (*reasons, shift)
     drifted = regressions(evidence.against_pinned)
     for row in drifted:
-        reasons += (f"{sentence_name(row.key)} drifted: it regressed compared with the pinned baseline",)
+        reasons += (f"{sentence_name(row.key)} drifted: it is worse than in the pinned baseline",)
     if drifted:
         decision = Decision.FAIL
     if decision is Decision.FAIL and evidence.doubts and not evidence.is_certain:

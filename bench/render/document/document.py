@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.core.report.report import Report
+from bench.core.report.sentences import PROVEN, values_text
+from bench.core.report.words import Word, verdict_text
 from bench.core.run.metric_summary import MetricSummary
 from bench.core.run.result import RunResult
 from bench.core.run.stall_effect import describe_stalls
@@ -25,22 +27,14 @@ from bench.core.samples.metrics import (
 from bench.core.samples.sample import Culprit
 from bench.core.values import wording
 from bench.core.verdict.compare import Decision
-from bench.core.verdict.verdict import INTERVAL, MetricComparison, Verdict
+from bench.core.verdict.message_comparison import MessageComparison, MessageKind
+from bench.core.verdict.verdict import MetricComparison, Verdict
 from bench.core.watch.alerts import describe
 from bench.render.document.facts import facts
 from bench.render.document.loads import load_tables
-from bench.render.document.table import Table, without_empty
+from bench.render.document.table import Compared, Table, without_empty
 from bench.render.document.watched import alert_table, availability_table, resource_tables
 
-_VERDICTS = {
-    Verdict.BETTER: "improved",
-    Verdict.UNCHANGED: "~",  # a difference within the noise; it is not proof of equality
-    Verdict.WITHIN_TOLERANCE: "slower, within tolerance",
-    Verdict.WORSE: "regressed",
-    Verdict.INCONCLUSIVE: "cannot tell",
-    Verdict.MISSING: "missing",
-    Verdict.NEW: "new",
-}
 _STATISTICS = ("mean", "p50", "p90", "p95", "p99", "p99_9", "max")
 """Statistics of a duration, by the fields of `MetricSummary`."""
 _STEP_STATISTICS = ("p50", "p95", "p99", "max")
@@ -49,21 +43,17 @@ _OPTIONAL = frozenset({"p99_9"})
 UNRELIABLE = "?: too few requests for a reliable value"
 LOWER_BOUND = ">: the real value is longer"
 """Explanations of the marks in tables of durations."""
-DECISIONS = {
-    Decision.PASS: "pass",
-    Decision.FAIL: "fail",
-    Decision.INCONCLUSIVE: "cannot tell",
-    Decision.INVALID: "invalid",
-}
-"""The decision in a report for people."""
+MOST_MESSAGES = 5
+"""Messages that stay open where a format can fold rows."""
+TYPICAL = "typical (paired by message)"
+"""Heading of the column of typical values: the statistic that is judged."""
 
 
-def split_headline(decision: Decision, headline: str) -> tuple[str, str]:
+def split_headline(word: Word, headline: str) -> tuple[str, str]:
     """Return the decision in capitals, and the headline without the same word at its start."""
-    word = DECISIONS[decision]
-    if headline.casefold().startswith(word):
-        return word.upper(), headline[len(word) :]
-    return word.upper(), f" {headline}"
+    if headline.casefold().startswith(word.text):
+        return word.text.upper(), headline[len(word.text) :]
+    return word.text.upper(), f" {headline}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +64,8 @@ class Document:
     """Name of the scenario."""
     decision: Decision
     """The verdict on the run."""
+    word: Word
+    """The verdict for people, with its tone."""
     headline: str
     """The judgement in one sentence."""
     next_step: str
@@ -104,6 +96,8 @@ def make_document(report: Report) -> Document:
     reasons = comparison.reasons if len(comparison.reasons) > 1 else ()
     judged = [
         _deciding_metrics(report),
+        request_table(_of_parts(report, Part.DECIDES)),
+        message_table(report.comparison.messages),
         _pinned_metrics(report),
         _tiers(report),
         comparison_table("Steps", "step", _of_parts(report, Part.STEPS)),
@@ -123,6 +117,7 @@ def make_document(report: Report) -> Document:
     return Document(
         scenario=result.scenario.name,
         decision=comparison.decision,
+        word=report.word,
         headline=report.headline,
         next_step=report.next_step,
         reasons=reasons,
@@ -139,6 +134,40 @@ def _deciding_metrics(report: Report) -> Table:
     other = report.comparison.base_name or "the baseline"
     rows = _of_parts(report, Part.DECIDES, Part.TAILS)
     return comparison_table(f"Compared with {other}", "metric", rows)
+
+
+def message_table(messages: Sequence[MessageComparison]) -> Table:
+    """Return the classes of messages, then the messages, the largest change for the worse first."""
+    rows = [
+        *_sort_by_change(messages, MessageKind.CLASS),
+        *_sort_by_change(messages, MessageKind.MESSAGE),
+    ]
+    keys = {row.key for row in rows}
+    of_metric = f" ({metric(rows[0].key).label})" if len(keys) == 1 else ""
+    columns = ("message", "requests", TYPICAL, "change", interval_label(rows), "verdict")
+    classes = len([row for row in rows if row.kind is MessageKind.CLASS])
+    cells = [_message_row(row, with_metric=len(keys) > 1) for row in rows]
+    return Table(f"Messages{of_metric}", columns, tuple(cells), tuple(rows), shown=classes + MOST_MESSAGES)
+
+
+def _sort_by_change(rows: Sequence[MessageComparison], kind: MessageKind) -> list[MessageComparison]:
+    of_kind = [row for row in rows if row.kind is kind]
+    return sorted(of_kind, key=lambda row: (row.verdict is not Verdict.WORSE, -(row.change_ratio or 0.0)))
+
+
+def _message_row(row: MessageComparison, *, with_metric: bool) -> tuple[str, ...]:
+    is_class = row.kind is MessageKind.CLASS
+    name = f"{row.name} ({wording.counted(row.messages, 'message')})" if is_class else row.name
+    name += f", {metric(row.key).label}" if with_metric else ""
+    exact = row.verdict in PROVEN
+    return (
+        name,
+        wording.percent(row.requests_ratio),
+        values_text(row),
+        wording.change(row.change_ratio, exact=exact),
+        _relative_interval(row, exact=exact),
+        verdict_text(row.key, row.verdict),
+    )
 
 
 def _pinned_metrics(report: Report) -> Table:
@@ -158,19 +187,34 @@ def _of_parts(report: Report, *parts: Part) -> list[MetricComparison]:
     return [row for row in report.comparison.metrics if row.part in parts]
 
 
-def comparison_table(
-    title: str, name: str, rows: Sequence[MetricComparison], head: str = "this run"
-) -> Table:
+def comparison_table(title: str, name: str, rows: Sequence[MetricComparison]) -> Table:
     """Return a table of compared metrics.
 
     Args:
         title: Heading of the table.
         name: Heading of the first column.
         rows: The compared metrics.
-        head: Heading of the column of the new values.
     """
-    columns = (name, "baseline", head, "change", f"{INTERVAL:.0%} interval", "detectable", "verdict")
+    columns = (name, TYPICAL, "change", interval_label(rows), "detectable", "verdict")
     return Table(title, columns, tuple(map(_comparison_row, rows)), tuple(rows))
+
+
+def request_table(rows: Sequence[MetricComparison]) -> Table:
+    """Return mean and median of all requests of both sides, which users know from other tools."""
+    cells = []
+    for row in rows:
+        if row.head_mean is not None or row.head_p50 is not None:
+            unit = metric(row.key).unit
+            mean = wording.pair(row.base_mean, row.head_mean, unit)
+            p50 = wording.pair(row.base_p50, row.head_p50, unit)
+            cells.append((metric(row.key).label, mean, p50))
+    return Table("All requests, not paired", ("metric", "mean", "p50"), tuple(cells), ends_in_number=True)
+
+
+def interval_label(rows: Sequence[Compared]) -> str:
+    """Return the heading of the intervals, with their confidence if all have the same."""
+    confidences = {round(row.confidence, 3) for row in rows if row.confidence is not None}
+    return f"{100 * confidences.pop():.3g} % interval" if len(confidences) == 1 else "interval"
 
 
 def _comparison_row(row: MetricComparison) -> tuple[str, ...]:
@@ -178,35 +222,43 @@ def _comparison_row(row: MetricComparison) -> tuple[str, ...]:
     changes = _relative_changes(row) if tier is None else _absolute_changes(row)
     return (
         tier or step_name(row.key) or metric(row.key).label,
-        _cell(row.base_text, row.base, row.base_requests),
-        _cell(row.head_text, row.head, row.head_requests),
+        _sides(row),
         *changes,
-        _VERDICTS[row.verdict],
+        verdict_text(row.key, row.verdict),
     )
 
 
-def _cell(text: str, value: float | None, requests: int | None) -> str:
-    """Return the text of a value; a share of requests is shortened, so that the column stays on one line."""
-    return text if requests is None else wording.short_share(value, requests)
+def _sides(row: MetricComparison) -> str:
+    """Return the values of both sides; a share of requests is shortened, so that it stays on one line."""
+    if row.base_requests is None and row.head_requests is None:
+        return values_text(row)
+    base = wording.DASH if row.base_requests is None else wording.short_share(row.base, row.base_requests)
+    head = wording.DASH if row.head_requests is None else wording.short_share(row.head, row.head_requests)
+    return f"{base} → {head}"
 
 
 def _relative_changes(row: MetricComparison) -> tuple[str, str, str]:
     """Return change, interval and smallest detectable change in per cent of the baseline."""
-    low = wording.change(row.low_ratio)
-    high = wording.change(row.high_ratio)
-    interval = wording.DASH if row.low_ratio is None else f"{low.removesuffix(' %')} to {high}"
-    return wording.change(row.change_ratio), interval, wording.change(row.detectable_ratio)
+    exact = row.verdict in PROVEN
+    detectable = wording.DASH if row.detectable_ratio is None else wording.magnitude(row.detectable_ratio)
+    return wording.change(row.change_ratio, exact=exact), _relative_interval(row, exact=exact), detectable
+
+
+def _relative_interval(row: Compared, *, exact: bool) -> str:
+    if row.low_ratio is None or row.high_ratio is None:
+        return wording.DASH
+    return wording.change_interval(row.low_ratio, row.high_ratio, exact=exact)
 
 
 def _absolute_changes(row: MetricComparison) -> tuple[str, str, str]:
     """Return the same in milliseconds. A percentage of a tier of one millisecond has little meaning."""
-    low = wording.change_ms(_scale(row.base, row.low_ratio))
-    high = wording.change_ms(_scale(row.base, row.high_ratio))
-    if high.endswith(" ms"):
-        low = low.removesuffix(" ms")
-    has_interval = row.base is not None and row.low_ratio is not None
-    interval = f"{low} to {high}" if has_interval else wording.DASH
-    return wording.change_ms(row.change), interval, wording.change_ms(_scale(row.base, row.detectable_ratio))
+    exact = row.verdict in PROVEN
+    interval = wording.DASH
+    if row.base is not None and row.low_ratio is not None and row.high_ratio is not None:
+        low_ms = row.base * row.low_ratio
+        interval = wording.change_interval_ms(low_ms, row.base * row.high_ratio, exact=exact)
+    detectable = wording.duration(_scale(row.base, row.detectable_ratio))
+    return wording.change_ms(row.change, exact=exact), interval, detectable
 
 
 def _scale(base: float | None, ratio: float | None) -> float | None:

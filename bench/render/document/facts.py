@@ -215,11 +215,17 @@ def _reference_workload(workload: ReferenceWorkload | None, machine: MachineComp
     listed = wording.listing(times)
     if machine is None:
         return f"took {listed}"
+    return f"{describe_machine(machine)} ({listed})"
+
+
+def describe_machine(machine: MachineComparison) -> str:
+    """Return the machine's speed compared with the baseline's, with the sd of the reference workload."""
+    sd = "" if machine.sd_ratio is None else f" (± {wording.magnitude(machine.sd_ratio)})"
     difference_ratio = abs(machine.slower_ratio)
     if difference_ratio < _SAME_SPEED_RATIO:
-        return f"this machine is as fast as the baseline's ({listed})"
+        return f"the machine was as fast as the baseline's{sd}"
     direction = "slower" if machine.slower_ratio > 0 else "faster"
-    return f"this machine is {wording.percent(difference_ratio)} {direction} than the baseline's ({listed})"
+    return f"the machine was {wording.magnitude(difference_ratio)} {direction} than the baseline's{sd}"
 
 
 def _overhead(overhead: Overhead | None) -> str:
@@ -263,10 +269,14 @@ def _baseline(comparison: Comparison) -> str:
         return "none"
     commit = _commit(comparison.newest_baseline_commit, dirty=False)
     if comparison.base_name is not None:
-        runs = f"{comparison.baseline_runs} runs, alternating with this run's"
-        return f"{comparison.base_name}, commit {commit}, {runs}"
+        pairs = wording.counted(comparison.pairs or comparison.baseline_runs, "pair")
+        stopped = f"; {comparison.stopped}" if comparison.stopped else ""
+        return f"{comparison.base_name}, commit {commit}, {pairs} of alternating runs{stopped}"
     day = f" ({comparison.newest_baseline_at:%Y-%m-%d})" if comparison.newest_baseline_at else ""
-    return f"{wording.counted(comparison.baseline_runs, 'run')}, newest of commit {commit}{day}"
+    level = ""
+    if comparison.level_at is not None:
+        level = f" of the level of {comparison.level_at:%Y-%m-%d} ({comparison.level_reason})"
+    return f"{wording.counted(comparison.baseline_runs, 'run')}{level}, newest of commit {commit}{day}"
 
 
 def _commit(commit: str | None, *, dirty: bool) -> str:

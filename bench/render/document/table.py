@@ -1,9 +1,12 @@
 """Rows of text that every format can show."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from bench.core.verdict.message_comparison import MessageComparison
 from bench.core.verdict.verdict import MetricComparison
+
+Compared = MetricComparison | MessageComparison
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,10 +19,26 @@ class Table:
     """The head of each column."""
     rows: tuple[tuple[str, ...], ...]
     """The cells."""
-    compared: tuple[MetricComparison, ...] = ()
-    """The compared metric of each row, for formats that draw it; empty if the table compares no metrics."""
+    compared: tuple[Compared, ...] = ()
+    """The compared metric or message of each row, for formats that draw it; empty if it compares none."""
     ends_in_number: bool = False
     """Whether the last column is a number, too."""
+    shown: int | None = None
+    """Rows that stay open where a format can fold rows; None for all."""
+
+    @property
+    def open_part(self) -> "Table":
+        """The table without the folded rows."""
+        if self.shown is None:
+            return self
+        return replace(self, rows=self.rows[: self.shown], compared=self.compared[: self.shown], shown=None)
+
+    @property
+    def folded_part(self) -> "Table":
+        """The folded rows; they may be none."""
+        start = len(self.rows) if self.shown is None else self.shown
+        title = f"{self.title}, continued"
+        return replace(self, title=title, rows=self.rows[start:], compared=self.compared[start:], shown=None)
 
 
 def without_empty(tables: Iterable[Table]) -> tuple[Table, ...]:

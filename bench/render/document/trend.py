@@ -4,9 +4,11 @@ from bench.core.history.change_points import ChangePoint, MetricTrend
 from bench.core.history.levels import MIN_TREND_RUNS
 from bench.core.history.trend import Trend
 from bench.core.report.trend_wording import commit, headline, next_step
+from bench.core.report.words import DECISIONS, VERDICTS, verdict_text
 from bench.core.samples.metrics import metric, tier_name
 from bench.core.values import wording
 from bench.core.verdict.compare import Decision
+from bench.core.verdict.verdict import Verdict
 from bench.render.document.document import Document, comparison_table
 from bench.render.document.table import Table, without_empty
 
@@ -16,7 +18,7 @@ def make_trend_document(trend: Trend) -> Document:
     tables = (
         _levels(trend),
         change_point_table(trend),
-        comparison_table("Compared with the pinned baseline", "metric", trend.against_pinned, "newest runs"),
+        comparison_table("Compared with the pinned baseline", "metric", trend.against_pinned),
     )
     warnings = []
     for key in trend.vanished:
@@ -24,6 +26,7 @@ def make_trend_document(trend: Trend) -> Document:
     return Document(
         scenario=trend.scenario,
         decision=trend.decision,
+        word=DECISIONS[trend.decision],
         headline=headline(trend),
         next_step=next_step(trend),
         reasons=(),
@@ -45,13 +48,15 @@ def _levels(trend: Trend) -> Table:
 
 def _verdict(row: MetricTrend) -> str:
     if row.runs < MIN_TREND_RUNS:
-        return "cannot tell"
-    return "worse" if any(change.unresolved for change in row.change_points) else "~"
+        return VERDICTS[Verdict.INCONCLUSIVE].text
+    is_worse = any(change.unresolved for change in row.change_points)
+    return VERDICTS[Verdict.WORSE if is_worse else Verdict.UNCHANGED].text
 
 
 def trend_verdict(trend: Trend) -> str:
     """Return the judgement in a word or two."""
-    return {Decision.FAIL: "worse", Decision.PASS: "~"}.get(trend.decision, "cannot tell")
+    verdicts = {Decision.FAIL: Verdict.WORSE, Decision.PASS: Verdict.UNCHANGED}
+    return VERDICTS[verdicts.get(trend.decision, Verdict.INCONCLUSIVE)].text
 
 
 def change_point_table(trend: Trend) -> Table:
@@ -80,10 +85,10 @@ def _change_row(change: ChangePoint) -> tuple[str, ...]:
 
 def _change_verdict(change: ChangePoint) -> str:
     if not change.worse:
-        return "better"
+        return verdict_text(change.key, Verdict.BETTER)
     if change.recovered:
         return "fixed"
-    return "worse" if change.recent else "old"
+    return VERDICTS[Verdict.WORSE].text if change.recent else "old"
 
 
 def _facts(trend: Trend) -> tuple[tuple[str, str], ...]:

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.core.report.report import Report
+from bench.core.report.words import VERDICTS, Tone
 from bench.core.samples.metrics import metric, tier_name
 from bench.core.values import wording
-from bench.core.verdict.verdict import MARGIN_RATIO, MetricComparison, Verdict
+from bench.core.verdict.verdict import MARGIN_RATIO
+from bench.render.document.table import Compared
 
-_WORSE = frozenset({Verdict.WORSE, Verdict.MISSING})
 _TONES = 7
 """Number of colours of tiers."""
 _BLANK = 1.05
@@ -27,8 +28,8 @@ class Interval:
     """End of the interval."""
     tolerated: float
     """Width of the tolerated change to each side of 50."""
-    tone: str
-    """`bad`, `good` or `quiet`."""
+    tone: Tone
+    """Colour by meaning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class _Change:
     tolerated: float
 
 
-def make_intervals(rows: Sequence[MetricComparison]) -> tuple[Interval | None, ...]:
+def make_intervals(rows: Sequence[Compared]) -> tuple[Interval | None, ...]:
     """Return an interval for each row, all on one scale; None if the interval is unknown."""
     changes = list(map(_change, rows))
     reach = 0.0
@@ -111,7 +112,7 @@ def _make_bars(sides: Mapping[str, Mapping[str, float]]) -> tuple[Bar, ...]:
     return tuple(_bar(label, times, list(keys), longest_ms) for label, times in sides.items() if times)
 
 
-def _change(row: MetricComparison) -> _Change | None:
+def _change(row: Compared) -> _Change | None:
     if not row.base or row.change_ratio is None or row.low_ratio is None or row.high_ratio is None:
         return None
     margin_ratio = MARGIN_RATIO if row.margin_ratio is None else row.margin_ratio
@@ -124,18 +125,13 @@ def _change(row: MetricComparison) -> _Change | None:
     )
 
 
-def _interval(row: MetricComparison, change: _Change, reach: float) -> Interval:
-    tone = "quiet"
-    if row.verdict in _WORSE:
-        tone = "bad"
-    elif row.verdict is Verdict.BETTER:
-        tone = "good"
+def _interval(row: Compared, change: _Change, reach: float) -> Interval:
     return Interval(
         low=round(50.0 + 50.0 * change.low / reach, 1),
         middle=round(50.0 + 50.0 * change.middle / reach, 1),
         high=round(50.0 + 50.0 * change.high / reach, 1),
         tolerated=round(50.0 * change.tolerated / reach, 1),
-        tone=tone,
+        tone=VERDICTS[row.verdict].tone,
     )
 
 

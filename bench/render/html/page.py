@@ -28,7 +28,6 @@ from bench.render.html.parts import (
     DrawnTable,
     Figure,
     chart_data,
-    decision_label,
     draw_intervals,
     embed_json,
     load_assets,
@@ -83,7 +82,7 @@ def render_page(report: Report, series: RunSeries, assets: Assets | None = None)
         series: Its curves.
         assets: Style and script; None for those of the package.
     """
-    title = f"{decision_label(report.decision)} {report.result.scenario.name}: {report.headline}"
+    title = f"{report.word.text.upper()} {report.result.scenario.name}: {report.headline}"
     return _render(title, [_make_section("run", report, series)], assets or load_assets())
 
 
@@ -98,7 +97,7 @@ def render_suite_page(suite: SuiteReport, series: Sequence[RunSeries], assets: A
     sections = []
     for number, (report, curves) in enumerate(zip(suite.reports, series, strict=True), 1):
         sections.append(_make_section(f"run{number}", report, curves))
-    title = f"{decision_label(suite.decision)} {suite.headline}"
+    title = f"{suite.word.text.upper()} {suite.headline}"
     return _render(title, sections, assets or load_assets(), suite)
 
 

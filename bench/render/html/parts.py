@@ -11,32 +11,17 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from bench.core.report.timeline import Period
+from bench.core.report.words import SIGNS, Tone, Word, find_word
 from bench.core.samples.metrics import tier_name
 from bench.core.values import wording
 from bench.core.values.escape import escape_html, visible_text
-from bench.core.verdict.compare import Decision
-from bench.render.document.document import DECISIONS, split_headline
+from bench.render.document.document import split_headline
 from bench.render.document.table import Table
 from bench.render.html.charts import Chart
 from bench.render.html.figures import Interval, make_intervals
 
-MARKS = {Decision.PASS: "✓", Decision.FAIL: "✕", Decision.INCONCLUSIVE: "?", Decision.INVALID: "–"}  # noqa: RUF001
-"""The sign of each decision, because some readers cannot tell colours apart."""
 _PACKAGE = "bench.render.html"
 _UPLOT = "vendor/uplot"
-_VERDICTS = {"~": "no change detected"}
-"""Longer words for the verdicts of a table."""
-_TONES = {
-    "regressed": "bad",
-    "crossed": "bad",
-    "missing": "bad",
-    "improved": "good",
-    "worse": "bad",
-    "was down": "bad",
-    "no answers": "bad",
-    "better": "good",
-}
-"""The colour of a verdict."""
 _LONG = 40
 """A cell with more characters is broken into lines."""
 _NAME = re.compile(r"`([A-Za-z0-9._-]+)`")
@@ -162,20 +147,18 @@ def ends_in_numbers(table: Table) -> bool:
 
 def cell_class(cell: str) -> str:
     """Return the CSS classes of a cell: its colour, and `long` for a long text."""
-    classes = [_TONES.get(cell, "")]
+    word = find_word(cell)
+    classes: list[str] = []
+    if word is not None and word.tone is not Tone.QUIET:
+        classes.append(word.tone)
     if len(_plain(cell)) > _LONG:
         classes.append("long")
-    return " ".join(filter(None, classes))
+    return " ".join(classes)
 
 
-def decision_label(decision: Decision) -> str:
-    """Return a decision in capitals."""
-    return DECISIONS[decision].upper()
-
-
-def headline(text: str, decision: Decision) -> Markup:
+def headline(text: str, word: Word) -> Markup:
     """Return a decision and a headline as HTML."""
-    label, sentence = split_headline(decision, text)
+    label, sentence = split_headline(word, text)
     return Markup('<span class="decision">{}</span>{}').format(label, code(sentence))
 
 
@@ -188,13 +171,12 @@ def _make_environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(marks=MARKS)
+    environment.globals.update(signs=SIGNS)
     environment.filters.update(
         code=code,
         cell_class=cell_class,
         headline=headline,
         ends_in_numbers=ends_in_numbers,
-        verdict=lambda text: _VERDICTS.get(text, text),
     )
     return environment
 

@@ -14,6 +14,7 @@ from bench.core.history.levels import MIN_TREND_RUNS
 from bench.core.report.dashboard import Dashboard, Entry, Status, success_of, typical_of, wait_of
 from bench.core.report.trend_page import TrendPage
 from bench.core.report.trend_wording import commit
+from bench.core.report.words import DECISIONS, Word
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import metric
 from bench.core.values import wording
@@ -31,7 +32,6 @@ from bench.render.html.parts import (
     DrawnTable,
     Figure,
     chart_data,
-    decision_label,
     draw_intervals,
     embed_json,
     load_assets,
@@ -82,6 +82,8 @@ class FrontRow:
     """File of its page."""
     decision: Decision
     """The judgement."""
+    word: Word
+    """The judgement for people."""
     headline: str
     """The judgement in one sentence."""
     level: str
@@ -152,10 +154,11 @@ def _file_name(name: str) -> str:
 def _render_front(board: Dashboard) -> str:
     rows = list(map(_front_row, board.entries))
     return ENVIRONMENT.get_template("site_front.html.j2").render(
-        title=f"{decision_label(board.decision)} {board.headline}",
+        title=f"{DECISIONS[board.decision].text.upper()} {board.headline}",
         policy=POLICY,
         home="",
         board=board,
+        word=DECISIONS[board.decision],
         status_marks=_STATUS_MARKS,
         worse=[row for row in rows if row.decision is Decision.FAIL],
         rows=rows,
@@ -175,6 +178,7 @@ def _front_row(entry: Entry) -> FrontRow:
         name=entry.name,
         path=path_of(page),
         decision=document.decision,
+        word=document.word,
         headline=document.headline,
         level=wording.value(history.levels[-1], row.unit),
         spark=Spark(label, points, (x, y)),
@@ -191,7 +195,7 @@ def _render_history(entry: Entry, links: Links) -> str:
     for number, chart in enumerate(section.tiers, 1):
         charts[f"tier{number}"] = chart_data(chart)
     return ENVIRONMENT.get_template("site_history.html.j2").render(
-        title=f"{decision_label(document.decision)} {entry.name}: {document.headline}",
+        title=f"{document.word.text.upper()} {entry.name}: {document.headline}",
         policy=POLICY,
         home="../" * path_of(entry.page).count("/"),
         it=section,

@@ -107,9 +107,13 @@ def with_service(runs: Sequence[RunResult], name: str, **use: object) -> list[Ru
         (
             {"memory_bytes_max": 90_000_000},
             "service.gateway.memory_bytes",
-            "Memory of gateway regressed: 60.0 MB → 90.0 MB (+50 %); the total response time",
+            "`gateway` needs 50 % more memory (60.0 MB → 90.0 MB); response time: no change.",
         ),
-        ({"cpu_pct_mean": 30.0}, "service.gateway.cpu_ms", "Processor time per request of gateway regressed"),
+        (
+            {"cpu_pct_mean": 30.0},
+            "service.gateway.cpu_ms",
+            "`gateway` needs 50 % more processor time per request (",
+        ),
     ],
 )
 def test_a_service_that_uses_more_fails(use: dict[str, object], key: str, words: str) -> None:

@@ -127,10 +127,10 @@ def test_drift_fails_against_the_pinned_baseline() -> None:
     comparison = compare(run_at(1.25), pinned_baseline(1.24))
     assert {row.verdict for row in comparison.metrics if row.key == "e2e_ms"} == {Verdict.UNCHANGED}
     assert comparison.decision is Decision.FAIL
-    assert "response time drifted: it regressed compared with the pinned baseline" in comparison.reasons
+    assert "response time drifted: it is worse than in the pinned baseline" in comparison.reasons
     assert comparison.pinned_at == NOON
     headline = make_report(run_at(1.25), comparison).headline
-    assert headline.startswith("Drift: response time +25 % since the pinned baseline of 2026-01-05")
+    assert headline.startswith("Drift since the pinned baseline of 2026-01-05: response time is 25 % slower")
 
 
 def test_drift_is_confirmed_like_a_regression() -> None:

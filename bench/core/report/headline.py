@@ -1,0 +1,207 @@
+"""The first sentence of a report: which message or metric changed, by how much, and in which tier."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from bench.core.config.prompts import REFUSAL_CLASS
+from bench.core.report.sentences import (
+    RESPONSE,
+    describe_all_messages,
+    describe_drift,
+    describe_messages,
+    describe_metric,
+    describe_tolerated,
+    explaining_tiers,
+)
+from bench.core.report.words import verdict_text
+from bench.core.run.result import RunResult
+from bench.core.samples.cost_metrics import cost_service
+from bench.core.samples.metric import Part
+from bench.core.samples.metrics import metric, metric_of_tail, sentence_name, tier_name
+from bench.core.values import wording
+from bench.core.verdict.compare import Comparison
+from bench.core.verdict.message_comparison import MessageComparison, MessageKind
+from bench.core.verdict.success import SUCCESS
+from bench.core.verdict.verdict import MetricComparison, Verdict
+
+_ALL_SHARE = 0.5  # all messages are slower if each class has at least this share of the typical change
+_MOST_NAMES = 3
+_PARTIAL = (Part.TAILS, Part.LOCATES, Part.STEPS, Part.COSTS)
+_NOT_WORSE = frozenset({Verdict.UNCHANGED, Verdict.WITHIN_TOLERANCE, Verdict.BETTER})
+
+
+class Clue(StrEnum):
+    """The first place to look at after a failed run."""
+
+    TIERS = "the tier named above"
+    SLOWEST = "the slowest requests (bench export RUN)"
+    COSTS = "the memory and the processor time of that service"
+    FAILED = "the failed requests and the services' logs"
+    COMMITS = "the commits since the pinned baseline"
+
+
+def describe_failure(result: RunResult, comparison: Comparison) -> tuple[str, Clue]:
+    """Return the reason of a failure in one sentence, the gravest first, and where to look."""
+    deciding = comparison.regressed(Part.DECIDES)
+    for row in deciding:
+        if row.key == SUCCESS:
+            return f"{describe_metric(row)}.", Clue.FAILED
+    tiers = explaining_tiers(comparison.metrics)
+    slower = _slower_messages(comparison, tiers)
+    if not slower and deciding:
+        slower = describe_metric(deciding[0], tiers)
+    if slower:
+        return f"{slower}.", Clue.TIERS if tiers else Clue.SLOWEST
+    if comparison.vanished_messages:
+        return _vanished_messages(comparison), Clue.FAILED
+    if comparison.drifted and comparison.pinned_at is not None:
+        return f"{describe_drift(comparison.drifted, comparison.pinned_at)}.", Clue.COMMITS
+    return _partial_failure(comparison) or _crossed(result) or _vanished(comparison)
+
+
+def describe_pass(comparison: Comparison) -> str:
+    """Return the result of a run that passed in one sentence."""
+    tolerated = tolerated_metrics(comparison)
+    if tolerated:
+        row = tolerated[0]
+        sentence = describe_metric(row, explaining_tiers(comparison.metrics))
+        return f"{describe_tolerated(sentence, row.margin_ratio)}."
+    messages = _messages(comparison, Verdict.WITHIN_TOLERANCE)
+    if messages:
+        sentence = describe_messages(messages[:1], _count_messages(comparison), ())
+        return f"{describe_tolerated(sentence, messages[0].margin_ratio)}."
+    latencies = [row for row in comparison.metrics if row.part is Part.DECIDES and row.key != SUCCESS]
+    gains = [row for row in latencies if row.verdict is Verdict.BETTER]
+    if gains:
+        return f"{describe_metric(gains[0])}."
+    if latencies:
+        return f"No change: {wording.listing([_unchanged(row) for row in latencies])}."
+    return "No change. No request succeeded, as before."
+
+
+def tolerated_metrics(comparison: Comparison) -> list[MetricComparison]:
+    """Return the metrics of users' waits that are worse within their tolerance, the deciding ones first."""
+    rows: list[MetricComparison] = []
+    for part in (Part.DECIDES, Part.TAILS):
+        for row in comparison.metrics:
+            if row.part is part and row.verdict is Verdict.WITHIN_TOLERANCE:
+                rows.append(row)
+    return rows
+
+
+def is_tolerated(comparison: Comparison) -> bool:
+    """Return whether a metric of users' waits, or a message, is worse within its tolerance."""
+    return bool(tolerated_metrics(comparison) or _messages(comparison, Verdict.WITHIN_TOLERANCE))
+
+
+def find_clue(key: str) -> Clue:
+    """Return where to look for the cause of a metric's change."""
+    if tier_name(key) is not None:
+        return Clue.TIERS
+    if cost_service(key) is not None:
+        return Clue.COSTS
+    return Clue.FAILED if metric_of_tail(key) is None else Clue.SLOWEST
+
+
+def _slower_messages(comparison: Comparison, tiers: Sequence[MetricComparison]) -> str:
+    """Return the sentence about slower responses that names their messages; empty if none are slower."""
+    typical = [row for row in comparison.regressed(Part.DECIDES) if row.key == RESPONSE]
+    worse = _messages(comparison, Verdict.WORSE)
+    classes = [row for row in worse if row.kind is MessageKind.CLASS]
+    single = [row for row in worse if row.kind is MessageKind.MESSAGE]
+    if typical and _all_messages_grew(comparison, typical[0]):
+        return describe_all_messages(typical[0], tiers)
+    if classes:
+        return describe_messages(classes, _count_messages(comparison), tiers)
+    if single and not (typical and 2 * len(single) > _count_messages(comparison)):
+        return describe_messages(single, _count_messages(comparison), tiers)
+    return describe_metric(typical[0], tiers) if typical else ""
+
+
+def _messages(comparison: Comparison, verdict: Verdict) -> list[MessageComparison]:
+    """Return the messages and classes with a verdict, of the response time if there are any, worst first."""
+    rows = [row for row in comparison.messages if row.verdict is verdict]
+    keys = {row.key for row in rows}
+    key = RESPONSE if RESPONSE in keys else min(keys, default=RESPONSE)
+    of_key = [row for row in rows if row.key == key]
+    return sorted(of_key, key=lambda row: -(row.change_ratio or 0.0))
+
+
+def _all_messages_grew(comparison: Comparison, typical: MetricComparison) -> bool:
+    """Return whether each class of messages has at least half of the typical change."""
+    ratios: list[float] = []
+    for row in comparison.messages:
+        if row.kind is MessageKind.CLASS and row.key == RESPONSE and row.name != REFUSAL_CLASS:
+            ratios.append(row.change_ratio or 0.0)
+    smallest = _ALL_SHARE * (typical.change_ratio or 0.0)
+    return bool(ratios) and min(ratios) >= smallest
+
+
+def _count_messages(comparison: Comparison) -> int:
+    """Return the number of messages of the scenario."""
+    names = {row.name for row in comparison.messages if row.kind is MessageKind.MESSAGE}
+    of_classes = 0
+    for row in comparison.messages:
+        if row.kind is MessageKind.CLASS and row.key == RESPONSE:
+            of_classes += row.messages
+    return max(len(names), of_classes)
+
+
+def _partial_failure(comparison: Comparison) -> tuple[str, Clue] | None:
+    """Return the sentence about a slower part, whose total did not become worse."""
+    if comparison.vanished:
+        return None
+    for part in _PARTIAL:
+        for row in comparison.regressed(part)[:1]:
+            return f"{describe_metric(row)}{_total(comparison)}.", find_clue(row.key)
+    return None
+
+
+def _total(comparison: Comparison) -> str:
+    for row in comparison.metrics:
+        if row.key == RESPONSE and row.verdict in _NOT_WORSE:
+            return f"; {metric(RESPONSE).label}: {verdict_text(row.key, row.verdict)}"
+    return ""
+
+
+def _crossed(result: RunResult) -> tuple[str, Clue] | None:
+    for limit in result.thresholds:
+        if limit.crossed:
+            crossed = f"{limit.metric} {limit.expression}, measured {limit.measured}"
+            return f"Threshold crossed: {crossed}.", find_clue(limit.metric)
+    return None
+
+
+def _vanished(comparison: Comparison) -> tuple[str, Clue]:
+    """Name the metrics that only the base has. Slow requests cannot explain them."""
+    other = comparison.base_name or "the baseline"
+    clue = Clue.FAILED
+    names: list[str] = []
+    for key in comparison.vanished:
+        names.append(sentence_name(key))
+        if find_clue(key) is Clue.TIERS:
+            clue = Clue.TIERS
+    listed = wording.listing(names)
+    subject = listed[:1].upper() + listed[1:]
+    return f"{subject} vanished: present in {other}, missing in this run.", clue
+
+
+def _vanished_messages(comparison: Comparison) -> str:
+    other = comparison.base_name or "the baseline"
+    count = len(comparison.vanished_messages)
+    names = [*comparison.vanished_messages[:_MOST_NAMES]]
+    if count > len(names):
+        names.append(f"{count - len(names)} more")
+    subject = "One message has" if count == 1 else f"{count} messages have"
+    return f"{subject} no answer any more, but {other} has answers: {wording.listing(names)}."
+
+
+def _unchanged(row: MetricComparison) -> str:
+    """Return a metric with its change, its interval and the smallest detectable change."""
+    details: list[str] = []
+    if row.low_ratio is not None and row.high_ratio is not None:
+        details.append(wording.change_interval(row.low_ratio, row.high_ratio))
+    if row.detectable_ratio is not None:
+        details.append(f"detectable: {wording.magnitude(row.detectable_ratio)}")
+    more = f" ({'; '.join(details)})" if details else ""
+    return f"{metric(row.key).label} {wording.change(row.change_ratio)}{more}"

@@ -1,0 +1,227 @@
+"""A sentence about each kind of change: the metric or the messages, the size, the values and the tiers.
+
+A sentence takes every number from one compared row, so it cannot contradict the row's interval and verdict.
+Text from outside, such as the name of a message, is escaped by the formats.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from bench.core.report.words import is_duration
+from bench.core.samples.cost_metrics import cost_service, memory_key
+from bench.core.samples.metric import Part
+from bench.core.samples.metrics import metric, tier_name
+from bench.core.values import wording
+from bench.core.verdict.message_comparison import MessageComparison, MessageKind
+from bench.core.verdict.success import SUCCESS
+from bench.core.verdict.verdict import MetricComparison, Verdict
+
+RESPONSE = "e2e_ms"
+MAIN_TIER_SHARE = (
+    0.20  # a tier explains a slower response with at least this share of the growth of all tiers
+)
+_TIMES_AS_MUCH = 1.0  # from a change of 100 % on, "2.0 times as slow" is easier to read than "100 % slower"
+_MOST_NAMES = 3
+"""Messages that a sentence names; it counts the others."""
+_CHANGED = frozenset({Verdict.WORSE, Verdict.WITHIN_TOLERANCE})
+PROVEN = frozenset({Verdict.WORSE, Verdict.WITHIN_TOLERANCE, Verdict.BETTER})
+"""Verdicts on a change that is not by chance, so that it must not look like 0."""
+
+
+class ComparedRow(Protocol):
+    """A compared metric or message."""
+
+    @property
+    def key(self) -> str:
+        """Key of the metric."""
+        ...
+
+    @property
+    def verdict(self) -> Verdict:
+        """The result of the comparison."""
+        ...
+
+    @property
+    def base(self) -> float | None:
+        """Typical value of the base."""
+        ...
+
+    @property
+    def head(self) -> float | None:
+        """Typical value of the head, as measured."""
+        ...
+
+    @property
+    def change_ratio(self) -> float | None:
+        """The change as a share of the base, without the effect of the machine."""
+        ...
+
+
+def compared_head(row: ComparedRow) -> float | None:
+    """Return the value of the head without the machine's effect, which is the base plus the change."""
+    if row.base is None or row.change_ratio is None:
+        return row.head
+    return row.base * (1.0 + row.change_ratio)
+
+
+def values_text(row: ComparedRow) -> str:
+    """Return the values of both sides: `609 → 731 ms`. They look different if the change is proven."""
+    is_bound = isinstance(row, MetricComparison) and row.head_bound
+    unit = metric(row.key).unit
+    exact = row.verdict in PROVEN
+    return wording.pair(row.base, compared_head(row), unit, lower_bound=is_bound, exact=exact)
+
+
+def size_text(row: ComparedRow) -> str:
+    """Return the size of a change with its direction: `21 % slower`, `3.1 times as slow`, `12 % lower`.
+
+    A row without a ratio has the direction only.
+    """
+    more, less = _directions(row.key)
+    ratio = row.change_ratio
+    if ratio is None:
+        head = compared_head(row)
+        return more if head is None or row.base is None or head >= row.base else less
+    if ratio == 0.0:
+        return "unchanged"
+    if ratio >= _TIMES_AS_MUCH:
+        return f"{wording.factor(1.0 + ratio)} times as {_ADJECTIVES.get(more, more)}"
+    return f"{wording.magnitude(ratio)} {more if ratio > 0 else less}"
+
+
+_ADJECTIVES = {"slower": "slow", "higher": "high", "more": "much"}
+
+
+def _directions(key: str) -> tuple[str, str]:
+    """Return the words for a larger and for a smaller value of a metric."""
+    if is_duration(key):
+        return "slower", "faster"
+    return ("more", "less") if cost_service(key) is not None else ("higher", "lower")
+
+
+def describe_metric(row: MetricComparison, tiers: Sequence[MetricComparison] = ()) -> str:
+    """Return a sentence about the change of a metric, without a full stop.
+
+    Args:
+        row: The compared metric.
+        tiers: The tiers that explain the change.
+    """
+    if row.key == SUCCESS:
+        change = f"{row.head_text}, compared with {row.base_text}"
+        fewer = row.head is not None and row.base is not None and row.head < row.base
+        return f"{'Fewer' if fewer else 'More'} requests succeeded: {change}"
+    service = cost_service(row.key)
+    tier = tier_name(row.key)
+    if service is not None:
+        what = "memory" if row.key == memory_key(service) else "processor time per request"
+        return f"`{service}` needs {_join_amount(size_text(row), what)} ({_values(row)})"
+    if row.key == RESPONSE:
+        subject = "Responses are"
+    elif tier is not None:
+        subject = f"The tier `{tier}` is"
+    else:
+        subject = f"{_capitalize(metric(row.key).label)} is"
+    return f"{subject} {size_text(row)} ({_values(row)}){name_tiers(tiers)}"
+
+
+def _join_amount(size: str, what: str) -> str:
+    """Return `12 % more memory`, or `2.1 times as much memory`."""
+    return f"{size} {what}"
+
+
+def _values(row: MetricComparison) -> str:
+    machine = ""
+    if row.machine_ratio is not None and row.change_ratio is not None:
+        machine = f", without the machine's {wording.change(row.machine_ratio)}"
+    return f"{values_text(row)}{machine}"
+
+
+def name_tiers(tiers: Sequence[MetricComparison]) -> str:
+    """Return the end of a sentence that names tiers: `, in `prefill``; empty without tiers."""
+    names = [f"`{tier_name(row.key)}`" for row in tiers]
+    return f", in {wording.listing(names)}" if names else ""
+
+
+def explaining_tiers(metrics: Sequence[MetricComparison]) -> tuple[MetricComparison, ...]:
+    """Return the tiers that explain a slower response, the largest growth first.
+
+    The test of each shows a change for the worse, and each has at least a fifth of the growth of all tiers.
+    The growth includes unattributed time, which is never named: no tier claims it.
+    """
+    growths: dict[str, float] = {}
+    for row in metrics:
+        if tier_name(row.key) is not None and row.change is not None and row.change > 0:
+            growths[row.key] = row.change
+    smallest = MAIN_TIER_SHARE * sum(growths.values())
+    tiers: list[MetricComparison] = []
+    for row in metrics:
+        grew = growths.get(row.key, 0.0) >= smallest and row.key in growths
+        if grew and row.part is Part.LOCATES and row.verdict in _CHANGED:
+            tiers.append(row)
+    return tuple(sorted(tiers, key=lambda row: -growths[row.key]))
+
+
+def describe_messages(
+    rows: Sequence[MessageComparison], total: int, tiers: Sequence[MetricComparison]
+) -> str:
+    """Return a sentence about classes or messages that changed, without a full stop.
+
+    Args:
+        rows: Classes, or messages, of one metric; the largest change first.
+        total: Number of messages of the scenario.
+        tiers: The tiers that explain the change.
+    """
+    first, *others = rows
+    of_metric = "" if first.key == RESPONSE else f" in {metric(first.key).label}"
+    if first.kind is MessageKind.CLASS:
+        share = f", {first.messages} of {wording.counted(total, 'message')}" if total else ""
+        sentence = (
+            f"{_class_text(first.name)} are {size_text(first)}{of_metric} ({values_text(first)}{share})"
+        )
+        for row in others:
+            name = _class_text(row.name)
+            sentence += f", and {name[0].lower()}{name[1:]} are {size_text(row)} ({values_text(row)})"
+    elif not others:
+        sentence = f"One message is {size_text(first)}{of_metric}: {first.name} ({values_text(first)})"
+    else:
+        named = []
+        for row in rows[:_MOST_NAMES]:
+            named.append(f"{row.name} is {size_text(row)} ({values_text(row)})")
+        rest = len(rows) - len(named)
+        names = wording.listing([*named, f"{rest} more"] if rest else named)
+        more, less = _directions(first.key)
+        direction = more if (first.change_ratio or 0.0) > 0 else less
+        sentence = f"{len(rows)} messages are {direction}{of_metric}: {names}"
+    return f"{sentence}{name_tiers(tiers)}"
+
+
+def _class_text(name: str) -> str:
+    """Return the subject for a class of messages: `Long messages`, or `Messages of class forms`."""
+    if name in {"short", "long"}:
+        return f"{name.capitalize()} messages"
+    return "Refusals" if name == "refusal" else f"Messages of class {name}"
+
+
+def describe_all_messages(row: MetricComparison, tiers: Sequence[MetricComparison]) -> str:
+    """Return a sentence about a change that all messages have, without a full stop."""
+    return f"All messages are {size_text(row)} ({_values(row)}){name_tiers(tiers)}"
+
+
+def describe_tolerated(sentence: str, margin_ratio: float | None) -> str:
+    """Return a sentence about a change for the worse that is within the tolerance, without a full stop."""
+    margin = "" if margin_ratio is None else f" of {wording.magnitude(margin_ratio)}"
+    return f"{sentence}, within the tolerance{margin}"
+
+
+def describe_drift(rows: Sequence[MetricComparison], pinned_at: datetime) -> str:
+    """Return a sentence about drift since the pinned baseline, without a full stop."""
+    changes = []
+    for row in rows:
+        changes.append(f"{metric(row.key).label} is {size_text(row)} ({_values(row)})")
+    return f"Drift since the pinned baseline of {pinned_at:%Y-%m-%d}: {wording.listing(changes)}"
+
+
+def _capitalize(label: str) -> str:
+    """Capitalize a label, except names such as `p95 of …`."""
+    return label if label[1:2].isdigit() else label.capitalize()

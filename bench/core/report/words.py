@@ -1,0 +1,100 @@
+"""The words, icons and tones of verdicts and decisions: one table for every output format."""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from bench.core.samples.metric import Better
+from bench.core.samples.metrics import metric
+from bench.core.verdict.compare import Decision
+from bench.core.verdict.verdict import Verdict
+
+
+class Tone(StrEnum):
+    """The meaning of a colour. Each format has its own colour for a tone."""
+
+    BAD = "bad"
+    """Red: worse."""
+    CAUTION = "caution"
+    """Amber: worse, but tolerated."""
+    GOOD = "good"
+    """Green: better, or a pass."""
+    UNSURE = "unsure"
+    """Violet: nobody knows."""
+    QUIET = "quiet"
+    """Grey: nothing to do."""
+
+
+ICONS = {Tone.BAD: "🔴", Tone.CAUTION: "🟠", Tone.GOOD: "🟢", Tone.UNSURE: "🟣", Tone.QUIET: "⚪"}
+"""A coloured sign of each tone, for formats without colours."""
+SIGNS = {Tone.BAD: "✕", Tone.CAUTION: "△", Tone.GOOD: "✓", Tone.UNSURE: "?", Tone.QUIET: "="}
+"""A sign of each tone, because some readers cannot tell colours apart."""
+
+
+class Word(NamedTuple):
+    """A result as people read it."""
+
+    text: str
+    """The word."""
+    tone: Tone
+    """Its tone."""
+    of_times: str = ""
+    """The word for a duration, if it is another one."""
+
+
+VERDICTS = {
+    Verdict.WORSE: Word("worse", Tone.BAD),
+    Verdict.WITHIN_TOLERANCE: Word("worse, within tolerance", Tone.CAUTION, "slower, within tolerance"),
+    Verdict.UNCHANGED: Word("no change", Tone.QUIET),
+    Verdict.BETTER: Word("better", Tone.GOOD, "faster"),
+    Verdict.INCONCLUSIVE: Word("cannot tell", Tone.UNSURE),
+    Verdict.MISSING: Word("missing", Tone.BAD),
+    Verdict.NEW: Word("new", Tone.QUIET),
+}
+"""The verdict on one metric or message."""
+DECISIONS = {
+    Decision.PASS: Word("pass", Tone.GOOD),
+    Decision.FAIL: Word("fail", Tone.BAD),
+    Decision.INCONCLUSIVE: Word("cannot tell", Tone.UNSURE),
+    Decision.INVALID: Word("invalid", Tone.BAD),
+}
+"""The decision on a run or a suite."""
+TOLERATED_PASS = Word("pass", Tone.CAUTION)
+"""A pass with a change for the worse that is within the tolerance."""
+OTHERS = (
+    Word("crossed", Tone.BAD),
+    Word("kept", Tone.QUIET),
+    Word("fixed", Tone.QUIET),
+    Word("old", Tone.QUIET),
+    Word("was down", Tone.BAD),
+    Word("no answers", Tone.BAD),
+)
+"""Further results in the last column of a table: of thresholds, change points and services."""
+
+
+def is_duration(key: str) -> bool:
+    """Return whether lower values of a metric are faster."""
+    row = metric(key)
+    return row.unit == "ms" and row.better is Better.LOWER and not key.startswith("service.")
+
+
+def verdict_text(key: str, verdict: Verdict) -> str:
+    """Return the verdict on a metric for people, such as `slower, within tolerance`."""
+    word = VERDICTS[verdict]
+    return word.of_times if word.of_times and is_duration(key) else word.text
+
+
+def find_word(text: str) -> Word | None:
+    """Return the word of a result in a table; None for any other text."""
+    return _BY_TEXT.get(text)
+
+
+def _list_words() -> dict[str, Word]:
+    words: dict[str, Word] = {}
+    for word in (*OTHERS, *VERDICTS.values()):
+        words[word.text] = word
+        if word.of_times:
+            words[word.of_times] = word
+    return words
+
+
+_BY_TEXT = _list_words()
