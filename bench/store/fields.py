@@ -34,8 +34,8 @@ def _find_child(node: Schema, part: int | str, definitions: Schema) -> Schema:
         return {"$ref": kinds[str(part)]}
     if part in properties:
         return dict(properties[str(part)])
-    if isinstance(part, int):
-        return dict(node.get("items", {}))
+    if isinstance(part, int) and "items" in node:
+        return dict(node["items"])
     for branch in _branches(node):
         resolved = _resolve(branch, definitions)
         child = _find_child(resolved, part, definitions)

@@ -3,7 +3,16 @@
 from dataclasses import replace
 
 from bench.core.run.figures import TAIL_REQUESTS
-from bench.core.samples.cost_metrics import THROUGHPUT, cpu_key, memory_key
+from bench.core.samples.cost_metrics import (
+    OVERHEADS,
+    THROUGHPUT,
+    TOKENS_PER_REQUEST,
+    cpu_key,
+    growth_key,
+    memory_key,
+    overhead_key,
+    work_key,
+)
 from bench.core.samples.metric import Better, Metric, MetricKind, Part
 from bench.core.samples.metrics import (
     METRICS,
@@ -81,7 +90,14 @@ def metrics_page() -> str:
         rows.append(_metric(replace(row, label=label), definition=text))
     rows.append(_metric(replace(metric(tier_key("<tier>")), label="name of the tier")))
     rows.append(_metric(metric(tier_key(UNATTRIBUTED))))
-    for key in (THROUGHPUT, memory_key("<service>"), cpu_key("<service>")):
+    for key in (THROUGHPUT, TOKENS_PER_REQUEST, *map(overhead_key, OVERHEADS)):
+        rows.append(_metric(metric(key)))
+    for key in (
+        memory_key("<service>"),
+        growth_key("<service>"),
+        cpu_key("<service>"),
+        work_key("<counter>"),
+    ):
         rows.append(_metric(metric(key)))
     head = [
         "metric",
@@ -101,6 +117,7 @@ def metrics_page() -> str:
         "## In a threshold\n",
         "A threshold uses k6's grammar: a method, an operator and a number, for example `p(95)<5000`.\n",
         table(["metrics", "type", "methods"], methods),
+        "Overhead, throughput, tokens per request, work and the resources of services have one value per run and no method: `<500MB`.\n",
         _RECOVERY.format(key=RECOVERY),
     ]
     return "\n".join(parts)

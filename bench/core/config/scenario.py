@@ -32,6 +32,7 @@ from bench.core.config.prompts import Messages
 from bench.core.config.target import MilestoneName, Name
 from bench.core.limits.threshold import Thresholds
 from bench.core.limits.tolerance import Tolerances
+from bench.core.samples.cost_metrics import is_overhead
 from bench.core.values.duration import Duration, PositiveDuration
 from bench.core.values.record import FieldError
 
@@ -201,10 +202,9 @@ class Scenario(Inheriting):
         if len(list_warm_ups(self.phases)) == len(self.phases):
             last = len(self.phases) - 1
             raise FieldError(("phases", last, "warm_up"), "every phase is a warm-up; add one that is not")
-        if self.compare_with is not None and any(isinstance(phase, OpenLoop) for phase in self.phases):
-            raise FieldError(
-                ("compare_with",), "needs an executor with VUs, because each VU asks both targets in turn"
-            )
+        if self.compare_with is None:
+            for key in filter(is_overhead, self.thresholds):
+                raise FieldError(("thresholds", key), "needs compare_with, a second target")
         if self.recovery_ratio is not None and phases_around(self.phases) is None:
             raise FieldError(
                 ("recovery_ratio",), "needs a phase with cancel_ratio between two phases without it"

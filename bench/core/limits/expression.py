@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal, cast, get_args
 
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
+from bench.core.values.quantity import UNITS, parse_quantity
+
 Method = Literal["avg", "min", "max", "med", "p", "rate", "count", "value"]
 Operator = Literal["<", "<=", ">", ">=", "==", "===", "!="]
 
@@ -25,7 +27,8 @@ _COMPARE: dict[Operator, Callable[[float, float], bool]] = {
 }
 _PERCENTILE = r"p\(\s*(\d+(?:\.\d+)?)\s*\)"
 _METHOD = f"{'|'.join(method for method in get_args(Method) if method != 'p')}|{_PERCENTILE}"
-_PATTERN = rf"^\s*({_METHOD})\s*(===|==|!=|<=|>=|<|>)\s*(-?\d+(?:\.\d+)?)\s*$"
+_UNIT = "|".join(UNITS)
+_PATTERN = rf"^\s*({_METHOD})?\s*(===|==|!=|<=|>=|<|>)\s*(-?\d+(?:\.\d+)?)\s*({_UNIT})?\s*$"
 _HIGHEST_PERCENTILE = 100.0
 
 
@@ -36,13 +39,15 @@ class Expression:
     source: str
     """Text of the threshold."""
     method: Method
-    """Statistic of the metric's values."""
+    """Statistic of the metric's values; `value` for a metric with one value per run, which needs no word."""
     percentile: float | None
     """N of `p(N)`, from 0 to 100; `None` for the other methods."""
     operator: Operator
     """Comparison of the statistic with the limit."""
     limit: float
     """Right-hand side, in the metric's unit."""
+    unit: str | None = None
+    """Unit in which the limit is written: `ms` for all durations, `bytes` or `ratio`; `None` for a number."""
 
     def __str__(self) -> str:
         """Return the text of the threshold."""
@@ -62,16 +67,18 @@ def parse(source: str) -> Expression:
     match = re.match(_PATTERN, source)
     if match is None:
         raise ValueError(f"'{source}' is not a threshold; write for example p(95)<5000, avg<800 or rate>0.95")
-    method, percent, sign, limit = match.groups()
+    method, percent, sign, number, suffix = match.groups()
     percentile = None if percent is None else float(percent)
     if percentile is not None and percentile > _HIGHEST_PERCENTILE:
         raise ValueError(f"'{source}': a percentile is between 0 and 100")
+    unit = None if suffix is None else UNITS[suffix]
     return Expression(
         source=source,
-        method="p" if percentile is not None else cast("Method", method),
+        method="p" if percentile is not None else cast("Method", method or "value"),
         percentile=percentile,
         operator=cast("Operator", sign),
-        limit=float(limit),
+        limit=float(number) if unit is None else parse_quantity(number + suffix, unit),
+        unit=unit,
     )
 
 

@@ -10,7 +10,7 @@ from bench.core.limits.expression import Expression, ExpressionText, Method, Ope
 from bench.core.limits.metric_names import require_metric
 from bench.core.limits.threshold import Threshold
 from bench.core.samples.coverage import Coverage
-from bench.core.samples.metric import Metric, MetricKind
+from bench.core.samples.metric import Metric, MetricKind, Part
 from bench.core.samples.metrics import RECOVERY, label_and_unit, metric
 from bench.core.samples.samples import Samples
 from bench.core.values import wording
@@ -29,6 +29,7 @@ _STATISTICS: dict[Method, Callable[[Observations], Estimate]] = {
     "max": Observations.largest,
     "med": _median,
     "rate": Observations.mean,
+    "value": Observations.mean,
 }
 _LOWER_LIMITS: frozenset[Operator] = frozenset({">", ">="})
 """Operators that a lower bound can show to hold."""
@@ -71,6 +72,7 @@ def judge(
     samples: Samples,
     elapsed_s: float,
     coverage: Coverage = Coverage(),
+    costs: Mapping[str, float] = {},
 ) -> tuple[ThresholdResult, ...]:
     """Judge every threshold on the requests of a run.
 
@@ -79,12 +81,16 @@ def judge(
         samples: Requests of the run.
         elapsed_s: Duration of the run in seconds.
         coverage: The steps of the run.
+        costs: Values of the metrics that have one value per run.
     """
     answered = samples.without_cancelled()
     results: list[ThresholdResult] = []
     for key, limits in thresholds.items():
         row = metric(key)
-        observed, _ = row.observe(coverage.select(answered, key))
+        if row.part is Part.COSTS:
+            observed = Observations.of_complete([costs[key]] if key in costs else [])
+        else:
+            observed, _ = row.observe(coverage.select(answered, key))
         results += judge_values(row, limits, observed, elapsed_s)
     return tuple(results)
 

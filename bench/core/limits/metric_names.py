@@ -2,7 +2,17 @@
 
 from collections.abc import Mapping
 
-from bench.core.samples.cost_metrics import THROUGHPUT, cost_metric, cpu_key, memory_key
+from bench.core.samples.cost_metrics import (
+    OVERHEADS,
+    THROUGHPUT,
+    TOKENS_PER_REQUEST,
+    cost_metric,
+    cpu_key,
+    growth_key,
+    memory_key,
+    overhead_key,
+    work_key,
+)
 from bench.core.samples.metrics import (
     METRICS,
     is_request_metric,
@@ -26,14 +36,17 @@ _K6_METRICS = {
     "http_reqs": "requests",
 }
 
-_SUFFIXES = ("", "_ms", "_ratio", "_bytes", "_rps")
+_SUFFIXES = ("_ms", "_ratio", "_bytes", "_rps")
 """Endings of keys that a person may leave out."""
 _FAMILIES = (
     tier_key("<tier>"),
     milestone_key("<milestone>"),
     tail_key("e2e_ms"),
+    *map(overhead_key, OVERHEADS),
     memory_key("<service>"),
+    growth_key("<service>"),
     cpu_key("<service>"),
+    work_key("<counter>"),
 )
 """Keys of metrics that are made for a name."""
 
@@ -45,16 +58,22 @@ def complete_key(name: str) -> str:
         FieldError: There is no such metric; the message suggests the nearest name and lists all.
     """
     bare, brace, tags = name.partition("{")
-    for suffix in _SUFFIXES:
+    is_complete = bare.endswith(_SUFFIXES)
+    for suffix in ("",) if is_complete else ("", *_SUFFIXES):
         key = f"{bare}{suffix}{brace}{tags}"
         if _exists(key):
             return key
-    names = [*METRICS, THROUGHPUT]
-    short_names = [key.rpartition("_")[0] for key in names]
-    nearest = _K6_METRICS.get(name) or find_nearest(name, [*names, *filter(None, short_names)])
-    suggestion = f"did you mean '{nearest}'? " if nearest else ""
-    listed = wording.listing([*names, *_FAMILIES])
-    raise FieldError((name,), f"there is no metric '{name}'; {suggestion}metrics: {listed}")
+    raise _unknown_metric(name)
+
+
+def require_metric(key: str) -> None:
+    """Check that a metric exists; every tier, milestone, service and counter has one.
+
+    Raises:
+        FieldError: It does not; the message suggests the nearest name and lists all.
+    """
+    if not _exists(key):
+        raise _unknown_metric(key)
 
 
 def _exists(key: str) -> bool:
@@ -63,33 +82,18 @@ def _exists(key: str) -> bool:
         base, _ = split_tags(key)
     except ValueError as error:
         raise FieldError((key,), str(error)) from error
-    if is_request_metric(base) or tier_name(base) is not None:
+    if is_request_metric(base) or tier_name(base):
         return True
     return metric_of_tail(key) is not None or cost_metric(key) is not None
 
 
-def require_metric(key: str) -> None:
-    """Check that a metric exists; every tier and every milestone has one.
-
-    Raises:
-        FieldError: It does not; the message suggests the nearest name and lists all.
-    """
-    if is_request_metric(key) or tier_name(key):
-        return
-    try:
-        base, tags = split_tags(key)
-    except ValueError as error:
-        raise FieldError((key,), str(error)) from error
-    if tags:
-        require_metric(base)
-        return
-    nearest = _K6_METRICS.get(key) or find_nearest(key, METRICS)
+def _unknown_metric(name: str) -> FieldError:
+    names = [*METRICS, THROUGHPUT, TOKENS_PER_REQUEST]
+    short_names = [key.rpartition("_")[0] for key in names]
+    nearest = _K6_METRICS.get(name) or find_nearest(name, [*names, *filter(None, short_names)])
     suggestion = f"did you mean '{nearest}'? " if nearest else ""
-    raise FieldError(
-        (key,),
-        f"there is no metric '{key}'; {suggestion}metrics: {', '.join(METRICS)}, tier.<tier>_ms and "
-        "milestone.<milestone>_ms",
-    )
+    listed = wording.listing([*names, *_FAMILIES])
+    return FieldError((name,), f"there is no metric '{name}'; {suggestion}metrics: {listed}")
 
 
 def require_figures(key: str, figures: Mapping[str, float]) -> None:

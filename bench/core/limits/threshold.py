@@ -6,9 +6,9 @@ from typing import Annotated, Any, assert_never
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from bench.core.limits.expression import ExpressionText, Method
-from bench.core.limits.metric_names import require_metric
-from bench.core.samples.metric import MetricKind
-from bench.core.samples.metrics import metric
+from bench.core.limits.metric_names import complete_key
+from bench.core.samples.metric import Metric, MetricKind, Part
+from bench.core.samples.metrics import metric, metric_of_tail
 from bench.core.values.duration import Duration
 from bench.core.values.record import FieldError, Record
 from bench.errors import ConfigError
@@ -33,19 +33,46 @@ _TextOrThreshold = BeforeValidator(_read_text, json_schema_input_type=Expression
 
 
 def _check_thresholds(thresholds: "dict[str, tuple[Threshold, ...]]") -> "dict[str, tuple[Threshold, ...]]":
-    for key, limits in thresholds.items():
-        require_metric(key)
-        kind = metric(key).kind
-        methods = _list_methods(kind)
+    """Return the thresholds by complete keys."""
+    complete: dict[str, tuple[Threshold, ...]] = {}
+    for name, limits in thresholds.items():
+        key = _complete(name)
+        if key in complete:
+            raise FieldError((name,), f"{key} has thresholds twice; write them in one list")
         for index, limit in enumerate(limits):
-            if limit.expression.method not in methods:
-                shown = ", ".join("p(N)" if method == "p" else method for method in methods)
-                raise FieldError((key, index), f"'{limit.expression}': {key} is a {kind}, which has {shown}")
-    return thresholds
+            _check_limit(metric(key), limit, (name, index))
+        complete[key] = limits
+    return complete
 
 
-def _list_methods(kind: MetricKind) -> tuple[Method, ...]:
-    match kind:
+def _complete(name: str) -> str:
+    key = complete_key(name)
+    tail_of = metric_of_tail(key)
+    if tail_of is not None:
+        raise FieldError((name,), f"write the percentile in the condition: {tail_of}: p(95)<…")
+    return key
+
+
+def _check_limit(row: Metric, limit: Threshold, path: tuple[str | int, ...]) -> None:
+    expression = limit.expression
+    methods = _list_methods(row)
+    if expression.method not in methods:
+        shown = ", ".join("p(N)" if method == "p" else method for method in methods)
+        kind = f"is a {row.kind}, which has {shown}"
+        if row.part is Part.COSTS:
+            kind = "has one value per run; write for example <500"
+        raise FieldError(path, f"'{expression}': {row.key} {kind}")
+    if expression.unit not in {None, row.unit}:
+        unit = "a count" if row.unit == "1" else f"in {row.unit}"
+        raise FieldError(path, f"'{expression}': {row.key} is {unit}")
+    if limit.abort_on_fail and row.part is Part.COSTS:
+        raise FieldError(path, f"{row.key} is known at the end of a run; remove abort_on_fail")
+
+
+def _list_methods(row: Metric) -> tuple[Method, ...]:
+    if row.part is Part.COSTS:
+        return ("value",)
+    match row.kind:
         case MetricKind.TREND:
             return ("avg", "min", "max", "med", "p")
         case MetricKind.RATE:
@@ -53,23 +80,31 @@ def _list_methods(kind: MetricKind) -> tuple[Method, ...]:
         case MetricKind.COUNTER:
             return ("count", "rate")
         case _:
-            assert_never(kind)
+            assert_never(row.kind)
 
 
-Thresholds = Annotated[
-    dict[str, tuple[Annotated[Threshold, _TextOrThreshold], ...]], AfterValidator(_check_thresholds)
+def _read_single(value: Any) -> Any:
+    """Return a single condition as a list of conditions."""
+    return (value,) if isinstance(value, str | Mapping | Threshold) else value
+
+
+_Limits = Annotated[
+    tuple[Annotated[Threshold, _TextOrThreshold], ...],
+    BeforeValidator(
+        _read_single,
+        json_schema_input_type=ExpressionText | Threshold | tuple[ExpressionText | Threshold, ...],
+    ),
 ]
+Thresholds = Annotated[dict[str, _Limits], AfterValidator(_check_thresholds)]
 """Thresholds by metric. Metrics must exist, and a method must be one of the metric's kind."""
 
 
 def _check_given(thresholds: "dict[str, tuple[Threshold, ...] | None]") -> Any:
-    _check_thresholds({key: limits or () for key, limits in thresholds.items()})
-    return thresholds
+    given = {key: limits or () for key, limits in thresholds.items()}
+    return {key: limits or None for key, limits in _check_thresholds(given).items()}
 
 
-ReplacingThresholds = Annotated[
-    dict[str, tuple[Annotated[Threshold, _TextOrThreshold], ...] | None], AfterValidator(_check_given)
-]
+ReplacingThresholds = Annotated[dict[str, _Limits | None], AfterValidator(_check_given)]
 """Thresholds that replace others, by metric; None removes those of the metric."""
 
 

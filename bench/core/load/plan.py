@@ -139,9 +139,25 @@ class RunPlan(Record):
                 continue
             if deal is None:
                 yield from self._iteration_at(phase, number, offset_s)
+            elif self.arms > 1:
+                exchange, position = divmod(number, self.arms)
+                arrival = self._compared(phase, exchange, position, deal(exchange))
+                yield arrival._replace(offset_s=offset_s, cancel_after_s=cancel_after_s)
             else:
                 prompt = deal(number)
                 yield _new(Arrival, (phase, number, 0, prompt, 0, 0, 0.0, offset_s, cancel_after_s, None, 0))
+
+    def _compared(self, phase: int, exchange: int, position: int, prompt: str) -> Arrival:
+        """Return one of the arrivals of a message: they follow each other, and each goes to another target.
+
+        Args:
+            phase: Index of the phase.
+            exchange: Number of the message, which the arrivals have in common.
+            position: 0 for the first arrival; its target alternates.
+            prompt: Id of the message.
+        """
+        arm = position if exchange % 2 == 0 else self.arms - 1 - position
+        return Arrival(phase=phase, vu=exchange, iteration=position, prompt=prompt, arm=arm)
 
     def part_of(self, number: int) -> int:
         """Return the journey of a VU of closed loops, or of an arrival of open loops; 0 without a mix."""

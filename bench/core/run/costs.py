@@ -1,25 +1,59 @@
-"""Throughput and the resources of each service in a run: values that `bench ab` compares."""
+"""Values of a run that are no latency: throughput, tokens, overhead, work, and resources of services."""
 
 from bench.core.run.figures import ALL
 from bench.core.run.summary import RunSummary
-from bench.core.samples.cost_metrics import THROUGHPUT, cpu_key, memory_key
+from bench.core.samples.cost_metrics import (
+    THROUGHPUT,
+    TOKENS_PER_REQUEST,
+    cpu_key,
+    growth_key,
+    memory_key,
+    overhead_key,
+    work_key,
+)
 from bench.core.samples.sample import HOST, is_generator
+
+_GROWTH_REQUESTS = 1000
+"""Memory growth is that of this number of requests."""
 
 
 def costs_of(summary: RunSummary) -> dict[str, dict[str, float]]:
-    """Return throughput, memory and processor time per request, by metric, as `figures_of` returns latencies.
+    """Return the costs of a run by metric, with one value for all messages.
 
-    Load generators and the machine are left out: no version of a stack changes them.
+    The scale of a comparison has no negative values: memory that shrinks and an overhead below 0 count as 0.
     """
-    costs: dict[str, float] = {}
+    costs = {key: {ALL: max(0.0, value)} for key, value in cost_values(summary).items()}
+    return dict(sorted(costs.items()))
+
+
+def cost_values(summary: RunSummary) -> dict[str, float]:
+    """Return the costs of a run by metric, as they were measured."""
+    costs = _resource_costs(summary)
     if summary.requests_rps is not None:
         costs[THROUGHPUT] = summary.requests_rps
+    tokens = summary.metrics.get("tokens")
+    if tokens is not None:
+        costs[TOKENS_PER_REQUEST] = tokens.mean
+    for key, difference in summary.overheads.items():
+        costs[overhead_key(key)] = difference.median
+    for counter, per_message in summary.work.items():
+        costs[work_key(counter)] = per_message
+    return costs
+
+
+def _resource_costs(summary: RunSummary) -> dict[str, float]:
+    """Return the costs of each service. No version of a stack changes load generators and the machine."""
+    costs: dict[str, float] = {}
     for source, use in summary.resources.items():
         if source == HOST or is_generator(source):
             continue
         if use.memory_bytes_max is not None:
             costs[memory_key(source)] = float(use.memory_bytes_max)
-        if summary.requests:
-            busy_ms = use.cpu_pct_mean / 100 * summary.elapsed_s * 1000
-            costs[cpu_key(source)] = busy_ms / summary.requests
-    return {key: {ALL: value} for key, value in costs.items()}
+        if not summary.requests:
+            continue
+        if use.memory_growth_bps is not None:
+            growth_bytes = use.memory_growth_bps * summary.elapsed_s
+            costs[growth_key(source)] = growth_bytes / summary.requests * _GROWTH_REQUESTS
+        busy_ms = use.cpu_pct_mean / 100 * summary.elapsed_s * 1000
+        costs[cpu_key(source)] = busy_ms / summary.requests
+    return costs

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.core.samples.cost_metrics import OVERHEADS
 from bench.core.samples.metrics import METRICS
 from bench.core.samples.samples import Samples
 from bench.core.values import stats
@@ -30,6 +31,17 @@ class Overhead(Record):
     """The difference as a share of the compared target's mean service time."""
 
 
+class OverheadDifference(Record):
+    """The difference of one metric, target minus compared target, in milliseconds."""
+
+    pairs: Count
+    """Number of messages for which both targets have a value."""
+    median: Number
+    """Median difference of a message."""
+    compared: Number
+    """Median of the compared target."""
+
+
 def overhead(samples: Samples, compare_with: str) -> Overhead | None:
     """Return the overhead over all messages that both targets answered; `None` without such a message."""
     target_ms = _times_by_message(samples, 0)
@@ -54,14 +66,33 @@ def overhead(samples: Samples, compare_with: str) -> Overhead | None:
     )
 
 
+def overheads(samples: Samples) -> dict[str, OverheadDifference]:
+    """Return the overhead of each metric that both targets have, over the messages that both answered.
+
+    The median is that of a typical message: a single pause of a target changes it little.
+    """
+    differences: dict[str, OverheadDifference] = {}
+    for key in OVERHEADS:
+        target_ms = _times_by_message(samples, 0, key)
+        compared_ms = _times_by_message(samples, 1, key)
+        messages = sorted(target_ms.keys() & compared_ms.keys())
+        if messages:
+            differences[key] = OverheadDifference(
+                pairs=len(messages),
+                median=float(np.median([target_ms[name] - compared_ms[name] for name in messages])),
+                compared=float(np.median([compared_ms[name] for name in messages])),
+            )
+    return differences
+
+
 def select_target(samples: Samples) -> Samples:
     """Return the requests to the scenario's own target."""
     return samples.where(samples.column("arm") == 0)
 
 
-def _times_by_message(samples: Samples, arm: int) -> dict[Any, float]:
-    """Return the service times of one target, by the message's phase, VU and iteration."""
-    service_ms = METRICS["service_ms"].values(samples)
+def _times_by_message(samples: Samples, arm: int, key: str = "service_ms") -> dict[Any, float]:
+    """Return the times of one target, by the message's phase, VU and iteration."""
+    times_ms = METRICS[key].values(samples)
     messages = np.stack([samples.column("phase"), samples.column("vu"), samples.column("iteration") // ARMS])
-    answered = (samples.column("arm") == arm) & ~np.isnan(service_ms)
-    return dict(zip(map(tuple, messages[:, answered].T), service_ms[answered], strict=True))
+    answered = (samples.column("arm") == arm) & ~np.isnan(times_ms)
+    return dict(zip(map(tuple, messages[:, answered].T), times_ms[answered], strict=True))

@@ -1,7 +1,7 @@
 """A run with everything that a later comparison on another machine needs."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from pydantic import model_validator
@@ -16,12 +16,13 @@ from bench.core.limits.judge import ThresholdResult, judge
 from bench.core.load.plan import plan
 from bench.core.run.bottleneck import bottleneck
 from bench.core.run.coordinated_omission import correct_p99
+from bench.core.run.costs import cost_values
 from bench.core.run.delays import drop_delayed, warn_of_delays
 from bench.core.run.layers import layer_metrics
 from bench.core.run.metric_summary import MetricSummary
 from bench.core.run.name_limits import warn_of_names
 from bench.core.run.origin import RECORDED_ONLY, Fingerprint, Provenance
-from bench.core.run.overhead import overhead, select_target
+from bench.core.run.overhead import overhead, overheads, select_target
 from bench.core.run.plausibility import believe
 from bench.core.run.recording import Recording
 from bench.core.run.recovery import judge_recovery, recovery
@@ -31,10 +32,12 @@ from bench.core.run.summary import RunSummary, summarise
 from bench.core.run.tier_means import mean_metrics
 from bench.core.run.validity import Validity, judge_validity
 from bench.core.run.warm_up import drop_warm_up
-from bench.core.samples.metrics import milestone_key, tier_name
+from bench.core.samples.metric import Part
+from bench.core.samples.metrics import metric, milestone_key, tier_name
 from bench.core.samples.sample import Stop
 from bench.core.samples.samples import Samples
 from bench.core.tiers.attribution import add_remainder
+from bench.core.values import wording
 from bench.core.values.record import Record
 from bench.core.watch.alerts import Alert, ended_requests, find_alerts
 from bench.core.watch.host import Host
@@ -157,7 +160,8 @@ def make_result(
     target_only = replace(both_targets, samples=samples)
     summary = _summarise(spec, both_targets, target_only)
     undelayed = drop_delayed(target_only.samples, target_only.long_turns)
-    thresholds = judge(scenario.thresholds, undelayed, target_only.elapsed_s, spec.coverage)
+    costs = cost_values(summary)
+    thresholds = judge(scenario.thresholds, undelayed, target_only.elapsed_s, spec.coverage, costs)
     alerts = find_alerts(
         ended_requests(target_only.samples),
         target_only.resources,
@@ -185,6 +189,7 @@ def make_result(
             *_warn_of_competition(recording.calibration),
             *warn_of_names(recording.samples),
             *_warn_of_milestones(spec, summary),
+            *_warn_of_costs(scenario.thresholds, costs),
         ),
         alerts=alerts,
     )
@@ -218,6 +223,13 @@ def _warn_of_milestones(spec: RunSpec, summary: RunSummary) -> Iterator[str]:
                 yield f"no answer reached the milestone `{name}`: check its values in target {target.name}"
 
 
+def _warn_of_costs(thresholds: Iterable[str], costs: Collection[str]) -> Iterator[str]:
+    """Yield a warning for each threshold on a value that the run does not have."""
+    for key in thresholds:
+        if metric(key).part is Part.COSTS and key not in costs:
+            yield f"the run has no data for the threshold on {key}; it has {wording.listing(sorted(costs))}"
+
+
 def _summarise(spec: RunSpec, both_targets: Recording, target_only: Recording) -> RunSummary:
     """Return the summary, with the parts that need the plan, the compared target or direct calls of tiers."""
     scenario = spec.scenario
@@ -239,6 +251,7 @@ def _summarise(spec: RunSpec, both_targets: Recording, target_only: Recording) -
             "stalls": stalls,
             "stall_effect": stall_effect(stalls, answered, scenario.phases, target_only.elapsed_s),
             "overhead": overhead(both_targets.samples, compared) if compared else None,
+            "overheads": overheads(both_targets.samples) if compared else {},
             "recovery": recovery(messages, scenario.phases),
             "bottleneck": bottleneck(messages, plan(spec), scenario, target_only.elapsed_s),
         }

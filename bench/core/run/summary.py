@@ -14,7 +14,7 @@ from bench.core.run.delays import LoopDelays, drop_delayed, summarise_delays
 from bench.core.run.errors import ErrorSample, error_samples
 from bench.core.run.messages import MessageUse, count_messages, refusals_of
 from bench.core.run.metric_summary import MetricSummary, summarise_metric
-from bench.core.run.overhead import Overhead
+from bench.core.run.overhead import Overhead, OverheadDifference
 from bench.core.run.recording import Recording
 from bench.core.run.recovery import Recovery
 from bench.core.run.stall_effect import StallEffect
@@ -84,6 +84,8 @@ class RunSummary(Record):
     """Number of failed requests by outcome and by the part that caused the failure."""
     overhead: Overhead | None = None
     """Overhead of the target over the compared target; null without one."""
+    overheads: dict[str, OverheadDifference] = {}
+    """Overhead over the compared target by metric; empty without one."""
     recovery: Recovery | None = None
     """Latency after cancellations; null if the scenario has no cancellations."""
     bottleneck: Bottleneck | None = None

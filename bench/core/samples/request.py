@@ -276,6 +276,8 @@ REQUEST_METRICS = (
         description="Delay of the load generator: time from the planned start to the last byte sent.",
         formula="sent_s - scheduled_s - connect_s",
         values=_send_lag,
+        adds_up=True,
+        resolution=10.0,
     ),
     Metric(
         key="interception_ratio",

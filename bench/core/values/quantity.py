@@ -14,6 +14,8 @@ _BYTES: dict[str, float] = {
     "GiB": 2**30,
 }
 _FACTORS: dict[str, dict[str, float]] = {"bytes": _BYTES, "ms": {**MS_PER_UNIT, "µs": 1e-3, "m": 60_000.0}}
+UNITS = {"%": "ratio"} | {suffix: unit for unit, factors in _FACTORS.items() for suffix in factors}
+"""The unit of a metric by the suffix with which people write its quantities."""
 _NUMBER = re.compile(r"\s*(-?\d+(?:\.\d+)?)\s*(\D*?)\s*")
 _EXAMPLES = {"ms": "0.5ms or 2s", "bytes": "2MB or 512KiB", "ratio": "5% or 0.05"}
 RATIO_PATTERN = r"^\d+(\.\d+)?%?$"

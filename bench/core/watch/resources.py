@@ -1,11 +1,18 @@
 """Resources that a service, a load generator or the machine used over a run."""
 
+import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from bench.core.samples.sample import ResourceSample
 from bench.core.values.record import Count, NotNegative, Number, Record
+from bench.core.values.robust import theil_sen_slope
+
+FEWEST_SAMPLES = 8
+"""Fewest samples of a slope of memory."""
+MOST_SAMPLES = 200
+"""Most samples of a slope of memory."""
 
 
 class ResourceSummary(Record):
@@ -17,6 +24,8 @@ class ResourceSummary(Record):
     """95th percentile of the CPU use, in per cent."""
     memory_bytes_max: Count | None
     """Highest memory use, in bytes."""
+    memory_growth_bps: Number | None = None
+    """Growth of the memory use, in bytes per second (Theil-Sen slope); null with few samples."""
     memory_ratio_max: NotNegative | None = None
     """Highest share of the memory limit."""
     received_bytes: Count | None = None
@@ -46,18 +55,21 @@ def summarise_resources(samples: Iterable[ResourceSample]) -> dict[str, Resource
 def _summarise(samples: Sequence[ResourceSample]) -> ResourceSummary:
     cpu_pct: list[float] = []
     memory_bytes: list[int] = []
+    memory_over_time: list[tuple[float, float]] = []
     memory_ratios: list[float] = []
     for sample in samples:
         cpu_pct.append(sample.cpu_pct)
         if sample.memory_bytes is None:
             continue
         memory_bytes.append(sample.memory_bytes)
+        memory_over_time.append((sample.at_s, float(sample.memory_bytes)))
         if sample.memory_limit_bytes:
             memory_ratios.append(sample.memory_bytes / sample.memory_limit_bytes)
     return ResourceSummary(
         cpu_pct_mean=float(np.mean(cpu_pct)),
         cpu_pct_p95=float(np.quantile(cpu_pct, 0.95)),
         memory_bytes_max=max(memory_bytes, default=None),
+        memory_growth_bps=_growth(memory_over_time),
         memory_ratio_max=max(memory_ratios, default=None),
         received_bytes=_increase(samples, "received_bytes"),
         sent_bytes=_increase(samples, "sent_bytes"),
@@ -67,6 +79,13 @@ def _summarise(samples: Sequence[ResourceSample]) -> ResourceSummary:
         oom_kills=_increase(samples, "oom_kills"),
         throttled_ms=_increase(samples, "throttled_ms"),
     )
+
+
+def _growth(memory_over_time: Sequence[tuple[float, float]]) -> float | None:
+    """Return the slope of the memory use; a long run has more samples than the slope needs."""
+    step = math.ceil(len(memory_over_time) / MOST_SAMPLES)
+    samples = memory_over_time[:: max(1, step)]
+    return theil_sen_slope([samples]) if len(samples) >= FEWEST_SAMPLES else None
 
 
 def _increase(samples: Sequence[ResourceSample], counter: str) -> int | None:

@@ -60,7 +60,7 @@ class Loops(ABC, Generic[User]):
         self._vus = {number: self._open_arms(number) for number in _closed_loop_vus(plan)}
         self._other_vus: list[User] = []
         self._more_users: Counter[int] = Counter()
-        self._idle: defaultdict[int, list[User]] = defaultdict(list)
+        self._idle: defaultdict[tuple[int, int], list[User]] = defaultdict(list)
         self._activities: set[Activity] = set()
         self._phase_over: asyncio.Future[None] | None = None
         self._limit_passed = False
@@ -72,7 +72,8 @@ class Loops(ABC, Generic[User]):
         """Open all connections before the run starts, so that no request waits for that."""
         await asyncio.gather(*(vu.open() for arms in self._vus.values() for vu in arms))
         for number, arms in self._vus.items():
-            self._idle[self._plan.part_of(number)].append(arms[0])
+            for arm, vu in enumerate(arms):
+                self._idle[self._plan.part_of(number), arm].append(vu)
 
     async def run(self, begin: Begin) -> None:
         """Send all requests. If it is cancelled, the requests in progress are recorded as CANCELLED.
@@ -240,15 +241,15 @@ class Loops(ABC, Generic[User]):
 
     def take_idle(self, arrival: Arrival) -> User:
         """Return an idle VU for an arrival of an open loop, or a new one."""
-        idle = self._idle[arrival.part]
+        idle = self._idle[arrival.part, arrival.arm]
         return idle.pop() if idle else self._another_vu(arrival)
 
     def put_idle(self, arrival: Arrival, vu: User) -> None:
         """Take a VU back that has done an arrival."""
-        self._idle[arrival.part].append(vu)
+        self._idle[arrival.part, arrival.arm].append(vu)
 
     def _another_vu(self, arrival: Arrival) -> User:
-        vu = self._open_vu(arrival.vu, arrival.part)
+        vu = self._open_vu(arrival.vu, arrival.arm)
         self._other_vus.append(vu)
         return vu
 

@@ -199,10 +199,13 @@ def test_an_impossible_load_is_refused(phase: dict[str, Any], message: str) -> N
         _scenario(phase)
 
 
-def test_a_comparison_of_targets_needs_a_closed_loop() -> None:
-    """The request to the second target follows the answer of the first one, so it has no planned time."""
-    with pytest.raises(ValidationError, match="needs an executor with VUs"):
-        _scenario(RATE, compare_with="ollama")
+def test_an_open_loop_may_compare_two_targets() -> None:
+    """An overhead has a threshold only with a second target."""
+    limit = {"overhead.ttft": "<5ms"}
+    (threshold,) = _scenario(RATE, compare_with="ollama", thresholds=limit).thresholds["overhead.ttft_ms"]
+    assert threshold.expression.limit == 5.0
+    with pytest.raises(ValidationError, match="needs compare_with, a second target"):
+        _scenario(RATE, thresholds=limit)
 
 
 def test_recovery_needs_cancellations_between_two_phases_without() -> None:

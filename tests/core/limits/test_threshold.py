@@ -60,10 +60,10 @@ def test_each_kind_of_metric_has_its_methods(key: str, text: str) -> None:
 def test_an_unknown_metric_is_refused_with_the_nearest_name() -> None:
     """A threshold on a metric that does not exist could never be crossed, so it is refused."""
     with pytest.raises(ValidationError) as caught:
-        make_scenario(thresholds={"e2e": ["avg<1"]})
-    message = "there is no metric 'e2e'; did you mean 'e2e_ms'? metrics: e2e_ms, success_ratio, "
+        make_scenario(thresholds={"e2ee": ["avg<1"]})
+    message = "there is no metric 'e2ee'; did you mean 'e2e'? metrics: e2e_ms, success_ratio, "
     assert message in str(caught.value)
-    assert "tier.<tier>_ms and " in str(caught.value)
+    assert "tier.<tier>_ms, " in str(caught.value)
     with pytest.raises(ValidationError, match=r"there is no metric 'tier\._ms'"):
         make_scenario(thresholds={"tier._ms": ["avg<1"]})
 

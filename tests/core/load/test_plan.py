@@ -241,6 +241,18 @@ def test_open_loops_use_the_same_decks() -> None:
     assert sorted(arrival.prompt for arrival in arrivals[:3]) == ["a", "b", "c"]
 
 
+def test_an_open_loop_sends_each_message_to_both_targets() -> None:
+    """The two arrivals of a message follow each other, and the target that comes first alternates."""
+    phase = ConstantArrivalRate(executor="constant-arrival-rate", rate=8, duration_s=1)
+    plan = RunPlan(seed=1, phases=(phase,), deck=("a", "b", "c"), arms=2)
+    arrivals = list(plan.arrivals(0))
+    assert [arrival.arm for arrival in arrivals] == [0, 1, 1, 0, 0, 1, 1, 0]
+    assert [(arrival.vu, arrival.iteration) for arrival in arrivals[:4]] == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    for first, second in zip(arrivals[::2], arrivals[1::2], strict=True):
+        assert first.prompt == second.prompt
+        assert first.offset_s < second.offset_s
+
+
 def spans_of(**phase: object) -> tuple[Span, ...]:
     """Return the spans of the VUs of one closed loop."""
     return plan(make_spec(make_scenario(phases=[phase]))).spans(0)

@@ -1,6 +1,6 @@
 import pytest
 
-from bench.core.run.overhead import overhead, select_target
+from bench.core.run.overhead import overhead, overheads, select_target
 from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import Outcome
 from bench.core.samples.samples import Samples
@@ -42,6 +42,17 @@ def test_a_target_without_time_gives_no_ratio() -> None:
     measured = overhead(Samples.of(pair(0, 10, 0)), "ollama")
     assert measured is not None
     assert measured.ratio is None
+
+
+def test_each_metric_has_an_overhead_of_its_own() -> None:
+    """The median over messages: one pause of a target changes it little. A metric without values has none."""
+    samples = Samples.of([*pair(0, 110, 100), *pair(1, 230, 200), *pair(2, 900, 300)])
+    measured = overheads(samples)
+    assert measured.keys() == {"e2e_ms"}
+    assert measured["e2e_ms"].pairs == 3
+    assert measured["e2e_ms"].median == pytest.approx(30.0)
+    assert measured["e2e_ms"].compared == pytest.approx(201.0)
+    assert overheads(Samples.of(pair(1, 500, 1, outcome=Outcome.TIMEOUT))) == {}
 
 
 def test_figures_are_of_the_target_only() -> None:
