@@ -54,6 +54,11 @@ _TYPES = {
     MetricKind.RATE: ("rate", "`rate`"),
     MetricKind.COUNTER: ("counter", "`count`, and `rate` per second"),
 }
+_COSTS = """\
+Overhead, throughput, tokens per request, work and the resources of services have one value per run.
+Their thresholds have no method: `<500MB`, `<5ms`.
+A limit may have a unit; a number without one is in the unit of the metric.
+"""
 _RECOVERY = """\
 `{key}` has a field of its own in a scenario.
 It is the ratio of the waiting time after cancellations to the waiting time before them.
@@ -117,7 +122,7 @@ def metrics_page() -> str:
         "## In a threshold\n",
         "A threshold uses k6's grammar: a method, an operator and a number, for example `p(95)<5000`.\n",
         table(["metrics", "type", "methods"], methods),
-        "Overhead, throughput, tokens per request, work and the resources of services have one value per run and no method: `<500MB`.\n",
+        _COSTS,
         _RECOVERY.format(key=RECOVERY),
     ]
     return "\n".join(parts)

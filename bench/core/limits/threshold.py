@@ -104,7 +104,9 @@ def _check_given(thresholds: "dict[str, tuple[Threshold, ...] | None]") -> Any:
     return {key: limits or None for key, limits in _check_thresholds(given).items()}
 
 
-ReplacingThresholds = Annotated[dict[str, _Limits | None], AfterValidator(_check_given)]
+ReplacingThresholds = Annotated[
+    dict[str, tuple[Annotated[Threshold, _TextOrThreshold], ...] | None], AfterValidator(_check_given)
+]
 """Thresholds that replace others, by metric; None removes those of the metric."""
 
 

@@ -108,13 +108,14 @@ def _typical(
     refusals: Collection[str],
 ) -> Estimate:
     """Return the typical value of all requests; of refusals only if there are no others."""
-    kept = [name for name in figures if name not in refusals] or [*figures]
+    kept = sorted(figures.keys() - set(refusals)) or [*figures]
     values: list[float] = []
     weights: list[int] = []
+    is_bound = False
     for name in kept:
         values.append(figures[name].value)
         weights.append(int(requests[names[name]]))
-    is_bound = any(figures[name].is_lower_bound for name in kept)
+        is_bound |= figures[name].is_lower_bound
     if row.adds_up:
         return Estimate(float(np.average(values, weights=weights)), is_bound)
     return Estimate(stats.typical(values, row.resolution, weights), is_bound)

@@ -77,10 +77,12 @@ def overheads(samples: Samples) -> dict[str, OverheadDifference]:
         compared_ms = _times_by_message(samples, 1, key)
         messages = sorted(target_ms.keys() & compared_ms.keys())
         if messages:
+            of_target = np.array([*map(target_ms.__getitem__, messages)])
+            of_compared = np.array([*map(compared_ms.__getitem__, messages)])
             differences[key] = OverheadDifference(
                 pairs=len(messages),
-                median=float(np.median([target_ms[name] - compared_ms[name] for name in messages])),
-                compared=float(np.median([compared_ms[name] for name in messages])),
+                median=float(np.median(of_target - of_compared)),
+                compared=float(np.median(of_compared)),
             )
     return differences
 
