@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bench.core.calibration.reference_workload import ReferenceWorkload
-from bench.core.values import stats
+from bench.core.values import stats, wording
 from bench.core.values.robust import (
     Point,
     correlation,
+    from_median,
     moderate_sd,
     robust_sd,
+    sum_of_squares,
     theil_sen_slope,
     variance_of_median,
     winsorise,
@@ -78,15 +80,19 @@ class MachineSpeed:
         t = |slowdown| / (s √(1 + pi / (2 n))), where s is the winsorised standard deviation of the baseline,
         moderated by its prior. It must also exceed `SHIFT_RATIO`.
         """
-        median = statistics.median(self.base_log_times)
-        residuals = [log_time - median for log_time in self.base_log_times]
+        residuals = from_median(self.base_log_times)
         moved = winsorise(residuals, WINSOR_SDS * max(SPEED_PRIOR_SD, robust_sd(residuals)))
-        squares = math.fsum([residual**2 for residual in moved])
         count = len(residuals)
-        spread, df = moderate_sd(squares, count - 1, SPEED_PRIOR_SD, SPEED_PRIOR_DF)
+        spread, df = moderate_sd(sum_of_squares(moved), count - 1, SPEED_PRIOR_SD, SPEED_PRIOR_DF)
         standard_error = spread * math.sqrt(1.0 + variance_of_median(count))
         p_value = 2.0 * stats.t_upper(abs(self.log_slowdown) / standard_error, df)
         return abs(self.log_slowdown) > math.log1p(SHIFT_RATIO) and p_value < SHIFT_ALPHA
+
+    def explain_shift(self) -> str:
+        """Return the sentence about an environment shift."""
+        direction = "slower" if self.log_slowdown > 0 else "faster"
+        size = wording.percent(abs(self.slowdown_ratio))
+        return f"environment shift: the reference workload was {size} {direction} than in the baseline's runs"
 
     @property
     def saturated(self) -> bool:
@@ -146,8 +152,7 @@ def _own_sd(workloads: Sequence[ReferenceWorkload], pieces: frozenset[str]) -> f
             drifts.append(statistics.median([workload.log_drift(piece) for piece in pieces]))
     if len(drifts) <= 1:
         return None
-    median = statistics.median(drifts)
-    return robust_sd([drift - median for drift in drifts]) / 2.0
+    return robust_sd(from_median(drifts)) / 2.0
 
 
 def machine_slope(levels: Sequence[Sequence[Point]]) -> float:
@@ -159,12 +164,8 @@ def machine_slope(levels: Sequence[Sequence[Point]]) -> float:
     Args:
         levels: Log workload time and distance of each run, by level.
     """
-    residuals: list[Point] = []
-    for points in levels:
-        residuals += _centre(points)
-    moved_x = _winsorise([x for x, _ in residuals])
-    moved_y = _winsorise([y for _, y in residuals])
-    if correlation(list(zip(moved_x, moved_y, strict=True))) < MIN_CORRELATION:
+    x_residuals, y_residuals = _centre(levels)
+    if correlation(_winsorise(x_residuals), _winsorise(y_residuals)) < MIN_CORRELATION:
         return 0.0
     return unvetoed_slope(levels)
 
@@ -197,10 +198,10 @@ def slope_error(slope: float, levels: Sequence[Sequence[Point]], spread: float) 
     df = degrees_of_freedom(levels)
     if not slope or not df:
         return 0.0
-    squares = math.fsum([x**2 for points in levels for x, _ in _centre(points)])
-    sum_of_squares = squares * (df + SLOPE_PRIOR_RUNS) / df
+    x_residuals, _ = _centre(levels)
+    squares = sum_of_squares(x_residuals) * (df + SLOPE_PRIOR_RUNS) / df
     uniform_sd = MAX_SLOPE / math.sqrt(12.0)
-    return min(spread / math.sqrt(sum_of_squares), uniform_sd) if sum_of_squares > 0 else uniform_sd
+    return min(spread / math.sqrt(squares), uniform_sd) if squares > 0 else uniform_sd
 
 
 def degrees_of_freedom(levels: Sequence[Sequence[Point]]) -> int:
@@ -213,10 +214,13 @@ def _winsorise(residuals: Sequence[float]) -> list[float]:
     return winsorise(residuals, WINSOR_SDS * robust_sd(residuals) or math.inf)
 
 
-def _centre(points: Sequence[Point]) -> list[Point]:
-    """Return the points of one level as differences from its medians."""
-    if not points:
-        return []
-    median_x = statistics.median([x for x, _ in points])
-    median_y = statistics.median([y for _, y in points])
-    return [(x - median_x, y - median_y) for x, y in points]
+def _centre(levels: Sequence[Sequence[Point]]) -> tuple[list[float], list[float]]:
+    """Return x and y of all points as differences from the medians of their levels."""
+    x_residuals: list[float] = []
+    y_residuals: list[float] = []
+    for points in levels:
+        if points:
+            x_values, y_values = zip(*points, strict=True)
+            x_residuals += from_median(x_values)
+            y_residuals += from_median(y_values)
+    return x_residuals, y_residuals

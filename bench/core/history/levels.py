@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from bench.core.calibration.machine_speed import WINSOR_SDS
+from bench.core.values.robust import robust_sd
 from bench.core.verdict.noise import MIN_SD
 
 ALPHA = 0.01  # false-alarm rate of all metrics of a part together
@@ -20,7 +22,6 @@ MIN_TREND_RUNS = 12  # with fewer runs, no p value is small enough, however larg
 MAX_TREND_RUNS = 100  # only the newest runs; more of them take many seconds
 PERMUTATIONS = 1999  # the smallest p value is 1 / 2000
 _FIRST_PERMUTATIONS = 99  # enough to stop early at most series without a change
-OUTLIER_SDS = 2.5  # values farther from the median are clipped, so that a single outlier cannot hide a change
 _SEED = 20040304
 _MAX_CELLS = 500_000  # size of a batch of random orders, which then fits into the processor's cache
 
@@ -123,14 +124,13 @@ def _segments(count: int) -> _Segments:
 
 
 def _clip_outliers(values: Numbers) -> Numbers:
-    """Return distances from the median, clipped at `OUTLIER_SDS` robust standard deviations.
+    """Return distances from the median, winsorised at `WINSOR_SDS` robust standard deviations.
 
-    The robust standard deviation is the scaled median absolute deviation; it does not depend on the order.
+    A single outlier then cannot hide a change.
     """
-    from scipy import stats as scipy_stats  # noqa: PLC0415 - see `bench.core.values.stats`
-
-    robust_sd = max(MIN_SD, float(scipy_stats.median_abs_deviation(values, scale="normal")))
-    return np.clip(values - np.median(values), -OUTLIER_SDS * robust_sd, OUTLIER_SDS * robust_sd)
+    residuals = values - np.median(values)
+    limit = WINSOR_SDS * max(MIN_SD, robust_sd(residuals.tolist()))
+    return np.clip(residuals, -limit, limit)
 
 
 def _clearer_end(values: Numbers, begin: int, end: int) -> int:

@@ -1,9 +1,10 @@
 """Judge the history of a scenario: the level of each metric, and its changes."""
 
+import math
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 from pydantic import AwareDatetime
 
 from bench.core.calibration.machine_speed import MachineSpeed, compare_speed, machine_slope
@@ -11,26 +12,31 @@ from bench.core.history.change_points import (
     ChangePoint,
     MetricTrend,
     Series,
+    SeriesPoint,
     change_size,
     series_of,
     trend_of,
 )
 from bench.core.history.history import HistoryPoint
 from bench.core.history.levels import LEVEL_RUNS, MAX_TREND_RUNS, MIN_TREND_RUNS
+from bench.core.run.figures import ALL
 from bench.core.run.result import environment
 from bench.core.samples.metric import MetricKind, Part
 from bench.core.samples.metrics import metric
 from bench.core.values import stats
 from bench.core.values.record import Record
+from bench.core.values.robust import Point
+from bench.core.verdict.accepted_runs import ALPHAS, MARGIN_RATIO
 from bench.core.verdict.baseline import MIN_RUNS, BaselineRun, PinnedBaseline
+from bench.core.verdict.change import ChangeEstimate, compare_metric
 from bench.core.verdict.comparable import condition_differences
 from bench.core.verdict.compare import Decision
-from bench.core.verdict.shift import Shift, shift_from_baseline
+from bench.core.verdict.level_shift import LevelRuns, estimate_from_baseline
+from bench.core.verdict.margins import margin_of
 from bench.core.verdict.success import SUCCESS, count_successes, judge_success
-from bench.core.verdict.verdict import MARGIN_RATIO, MetricComparison, judge_shifts, regressions, sort_by_part
+from bench.core.verdict.verdict import MetricComparison, regressions, sort_by_part
 
 RECENT_RUNS = 20  # an older change for the worse counts as the present state
-_ALL = "all messages"
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +176,7 @@ def _judge_metrics(series: Mapping[str, Series], recent: int) -> list[MetricTren
         if len(values) >= MIN_TREND_RUNS:
             tested[metric(key).part] += 1
     times_ms = [point.value for point in series.get("e2e_ms", ())]
-    response_ms = float(np.median(times_ms)) if times_ms else None
+    response_ms = statistics.median(times_ms) if times_ms else None
     trends: list[MetricTrend] = []
     for key, values in series.items():
         trends.append(trend_of(key, values, tested[metric(key).part], recent, response_ms))
@@ -206,22 +212,23 @@ def _correct(key: str, series: Series, speed: MachineSpeed | None) -> Series:
     """Remove the effect of the machines from a metric.
 
     With y_i the started logarithm of the value of run i, x_i its log workload time, and b the slope of y on
-    x, the corrected value is exp(y_i - b (x_i - mean(x))) - start, at least 0.
+    x, the corrected value is exp(y_i - b (x_i - median(x))) - start, at least 0. The level of a history may
+    change, so the slope comes from groups of neighbouring runs.
     """
     row = metric(key)
     if speed is None or row.kind is not MetricKind.TREND:
         return series
-    log_values: list[float] = []
-    log_times: list[float] = []
+    logs: list[Point] = []
     for point in series:
-        log_values.append(stats.started_log(point.value, row.resolution))
-        log_times.append(speed.base_log_times[point.position])
-    y = np.array(log_values)
-    x = np.array(log_times)
-    slope = machine_slope([list(zip(log_times, log_values, strict=True))])
-    corrected = np.exp(y - slope * (x - x.mean())) - row.resolution
-    pairs = zip(series, corrected, strict=True)
-    return [point._replace(value=max(0.0, float(value))) for point, value in pairs]
+        log_time = speed.base_log_times[point.position]
+        logs.append((log_time, stats.started_log(point.value, row.resolution)))
+    slope = machine_slope([logs[first : first + LEVEL_RUNS] for first in range(0, len(logs), LEVEL_RUNS)])
+    usual_log_time = statistics.median([log_time for log_time, _ in logs])
+    corrected: list[SeriesPoint] = []
+    for point, (log_time, log_value) in zip(series, logs, strict=True):
+        value = math.exp(log_value - slope * (log_time - usual_log_time)) - row.resolution
+        corrected.append(point._replace(value=max(0.0, value)))
+    return corrected
 
 
 def _compare_with_pinned(
@@ -230,7 +237,7 @@ def _compare_with_pinned(
     """Compare the newest level of the deciding metrics with the pinned runs, by the rule of a single run.
 
     The newest runs share the conditions of their days and are not independent. The standard error therefore
-    remains that of one run, as in `shift_from_baseline`.
+    remains that of one run, as in `estimate_from_baseline`.
     """
     newest = runs[-LEVEL_RUNS:]
     comparable = [run for run in pinned.runs if not condition_differences(runs[-1], run)]
@@ -239,26 +246,24 @@ def _compare_with_pinned(
     speed = None if runs[-1].fingerprint.simulated else compare_speed(newest, comparable)
     if speed is not None:
         # The level is one value, on a machine of the median speed of the newest runs.
-        speed = replace(speed, head_log_times=(float(np.median(speed.head_log_times)),))
-    shifts: dict[str, Shift] = {}
+        speed = replace(speed, head_log_times=(statistics.median(speed.head_log_times),))
+    rows: dict[str, MetricComparison] = {}
     for key in runs[-1].figures:
-        shift = _shift_of_level(key, newest, comparable, speed)
-        if metric(key).part is Part.DECIDES and shift is not None:
-            shifts[key] = shift
+        estimate = _estimate_level(key, newest, comparable, speed)
+        if metric(key).part is Part.DECIDES and estimate is not None:
+            rows[key] = compare_metric(estimate, ALPHAS[Part.DECIDES], margin_of(key, {}, MARGIN_RATIO, None))
     success = judge_success(count_successes(newest), count_successes(comparable))
-    environment_shift = speed is not None and speed.environment_shift
-    judged = judge_shifts(shifts, {}, MARGIN_RATIO, environment_shift=environment_shift)
-    return (success, *sort_by_part(judged))
+    return (success, *sort_by_part(rows))
 
 
-def _shift_of_level(
+def _estimate_level(
     key: str, newest: Sequence[HistoryPoint], pinned: Sequence[BaselineRun], speed: MachineSpeed | None
-) -> Shift | None:
-    """Return the shift of the newest runs' median against the pinned runs, with one typical value per run."""
-    start_ms = metric(key).resolution
-    level = float(np.median([run.figures[key] for run in newest if key in run.figures]))
+) -> ChangeEstimate | None:
+    """Return the change of the newest runs' median against the pinned runs, with one value per run."""
+    start = metric(key).resolution
+    level = statistics.median([run.figures[key] for run in newest if key in run.figures])
     pinned_values: list[dict[str, float]] = []
     for run in pinned:
         values = list(run.figures.get(key, {}).values())
-        pinned_values.append({_ALL: stats.typical(values, start_ms)} if values else {})
-    return shift_from_baseline(key, [{_ALL: level}], pinned_values, speed=speed)
+        pinned_values.append({ALL: stats.typical(values, start)} if values else {})
+    return estimate_from_baseline(key, LevelRuns([{ALL: level}], [pinned_values]), speed=speed)

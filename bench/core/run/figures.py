@@ -1,5 +1,7 @@
 """The compared values of a run: by metric and by prompt, so that a prompt is compared with itself."""
 
+from collections.abc import Mapping
+
 from bench.core.run.summary import RunSummary
 from bench.core.samples.metric import MetricKind, Part
 from bench.core.samples.metrics import (
@@ -10,6 +12,9 @@ from bench.core.samples.metrics import (
     tail_key,
     tier_name,
 )
+
+# Value by prompt.
+Figures = Mapping[str, float]
 
 # With fewer requests, a 95th percentile is the value of a few requests only.
 TAIL_REQUESTS = 100

@@ -1,7 +1,9 @@
 """Whether other programs used the whole machine during a run."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from bench.core.calibration.machine_speed import MachineSpeed
+from bench.core.run.result import RunResult
 from bench.core.samples.sample import HOST, is_generator
 from bench.core.values import wording
 from bench.core.watch.resources import ResourceSummary
@@ -9,6 +11,23 @@ from bench.core.watch.resources import ResourceSummary
 # Share of the time of all cores that processes outside the stack and the load generators may use: with more
 # than 95 %, every request waits for a core.
 OUTSIDE_RATIO = 0.95
+
+
+def find_saturation(runs: Sequence[RunResult], speed: MachineSpeed | None = None) -> str | None:
+    """Return why the machine of some runs was saturated; None if it was not, or if it is unknown.
+
+    Args:
+        runs: The runs.
+        speed: Their machine speed, if the reference workload shows it.
+    """
+    if speed is not None and speed.saturated:
+        factor = 1.0 + speed.slowdown_ratio
+        return f"the machine was saturated: the reference workload took {factor:.1f} times its usual time"
+    for run in runs:
+        reason = explain_saturation(run.summary.resources, run.fingerprint.cpu_count)
+        if reason is not None:
+            return reason
+    return None
 
 
 def explain_saturation(resources: Mapping[str, ResourceSummary], cores: int) -> str | None:

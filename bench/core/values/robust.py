@@ -1,6 +1,7 @@
 """Estimates that a single outlier changes little. The order of the values is irrelevant."""
 
 import math
+import operator
 import statistics
 from collections.abc import Sequence
 from itertools import combinations
@@ -20,7 +21,7 @@ def robust_sd(residuals: Sequence[float]) -> float:
     """Return the scaled median absolute deviation from 0 (Hampel, 1974); 0 without a residual."""
     if not residuals:
         return 0.0
-    return _SD_PER_MAD * statistics.median([abs(residual) for residual in residuals])
+    return _SD_PER_MAD * statistics.median(map(abs, residuals))
 
 
 def winsorise(residuals: Sequence[float], limit: float) -> list[float]:
@@ -43,13 +44,22 @@ def theil_sen_slope(groups: Sequence[Sequence[Point]]) -> float | None:
     return statistics.median(slopes) if slopes else None
 
 
-def correlation(points: Sequence[Point]) -> float:
-    """Return the correlation of points around 0; 0 if x or y does not vary."""
-    x_squares = math.fsum([x * x for x, _ in points])
-    y_squares = math.fsum([y * y for _, y in points])
-    products = math.fsum([x * y for x, y in points])
-    norm = math.sqrt(x_squares * y_squares)
+def correlation(x_values: Sequence[float], y_values: Sequence[float]) -> float:
+    """Return the correlation of values around 0; 0 if x or y does not vary."""
+    products = math.fsum(map(operator.mul, x_values, y_values))
+    norm = math.sqrt(sum_of_squares(x_values) * sum_of_squares(y_values))
     return products / norm if norm > _SAME**2 else 0.0
+
+
+def from_median(values: Sequence[float]) -> list[float]:
+    """Return the differences of values from their median."""
+    median = statistics.median(values)
+    return [value - median for value in values]
+
+
+def sum_of_squares(values: Sequence[float]) -> float:
+    """Return the sum of the squares, in any order of the values."""
+    return math.fsum(map(operator.mul, values, values))
 
 
 def moderate_sd(squares: float, df: int, prior_sd: float, prior_df: int) -> tuple[float, float]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from bench.core.calibration.machine_speed import MachineSpeed
 from bench.core.limits.tolerance import Tolerance
 from bench.core.run.costs import costs_of
-from bench.core.run.figures import figures_of
+from bench.core.run.figures import Figures, figures_of
 from bench.core.run.messages import Uses, add_up, refusals_of
 from bench.core.run.summary import RunSummary
 from bench.core.run.tails import tails_of
@@ -19,7 +19,7 @@ from bench.core.verdict.baseline import MIN_RUNS, BaselineRun
 from bench.core.verdict.bounds import Prompts, drop_figures, judge_with_bounds
 from bench.core.verdict.change import ChangeEstimate, compare_metric
 from bench.core.verdict.level_messages import MessageChanges, measure_messages
-from bench.core.verdict.level_shift import Figures, LevelRuns, estimate_from_baseline
+from bench.core.verdict.level_shift import LevelRuns, estimate_from_baseline
 from bench.core.verdict.margins import margin_of, margin_of_group
 from bench.core.verdict.message_comparison import MessageComparison, MessageKind
 from bench.core.verdict.messages import MessageGroup, judge_groups

@@ -3,18 +3,19 @@
 import math
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
-from bench.core.calibration.machine_speed import compare_speed, machine_slope
-from bench.core.run.figures import figures_of
+from bench.core.calibration.machine_speed import compare_speed
+from bench.core.run.figures import Figures, figures_of
 from bench.core.run.result import RunResult, check_usable, differences, environment
 from bench.core.samples.metrics import metric
 from bench.core.values import stats
+from bench.core.values.robust import variance_of_median
+from bench.core.verdict.accepted_runs import ALPHAS, MARGIN_RATIO
 from bench.core.verdict.baseline import MIN_RUNS, Baseline, Level, to_baseline_run
+from bench.core.verdict.change import ChangeEstimate, judge_change
 from bench.core.verdict.compare import compare
-from bench.core.verdict.noise import MetricNoise, Noise
-from bench.core.verdict.shift import Figures, typical_by_prompt
-from bench.core.verdict.verdict import ALPHA, ALPHAS, POWER
+from bench.core.verdict.level_shift import measure_spread
+from bench.core.verdict.margins import margin_of
+from bench.core.verdict.noise import MAX_PRIOR_DF, MIN_SD, MetricNoise, Noise
 from bench.errors import ConfigError
 
 MIN_NOISE_RUNS = MIN_RUNS + 1
@@ -91,11 +92,10 @@ def _measure_metric(
 ) -> MetricNoise | None:
     """Return the noise of one metric; `None` if too few runs have it.
 
-    With r_i the distance of run i from the typical values, x_i its log workload time and b the slope of r on
-    x, the spread s is the standard deviation of r_i - b x_i. The smallest detectable change of a run against
-    n = 10 baseline runs is the one of a t test with the standard error s √(1 + 1/n).
+    The spread s is that of the rule of the baseline, without its prior (`measure_spread`). The smallest
+    detectable change is that of the complete rule, for a run against n = 10 baseline runs: its standard error
+    is s √(1 + v / n), where v is the variance of a median.
     """
-    start_ms = metric(key).resolution
     runs: list[Figures] = []
     run_log_times: list[float] = []
     for run_figures, log_time in zip(figures, log_times, strict=True):
@@ -103,16 +103,22 @@ def _measure_metric(
             runs.append(run_figures[key])
             run_log_times.append(log_time)
     count = len(runs)
-    if count < MIN_NOISE_RUNS:
+    sd = measure_spread(key, runs, run_log_times) if count >= MIN_NOISE_RUNS else None
+    if sd is None:
         return None
-    typical = typical_by_prompt(runs, start_ms)
-    distances = np.array([stats.paired_change(run, typical, start_ms) for run in runs])
-    x = np.array(run_log_times)
-    corrected = distances - machine_slope([list(zip(x.tolist(), distances.tolist(), strict=True))]) * x
-    sd = float(np.std(corrected, ddof=1))
-    standard_error = sd * math.sqrt(1.0 + 1.0 / _BASELINE_RUNS)
-    mde = stats.smallest_detectable(standard_error, count - 1, ALPHA, POWER)
-    return MetricNoise(runs=count, sd=round(sd, _DIGITS), detectable_ratio=round(math.expm1(mde), _DIGITS))
+    base = math.fsum([value for run in runs for value in run.values()]) / sum(map(len, runs))
+    unchanged = ChangeEstimate(
+        key=key,
+        base=base,
+        head=base,
+        log_change=0.0,
+        standard_error=max(MIN_SD, sd) * math.sqrt(1.0 + variance_of_median(_BASELINE_RUNS)),
+        df=min(MAX_PRIOR_DF, count - 1),
+        agreed=0.0,
+    )
+    margin = margin_of(key, {}, MARGIN_RATIO, None)
+    detectable_ratio = judge_change(unchanged, ALPHAS[metric(key).part], margin).detectable_ratio or 0.0
+    return MetricNoise(runs=count, sd=round(sd, _DIGITS), detectable_ratio=round(detectable_ratio, _DIGITS))
 
 
 def _raises_alarm(number: int, runs: Sequence[RunResult], noise: Noise) -> bool:
@@ -130,4 +136,4 @@ def _raises_alarm(number: int, runs: Sequence[RunResult], noise: Noise) -> bool:
         levels=(Level(reason=reason, accepted_by=by, accepted_at=started_at, runs=accepted),),
     )
     comparison = compare(run, baseline, noise=noise)
-    return any(map(comparison.regressed, ALPHAS))
+    return any(row.regressed and row.gates for row in comparison.metrics)

@@ -9,9 +9,8 @@ Such a value is a lower bound. Two rules keep it from turning a verdict around:
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from bench.core.run.figures import bounds_of
+from bench.core.run.figures import Figures, bounds_of
 from bench.core.run.summary import RunSummary
-from bench.core.verdict.shift import Figures
 from bench.core.verdict.verdict import MetricComparison, Verdict
 
 # Prompts by metric.

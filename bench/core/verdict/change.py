@@ -196,11 +196,10 @@ def _decide(
         if estimate.agreed > AGREED_SHARE * tolerated:
             return Verdict.WORSE, None
         return Verdict.INCONCLUSIVE, "the single runs do not agree"
-    if not is_precise:
-        return Verdict.INCONCLUSIVE, None
-    if estimate.highest_change > tolerated:
-        doubt = "the machine may explain the change" if estimate.highest is not None else None
-        return Verdict.INCONCLUSIVE, doubt
+    if not is_precise or estimate.highest_change > tolerated:
+        # A lowest change is unknown if the machine differs from those of the base.
+        is_unknown = estimate.lowest is not None or (is_precise and estimate.highest is not None)
+        return Verdict.INCONCLUSIVE, "the machine may explain the change" if is_unknown else None
     return (Verdict.WITHIN_TOLERANCE if low > 0.0 else Verdict.UNCHANGED), None
 
 

@@ -10,6 +10,7 @@ from bench.core.calibration.machine_speed import MachineSpeed, compare_speed
 from bench.core.run.counters import CounterChange, changed_counters
 from bench.core.run.messages import vanished_messages
 from bench.core.run.result import RunResult
+from bench.core.run.saturation import find_saturation
 from bench.core.run.summary import RunSummary
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import sentence_name
@@ -89,6 +90,8 @@ class Comparison(Record):
     """Name of the base of `bench ab`; null for a comparison with a baseline."""
     machine: MachineComparison | None = None
     """Machine speed compared with the baseline; null without a reference workload."""
+    saturation: str | None = None
+    """Why the machine was saturated, so that the decision is inconclusive; null if it was not."""
     counters: tuple[CounterChange, ...] = ()
     """Exact counters that changed; they do not influence the decision."""
     work: tuple[WorkChange, ...] = ()
@@ -131,6 +134,8 @@ class _Evidence:
     speed: MachineSpeed | None
     doubts: Sequence[str]
     """Why a regression must not fail the run, a sentence each."""
+    saturation: str | None
+    """Why the machine was saturated, so that no test is certain."""
 
     @property
     def is_certain(self) -> bool:
@@ -178,7 +183,10 @@ def _compare_with_baseline(
     judged = _judge_runs(heads, levels, noise)
     against_pinned = _compare_with_pinned(heads, baseline, noise)
     vanished = vanished_messages([run.messages for run in runs], [head.summary.messages for head in heads])
-    evidence = _Evidence(crossed_thresholds(result), judged, vanished, against_pinned, speed, _doubts(noise))
+    saturation = find_saturation(heads, speed)
+    evidence = _Evidence(
+        crossed_thresholds(result), judged, vanished, against_pinned, speed, _doubts(noise), saturation
+    )
     decision, reasons = _decide_with_context(evidence)
     if unusable is not None and not evidence.is_certain:
         return Comparison(decision=Decision.INVALID, reasons=(unusable, *reasons))
@@ -200,6 +208,7 @@ def _compare_with_baseline(
         pinned_at=baseline.pinned.pinned_at if baseline.pinned and against_pinned else None,
         confirmed_by=heads[1].provenance.run_id if len(heads) > 1 else None,
         machine=_machine_comparison(speed),
+        saturation=saturation,
         counters=counters,
         work=work,
     )
@@ -293,7 +302,7 @@ def _decide_with_context(evidence: _Evidence) -> tuple[Decision, tuple[str, ...]
     certain = [*evidence.crossed, *explain_vanished(evidence.vanished_messages)]
     decision, reasons = decide(certain, evidence.judged.metrics, evidence.judged.messages)
     if evidence.speed is not None and evidence.speed.environment_shift:
-        shift = _explain_environment_shift(evidence.speed)
+        shift = evidence.speed.explain_shift()
         reasons = (shift, *reasons) if decision is Decision.INCONCLUSIVE else (*reasons, shift)
     drifted = regressions(evidence.against_pinned)
     for row in drifted:
@@ -301,7 +310,11 @@ def _decide_with_context(evidence: _Evidence) -> tuple[Decision, tuple[str, ...]
     if drifted:
         decision = Decision.FAIL
     if decision is Decision.FAIL and evidence.doubts and not evidence.is_certain:
-        return Decision.INCONCLUSIVE, (*evidence.doubts, *reasons)
+        decision = Decision.INCONCLUSIVE
+        reasons = (*evidence.doubts, *reasons)
+    if evidence.saturation is not None:
+        reasons = (evidence.saturation, *reasons)
+        decision = decision if evidence.is_certain else Decision.INCONCLUSIVE
     return decision, reasons
 
 
@@ -345,13 +358,11 @@ def _compare_speed(heads: Sequence[RunResult], runs: Sequence[BaselineRun]) -> M
 def _machine_comparison(speed: MachineSpeed | None) -> MachineComparison | None:
     if speed is None:
         return None
-    return MachineComparison(slower_ratio=speed.slowdown_ratio, environment_shift=speed.environment_shift)
-
-
-def _explain_environment_shift(speed: MachineSpeed) -> str:
-    direction = "slower" if speed.log_slowdown > 0 else "faster"
-    size = wording.percent(abs(speed.slowdown_ratio))
-    return f"environment shift: the reference workload was {size} {direction} than in the baseline's runs"
+    return MachineComparison(
+        slower_ratio=speed.slowdown_ratio,
+        environment_shift=speed.environment_shift,
+        sd_ratio=speed.own_sd,
+    )
 
 
 def _compare_with_pinned(

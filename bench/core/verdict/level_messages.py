@@ -17,17 +17,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from bench.core.calibration.machine_speed import MachineSpeed
+from bench.core.calibration.machine_speed import WINSOR_SDS, MachineSpeed
+from bench.core.run.figures import Figures
 from bench.core.samples.metric import Better
 from bench.core.samples.metrics import metric
 from bench.core.values.robust import moderate_sd, robust_sd, variance_of_median, winsorise
 from bench.core.values.units import FloatArray
 from bench.core.verdict.change import ChangeEstimate
-from bench.core.verdict.level_shift import PRIOR_DF, Figures, LevelRuns
+from bench.core.verdict.level_shift import PRIOR_DF, LevelRuns
 from bench.core.verdict.message_comparison import MessageKind
-
-WINSOR_SDS = 2.5
-"""Residuals further from their level count as if they were at this number of robust standard deviations."""
 
 
 @dataclass(frozen=True, slots=True)

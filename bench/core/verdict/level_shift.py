@@ -19,9 +19,18 @@ from bench.core.calibration.machine_speed import (
     slope_error,
     unvetoed_slope,
 )
+from bench.core.run.figures import Figures
 from bench.core.samples.metric import Better
 from bench.core.samples.metrics import metric
-from bench.core.values.robust import Point, moderate_sd, robust_sd, variance_of_median, winsorise
+from bench.core.values.robust import (
+    Point,
+    from_median,
+    moderate_sd,
+    robust_sd,
+    sum_of_squares,
+    variance_of_median,
+    winsorise,
+)
 from bench.core.verdict.baseline import MIN_RUNS
 from bench.core.verdict.change import ChangeEstimate
 
@@ -35,9 +44,6 @@ OUTLIER_SDS = 3.5
 LEAST_SD = 0.02
 """Runs that differ by less are no outliers: the robust standard deviation of few runs can be 0 by chance."""
 _FEWEST_FOR_OUTLIER = 3  # of two runs, neither is the outlier
-
-# Value by prompt.
-Figures = Mapping[str, float]
 
 
 class _Reference(NamedTuple):
@@ -152,6 +158,25 @@ def find_outliers(key: str, runs: Sequence[Figures], log_times: Sequence[float])
     return {position: residual for position, residual in of_run if abs(residual) > limit}
 
 
+def measure_spread(key: str, runs: Sequence[Figures], log_times: Sequence[float]) -> float | None:
+    """Return the winsorised standard deviation of the runs of one level, without outliers and machines.
+
+    Args:
+        key: The metric.
+        runs: Values of the runs; each has the metric.
+        log_times: Log workload time of each run.
+
+    Returns:
+        None with too few runs.
+    """
+    reference = _reference(key, LevelRuns(heads=runs, levels=[runs]))
+    kept = _without_outliers([_points(reference, runs, log_times)])
+    df = degrees_of_freedom(kept)
+    if df <= 0:
+        return None
+    return math.sqrt(_winsorised_squares(_residuals(kept, machine_slope(kept))) / df)
+
+
 def _estimate(
     key: str, reference: _Reference, head: Sequence[Point], fit: _Fit, *, is_shifted: bool
 ) -> ChangeEstimate:
@@ -171,10 +196,9 @@ def _estimate(
     with any slope between 0 and 1. A faster machine may hide a change, also if the metric did not follow the
     machines of the baseline, so that the highest possible change has a slope of 1 then.
     """
-    changes = [distance - fit.slope * log_time - fit.location for log_time, distance in head]
+    changes = [distance - fit.location for distance in _corrected(head, fit.slope)]
     smallest = min(changes)
-    log_time = math.fsum([x for x, _ in head]) / len(head)
-    slowdown = log_time - fit.log_time
+    slowdown = math.fsum(next(zip(*head, strict=True))) / len(head) - fit.log_time
     is_torn = max(changes) - smallest > OUTLIER_SDS * math.sqrt(2.0) * fit.spread
     change = smallest if is_torn else math.fsum(changes) / len(changes)
     prediction_error = fit.spread * math.sqrt(1.0 + variance_of_median(fit.runs))
@@ -216,19 +240,21 @@ def _fit(levels: Sequence[Sequence[Point]], prior: tuple[float, int] | None) -> 
     slope = machine_slope(kept)
     residuals = _residuals(kept, slope)
     prior_sd, prior_df = prior or (CORRECTED_PRIOR_SD if slope else PRIOR_SD, PRIOR_DF)
-    moved = winsorise(residuals, WINSOR_SDS * max(LEAST_SD, robust_sd(residuals)))
-    squares = math.fsum([residual**2 for residual in moved])
-    spread, df = moderate_sd(squares, degrees_of_freedom(kept), prior_sd, prior_df)
+    spread, df = moderate_sd(_winsorised_squares(residuals), degrees_of_freedom(kept), prior_sd, prior_df)
     newest = kept[-1]
     return _Fit(
         slope=slope,
         slope_error=slope_error(slope, kept, spread),
-        location=statistics.median([distance - slope * log_time for log_time, distance in newest]),
-        log_time=statistics.median([log_time for log_time, _ in newest]),
+        location=statistics.median(_corrected(newest, slope)),
+        log_time=statistics.median(next(zip(*newest, strict=True))),
         runs=len(newest),
         spread=spread,
         df=df,
     )
+
+
+def _winsorised_squares(residuals: Sequence[float]) -> float:
+    return sum_of_squares(winsorise(residuals, WINSOR_SDS * max(LEAST_SD, robust_sd(residuals))))
 
 
 def _without_outliers(levels: Sequence[Sequence[Point]]) -> list[list[Point]]:
@@ -254,11 +280,14 @@ def _residuals(levels: Sequence[Sequence[Point]], slope: float) -> list[float]:
     """Return the corrected distances of the runs from the medians of their levels."""
     residuals: list[float] = []
     for points in levels:
-        corrected = [distance - slope * log_time for log_time, distance in points]
-        if corrected:
-            median = statistics.median(corrected)
-            residuals += [distance - median for distance in corrected]
+        if points:
+            residuals += from_median(_corrected(points, slope))
     return residuals
+
+
+def _corrected(points: Sequence[Point], slope: float) -> list[float]:
+    """Return the distances of runs without the effect of the machine."""
+    return [distance - slope * log_time for log_time, distance in points]
 
 
 def _reference(key: str, runs: LevelRuns) -> _Reference:

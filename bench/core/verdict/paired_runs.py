@@ -9,7 +9,7 @@ from typing import NamedTuple
 from bench.core.config.prompts import REFUSAL_CLASS
 from bench.core.limits.tolerance import Tolerance
 from bench.core.run.costs import costs_of
-from bench.core.run.figures import bounds_of, figures_of
+from bench.core.run.figures import Figures, bounds_of, figures_of
 from bench.core.run.summary import RunSummary
 from bench.core.run.tails import tails_of
 from bench.core.samples.metric import Part
@@ -32,7 +32,6 @@ from bench.core.verdict.pairs import (
     judge_paired_metric,
     pair_up,
 )
-from bench.core.verdict.shift import Figures
 from bench.core.verdict.stopping import MIN_PAIRS, share_of_look
 from bench.core.verdict.success import count_successes, judge_success
 from bench.core.verdict.verdict import MetricComparison, Verdict, sort_by_part, values_by_run

@@ -20,12 +20,12 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from bench.core.run.figures import Figures
 from bench.core.samples.metric import Better, Part
 from bench.core.samples.metrics import metric
 from bench.core.values import stats
 from bench.core.values.units import FloatArray
 from bench.core.verdict.change import ChangeEstimate, CompleteTest, Margin, compare_metric, log_margin
-from bench.core.verdict.shift import Figures
 from bench.core.verdict.stopping import MAX_PAIRS, MIN_PAIRS, share_of_look
 from bench.core.verdict.verdict import MetricComparison, Verdict
 

@@ -213,6 +213,8 @@ def _reference_workload(workload: ReferenceWorkload | None, machine: MachineComp
     for piece, time_ms in sorted((workload.before_ms or workload.after_ms).items()):
         times.append(f"{piece} {wording.duration(time_ms)}")
     listed = wording.listing(times)
+    if machine is not None and machine.sd_ratio is not None:
+        listed += f"; its own error is {wording.percent(machine.sd_ratio)}"
     if machine is None:
         return f"took {listed}"
     return f"{describe_machine(machine)} ({listed})"

@@ -11,6 +11,7 @@ from bench.core.calibration.reference_workload import PINNED, ReferenceWorkload
 from bench.core.samples.metric import Part
 from bench.core.verdict.compare import Comparison, Decision, compare
 from bench.core.verdict.verdict import Verdict
+from bench.core.watch.resources import ResourceSummary
 from tests.factories import (
     MACHINES,
     NO_WORKLOAD,
@@ -174,7 +175,7 @@ def test_without_a_workload_a_slower_machine_is_a_regression() -> None:
         is Decision.FAIL
     )
     comparison = compare(run_on_machine(1.5, 1.5), machines_baseline())
-    assert comparison.decision is Decision.PASS
+    assert comparison.decision is Decision.INCONCLUSIVE
     assert comparison.machine is not None
     assert comparison.machine.slower_ratio == pytest.approx(0.5, abs=0.02)
 
@@ -196,7 +197,7 @@ def test_an_environment_shift_is_reported_and_inconclusive() -> None:
     )
     assert comparison.decision is Decision.INCONCLUSIVE
     assert comparison.reasons[0].startswith("environment shift: the reference workload was 24.9 % slower")
-    assert "which the machine may explain" in comparison.reasons[1]
+    assert "the machine may explain the change" in comparison.reasons[1]
     assert verdicts(comparison)["e2e_ms"] is Verdict.INCONCLUSIVE
     assert comparison.machine is not None
     assert comparison.machine.environment_shift
@@ -247,3 +248,27 @@ def test_a_workload_allows_another_processor_model() -> None:
     assert "cpu_model: Test CPU → Another CPU, and the run has no reference workload" in alone.reasons[0]
     larger = make_fingerprint(simulated=False, cpu_count=64)
     assert compare(run_on_machine(1.2, 1.2, fingerprint=larger), machines_baseline()).baseline_runs == 0
+
+
+def test_a_saturated_machine_makes_a_run_inconclusive() -> None:
+    """If its reference workload takes three times as long, a slow run neither fails nor passes."""
+    saturated = compare(run_on_machine(3.0, 3.0), machines_baseline())
+    assert saturated.decision is Decision.INCONCLUSIVE
+    assert saturated.saturation is not None
+    assert saturated.saturation == saturated.reasons[0]
+    assert "the machine was saturated: the reference workload took 3.0 times" in saturated.reasons[0]
+    assert compare(run_on_machine(1.0, 1.0), machines_baseline()).saturation is None
+
+
+def test_other_programs_make_a_run_inconclusive() -> None:
+    """A run next to programs that use all cores is inconclusive, also if nothing else is suspicious."""
+    run = run_on_machine(1.0, 1.0)
+    usage = {"host": 100.0, "backend": 3.0, "generator": 2.0}
+    resources = {
+        source: ResourceSummary(cpu_pct_mean=pct, cpu_pct_p95=pct, memory_bytes_max=None)
+        for source, pct in usage.items()
+    }
+    busy = run.model_copy(update={"summary": run.summary.model_copy(update={"resources": resources})})
+    comparison = compare(busy, machines_baseline())
+    assert comparison.decision is Decision.INCONCLUSIVE
+    assert comparison.reasons[0].startswith("the machine was saturated: other programs used 97.5 %")

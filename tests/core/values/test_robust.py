@@ -56,10 +56,9 @@ def test_levels_do_not_change_a_slope() -> None:
 
 def test_a_correlation_is_that_of_residuals() -> None:
     """A line has 1 or -1, and a constant 0."""
-    line = [(-1.0, -2.0), (0.0, 0.0), (1.0, 2.0)]
-    assert correlation(line) == pytest.approx(1.0)
-    assert correlation([(x, -y) for x, y in line]) == pytest.approx(-1.0)
-    assert correlation([(x, 0.0) for x, _ in line]) == 0.0
+    assert correlation([-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0]) == pytest.approx(1.0)
+    assert correlation([-1.0, 0.0, 1.0], [2.0, 0.0, -2.0]) == pytest.approx(-1.0)
+    assert correlation([-1.0, 0.0, 1.0], [0.0, 0.0, 0.0]) == 0.0
 
 
 @given(st.lists(SMALL, min_size=1, max_size=12), st.floats(0.001, 0.2), st.integers(1, 20))

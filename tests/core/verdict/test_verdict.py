@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bench.core.limits.tolerance import Tolerance
 from bench.core.samples.metric import Part
 from bench.core.verdict.baseline import MIN_RUNS
-from bench.core.verdict.shift import PRIOR_DF, PRIOR_SD
+from bench.core.verdict.level_shift import PRIOR_DF, PRIOR_SD
 from bench.core.verdict.verdict import (
     ALPHA,
     DETECTABLE_BUDGET,
