@@ -122,5 +122,8 @@ class _Planner:
             check_side_effects(spec.scenario, own, allowed=options.get("allow_side_effects", False))
             specs.append(spec)
         conditions = make_conditions(specs[0], own, options)
-        conditions = replace(conditions, tree=provided.tree, state=provided.state, shared=False)
+        tree = provided.tree
+        if own.compose is not None and tree is None:
+            tree = Path.cwd()  # the images of both versions are built from their files
+        conditions = replace(conditions, tree=tree, state=provided.state, shared=False)
         return PlannedVersion(Arm(name, own, conditions, provided.commit), specs)

@@ -194,15 +194,9 @@ def check_version(name: str, version: Version, stack: Stack) -> None:
     """Check that bench can start a version of a stack.
 
     Raises:
-        ConfigError: The stack runs elsewhere, or its containers have the files.
+        ConfigError: The stack runs elsewhere.
     """
     has_files = version.commit is not None or version.folder is not None
-    if stack.compose is not None and has_files:
-        source = "folder" if version.commit is None else "commit"
-        raise ConfigError(
-            f"{name}: bench cannot start containers from a {source}",
-            f"name an image instead: {version.stack}+VARIABLE=IMAGE",
-        )
     if stack.is_external and (has_files or version.variables):
         raise ConfigError(
             f"{name}: stack '{version.stack}' runs elsewhere, so bench cannot start a version of it",

@@ -81,12 +81,12 @@ def test_containers_are_started_and_stopped(bench: Bench, fake: FakeDocker) -> N
 @pytest.mark.parametrize(
     ("version", "problem"),
     [
-        ("compose@main", "bench cannot start containers from a commit"),
-        ("compose@.+BACKEND_IMAGE=x", "bench cannot start containers from a folder"),
+        ("external@main", "stack 'external' runs elsewhere"),
+        ("external+MODEL=x", "stack 'external' runs elsewhere"),
     ],
 )
 def test_a_version_must_suit_its_stack(bench: Bench, version: str, problem: str) -> None:
-    """Only processes start from the files of a commit or a folder."""
+    """Only a stack that bench starts has versions."""
     done = bench("ab", version, "embedded")
     assert done.code == Exit.USAGE
     assert problem in done.err

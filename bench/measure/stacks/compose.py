@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -18,7 +17,6 @@ from bench.core.config.compose import (
     Compose,
     Container,
     ContainerState,
-    list_images,
     list_parts,
     name_built_images,
 )
@@ -30,11 +28,11 @@ from bench.errors import BenchError, ConfigError, TargetError
 from bench.measure.machine.signals import defer_signals
 from bench.measure.stacks import docker
 from bench.measure.stacks.container_watch import ContainerWatch, find_failure, hide_secrets, log_tail
+from bench.measure.stacks.images import ComposeCall, build_images, name_images, require_images
 from bench.measure.stacks.marks import mark
 from bench.measure.stacks.projects import new_project, remove_left_behind
 from bench.measure.stacks.running_stack import RunningStack, placeholder_values
 from bench.measure.stacks.start_options import StartOptions
-from bench.owners.temporary import temporary_folder
 
 _POLL_S = 0.3
 _PORT_ATTEMPTS = 3
@@ -46,12 +44,16 @@ JWT = "JWT_SECRET"
 def run_containers(stack: Stack, options: StartOptions) -> Iterator[RunningStack]:
     """Start a stack of containers, and remove it at the end of the block.
 
+    If the options name a folder of files, the compose file is the one in that folder, and its images are
+    built from there. They have names of their own, so no image of yours changes, and are removed at the end.
+
     Raises:
         ConfigError: The compose file does not exist or lacks a variable, or an image is missing.
         TargetError: The stack did not start, or the engine does not answer.
     """
     remove_left_behind(stack.name)
     project = new_project(stack.name)
+    stack = _in_folder(stack, options.tree)
     try:
         secret_values = make_secrets(stack)
         start(stack, project, options, secret_values)
@@ -60,6 +62,26 @@ def run_containers(stack: Stack, options: StartOptions) -> Iterator[RunningStack
     finally:
         with defer_signals():
             docker.remove_project(project)
+            if options.tree is not None:
+                docker.remove_images(project)
+
+
+def _in_folder(stack: Stack, tree: Path | None) -> Stack:
+    """Return the stack with the compose file of a folder; `None` is the current one.
+
+    Raises:
+        ConfigError: The path of the compose file is not relative, so no other folder has it.
+    """
+    if tree is None:
+        return stack
+    compose = require_compose(stack)
+    if Path(compose.file).is_absolute():
+        raise ConfigError(
+            f"stack '{stack.name}': the compose file {compose.file} is not a file of the version",
+            f"write a relative path in scenarios/stacks/{stack.name}.yaml",
+        )
+    in_tree = compose.model_copy(update={"file": str(tree / compose.file)})
+    return stack.model_copy(update={"compose": in_tree})
 
 
 def _pin(project: str, cores: tuple[int, ...]) -> tuple[int, ...]:
@@ -102,11 +124,14 @@ def start(stack: Stack, project: str, options: StartOptions, secret_values: Mapp
     # The name of the file's own project, not that of bench, is part of the names of built images.
     config = yaml.safe_load(docker.run([*program, *files, "config"], action, environment=environment))
     built = name_built_images(config, compose.profiles)
-    _require_images(compose, config, built)
+    if options.tree is not None:
+        call = ComposeCall([*program, *files], environment, config)
+        built |= build_images(compose, project, call, options)
+    require_images(compose, config, built)
     for name in compose.caches:
         docker.run(["docker", "volume", "create", name], action)
     end_s = time.monotonic() + compose.start_timeout_s
-    with _name_images(built) as more_files:
+    with name_images(built) as more_files:
         command = [*program, "--project-name", project, *files, *more_files, "up", "--detach", "--no-build"]
         for attempts_left in reversed(range(_PORT_ATTEMPTS)):
             with_ports = environment | _choose_ports(compose, options.ports)
@@ -118,22 +143,6 @@ def start(stack: Stack, project: str, options: StartOptions, secret_values: Mapp
                 raise error
             docker.remove_project(project)
     _wait_until_healthy(project, compose, end_s, secret_values)
-
-
-@contextmanager
-def _name_images(built: Mapping[str, str]) -> Iterator[list[str]]:
-    """Yield the options of a second compose file, which names built images as they are.
-
-    Without it, Compose would look for images that are named after bench's own project.
-    """
-    if not built:
-        yield []
-        return
-    services = {service: {"image": image, "pull_policy": "never"} for service, image in built.items()}
-    with temporary_folder("images") as folder:
-        path = folder / "images.yml"
-        path.write_text(yaml.safe_dump({"services": services}), encoding="utf-8")
-        yield ["--file", str(path)]
 
 
 def _require_file(stack: Stack, compose: Compose) -> str:
@@ -275,20 +284,6 @@ def visible_variables(compose: Compose, variables: Mapping[str, str]) -> dict[st
         if value:
             visible[name] = value
     return visible
-
-
-def _require_images(compose: Compose, config: Mapping[str, Any], built: Mapping[str, str]) -> None:
-    """Refuse a missing image. An automatic pull or build could produce another image than intended."""
-    profiles = "".join(f" --profile {profile}" for profile in compose.profiles)
-    for service, (declared, is_buildable) in list_images(config, compose.profiles).items():
-        name = declared or built.get(service)
-        if name and docker.find_image_id(name) is None:
-            build = f"docker compose --file {compose.file}{profiles} build {service}"
-            pull = f"docker pull {name}, or docker build --tag {name} if you have its source"
-            raise ConfigError(
-                f"the image {name} of service '{service}' is not on this machine",
-                build if is_buildable else pull,
-            )
 
 
 def _choose_ports(compose: Compose, chosen: Mapping[str, int]) -> dict[str, str]:

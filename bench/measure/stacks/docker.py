@@ -211,6 +211,13 @@ def remove_project(project: str) -> int:
     )
 
 
+def remove_images(project: str) -> None:
+    """Remove the images that were built for a project. An image that the engine keeps is no error."""
+    with suppress(BenchError):
+        names = ["docker", "image", "ls", "--format", "{{.Repository}}", "--filter", f"reference={project}-*"]
+        _remove(["docker", "image", "rm"], run(names, "list the images").split())
+
+
 def _remove(command: Iterable[str], ids: Sequence[str]) -> None:
     """Remove objects. A missing object is not an error; a kept one appears in the next round."""
     if ids:

@@ -87,6 +87,73 @@ def test_an_image_that_was_not_built_is_an_error_with_the_command(fake: FakeDock
     assert caught.value.hint == "docker compose --file compose.yml --profile sim build backend"
 
 
+def test_a_version_builds_its_images_from_its_own_files(fake: FakeDocker, tmp_path: Path) -> None:
+    """The images have names of bench's project, also if the file names them, and are removed with it."""
+    tree = tmp_path / "version"
+    tree.mkdir()
+    (tree / "compose.yml").write_text("services: {}")
+    fake.config = {
+        "name": "shop",
+        "services": {
+            "backend": {"build": {"context": "."}, "image": "ours:latest"},
+            "worker": {"build": {"context": "."}},
+            "db": {"image": "db"},
+        },
+    }
+    fake.write()
+    notes: list[str] = []
+    with run_containers(make_stack(), StartOptions(tree=tree, on_wait=notes.append)):
+        pass
+    assert notes == ["building the images of backend, worker"]
+    build = next(call for call in fake.calls if "build" in call)
+    assert build[:3] == ["compose", "--file", str(tree / "compose.yml")]
+    assert build[-3:] == ["build", "backend", "worker"]
+    project = build[build.index("--project-name") + 1]
+    _, override = fake.compose_files
+    named = yaml.safe_load(fake.compose_files[override])["services"]
+    assert {service: row["image"] for service, row in named.items()} == {
+        "backend": f"{project}-backend",
+        "worker": f"{project}-worker",
+    }
+    listed = ["image", "ls", "--format", "{{.Repository}}", "--filter", f"reference={project}-*"]
+    assert fake.was_called(*listed)
+    assert not fake.was_called("image", "rm", "ours:latest")
+
+
+def test_an_image_that_a_variable_of_the_version_chooses_is_not_built(
+    fake: FakeDocker, tmp_path: Path
+) -> None:
+    """The version names it."""
+    (tmp_path / "compose.yml").write_text("services: {}")
+    build = {"build": {"context": "."}}
+    fake.config = {"name": "shop", "services": {"backend": {**build, "image": "x"}, "worker": build}}
+    fake.write()
+    with run_containers(make_stack(), StartOptions(tree=tmp_path, variables={"BACKEND_IMAGE": "x"})):
+        pass
+    assert next(call for call in fake.calls if "build" in call)[-2:] == ["build", "worker"]
+
+
+def test_a_version_needs_an_image_that_its_files_build(fake: FakeDocker, tmp_path: Path) -> None:
+    """Otherwise its containers would not have its files."""
+    (tmp_path / "compose.yml").write_text("services: {}")
+    with (
+        pytest.raises(ConfigError, match="builds no image") as caught,
+        run_containers(make_stack(), StartOptions(tree=tmp_path)),
+    ):
+        pass
+    assert "STACK+VARIABLE=IMAGE" in (caught.value.hint or "")
+    assert not any("up" in call for call in fake.calls)
+
+
+def test_a_version_has_its_own_compose_file(fake: FakeDocker, tmp_path: Path) -> None:
+    """A file of another folder, or one that the version lacks, is an error."""
+    for file, message in (("/etc/compose.yml", "is not a file of the version"), ("no.yml", "does not exist")):
+        stack = make_stack(file=file)
+        with pytest.raises(ConfigError, match=message), run_containers(stack, StartOptions(tree=tmp_path)):
+            pass
+    assert not fake.was_called("compose", "--project-name")
+
+
 def test_the_path_of_the_file_may_hold_variables(fake: FakeDocker, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its folder is then chosen when the stack starts."""
     monkeypatch.setenv("APPLICATION", ".")
