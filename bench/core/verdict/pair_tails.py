@@ -7,7 +7,7 @@ from bench.core.run.tails import Tail
 from bench.core.samples.metrics import metric
 from bench.core.values import stats
 from bench.core.verdict.change import ChangeEstimate
-from bench.core.verdict.pairs import PAIR_PRIOR_DF, PAIR_PRIOR_SD, QUIET_SD, PairedChange
+from bench.core.verdict.pairs import PAIR_PRIOR_DF, PAIR_PRIOR_SD, PairedChange
 from bench.core.verdict.stopping import MIN_PAIRS
 from bench.core.verdict.tails import compare_tails, count_tails, explain_too_few
 
@@ -43,7 +43,6 @@ def estimate_tail(
         return too_few
     change = compare_tails(base_tails, head_tails, paired=True, start_ms=metric(key).resolution)
     prior_variance = change.chance + PAIR_PRIOR_SD**2 / count
-    usual_variance = change.chance + QUIET_SD**2 / count
     variance, df = stats.moderate(change.spread, count - 1, prior_variance, PAIR_PRIOR_DF)
     estimate = ChangeEstimate(
         key=key,
@@ -54,5 +53,4 @@ def estimate_tail(
         df=df,
         agreed=change.agreed,
     )
-    guess = (PAIR_PRIOR_DF * usual_variance + (count - 1) * change.spread) / df
-    return PairedChange(estimate, count, guess * count)
+    return PairedChange(estimate, count)

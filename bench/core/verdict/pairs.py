@@ -20,7 +20,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from bench.core.run.figures import Figures
+from bench.core.run.figures import ALL, Figures
 from bench.core.samples.metric import Better, Part
 from bench.core.samples.metrics import metric
 from bench.core.values import stats
@@ -35,8 +35,6 @@ COST_PRIOR_SD = 0.03
 """The same for throughput, memory and processor time."""
 PAIR_PRIOR_DF = 4
 """Degrees of freedom of both."""
-QUIET_SD = 0.03
-"""Usual part of the standard deviation that is not the noise of requests; only `detectable` uses it."""
 WITHIN_PROBABILITY = 0.75
 """Probability from which a change counts as within the margin."""
 LOOKS_WORSE = 0.05
@@ -140,21 +138,39 @@ def pair_up(
     if not common:
         return None
     messages = tuple(sorted(common - set(refusals) or common))
+    weights = np.array([max(1.0, requests.get(message, 1.0)) for message in messages])
+    base_values = _values(messages, base)
+    head_values = _values(messages, head)
+    if metric(key).adds_up:
+        on_both_sides = weights * ~np.isnan(base_values + head_values)
+        base_values = _add_up(base_values, on_both_sides)
+        head_values = _add_up(head_values, on_both_sides)
+        messages = (ALL,)
+        weights = np.ones(1)
+    resolution = metric(key).resolution
     return MessagePairs(
-        key=key,
-        messages=messages,
-        weights=np.array([max(1.0, requests.get(message, 1.0)) for message in messages]),
-        base=_logarithms(key, messages, base),
-        head=_logarithms(key, messages, head),
+        key, messages, weights, np.log(base_values + resolution), np.log(head_values + resolution)
     )
 
 
-def _logarithms(key: str, messages: Sequence[str], runs: Sequence[Figures]) -> FloatArray:
+def _values(messages: Sequence[str], runs: Sequence[Figures]) -> FloatArray:
+    """Return the values by run and message; NaN if a run has no value."""
     values = np.full((len(runs), len(messages)), math.nan)
     for row, run in zip(values, runs, strict=True):
         for column, message in enumerate(messages):
             row[column] = run.get(message, math.nan)
-    return np.log(values + metric(key).resolution)
+    return values
+
+
+def _add_up(values: FloatArray, weights: FloatArray) -> FloatArray:
+    """Return the weighted mean of each run in one column; NaN without weights.
+
+    The times of tiers are often 0 in some messages, and add up to the response time, unlike their logarithms.
+    """
+    totals = weights.sum(axis=1, keepdims=True)
+    sums = np.where(weights > 0.0, values * weights, 0.0).sum(axis=1, keepdims=True)
+    means: FloatArray = np.where(totals > 0.0, sums / np.maximum(totals, _LEAST_WEIGHT), math.nan)
+    return means
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +181,6 @@ class PairedChange:
     """The change."""
     pairs: int
     """Number of pairs that have the metric."""
-    guessed_variance: float
-    """Best guess of the variance of a distance, without the caution of the prior."""
 
     def probably_within(self, tolerated: float) -> bool:
         """Return whether the change is probably below a margin on the scale of logarithms."""
@@ -200,8 +214,9 @@ class PairedChange:
         """
         if self.pairs < MAX_PAIRS and not self.probably_within(tolerated):
             return None
-        error = math.sqrt(self.guessed_variance / max(self.pairs, MAX_PAIRS))
-        return CompleteTest(error, PAIR_PRIOR_DF + MAX_PAIRS - 1, alpha * share_of_look(MAX_PAIRS))
+        all_pairs = max(self.pairs, MAX_PAIRS)
+        error = self.estimate.standard_error * math.sqrt(self.pairs / all_pairs)
+        return CompleteTest(error, PAIR_PRIOR_DF + all_pairs - 1, alpha * share_of_look(all_pairs))
 
 
 def estimate_change(pairs: MessagePairs) -> PairedChange | None:
@@ -226,7 +241,6 @@ def estimate_groups(
     locations, variances = stats.robust_means(filled)
     agreed = stats.medians(np.sort(filled, axis=0))
     base, head = pairs.typical(members)
-    quiet_variances = QUIET_SD**2 + pairs.noise_of_requests(members)
     changes: list[PairedChange | None] = []
     for group, count in enumerate(counts.tolist()):
         if count < MIN_PAIRS:
@@ -243,8 +257,7 @@ def estimate_groups(
             df=df,
             agreed=float(agreed[group]),
         )
-        guess = (PAIR_PRIOR_DF * float(quiet_variances[group]) + (count - 1) * variance) / df
-        changes.append(PairedChange(estimate, count, guess))
+        changes.append(PairedChange(estimate, count))
     return changes
 
 

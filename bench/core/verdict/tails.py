@@ -18,6 +18,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from bench.core.run.tails import Tail
 from bench.core.values import stats
@@ -46,6 +47,10 @@ class TailCounts(NamedTuple):
     def total(self) -> int:
         """Number of all durations."""
         return int(self.requests.sum())
+
+    def select(self, runs: npt.NDArray[np.intp]) -> "TailCounts":
+        """Return the runs with these numbers, in their order."""
+        return TailCounts(self.log_bounds, self.counts[runs], self.requests[runs])
 
 
 class TailChange(NamedTuple):
@@ -97,6 +102,7 @@ def compare_tails(base: TailCounts, head: TailCounts, *, paired: bool, start_ms:
         paired: Draw the runs of a pair together. Both sides then have the same number of runs.
         start_ms: c of the scale log(x + c).
     """
+    base, head = _sort_runs(base, head, paired=paired)
     base_log = _log_quantiles(base, np.ones((1, len(base.counts))), start_ms)[0]
     head_log = _log_quantiles(head, np.ones((1, len(head.counts))), start_ms)[0]
     log_change = float(head_log - base_log)
@@ -111,6 +117,18 @@ def compare_tails(base: TailCounts, head: TailCounts, *, paired: bool, start_ms:
         spread=_spread(base, head, start_ms, paired=paired),
         agreed=_median_pair(base, head, start_ms) if paired else log_change,
     )
+
+
+def _sort_runs(base: TailCounts, head: TailCounts, *, paired: bool) -> tuple[TailCounts, TailCounts]:
+    """Return the runs in an order that depends on them only, so that the bootstrap does, too."""
+    base_logs = _log_quantiles(base, np.eye(len(base.counts)), 0.0)
+    head_logs = _log_quantiles(head, np.eye(len(head.counts)), 0.0)
+    if paired:
+        order = np.lexsort((head.requests, base.requests, head_logs, base_logs))
+        return base.select(order), head.select(order)
+    base_order = np.lexsort((base.requests, base_logs))
+    head_order = np.lexsort((head.requests, head_logs))
+    return base.select(base_order), head.select(head_order)
 
 
 def _median_pair(base: TailCounts, head: TailCounts, start_ms: float) -> float:
