@@ -45,10 +45,10 @@ TAIL_MARGIN_RATIO = 0.10
 PAIR_ALPHAS = {
     Part.DECIDES: 0.006,
     Part.TAILS: 0.004,
-    Part.LOCATES: 0.002,
-    Part.STEPS: 0.002,
-    Part.COSTS: 0.002,
-    Part.EXPLAINS: 0.002,
+    Part.LOCATES: 0.001,
+    Part.STEPS: 0.001,
+    Part.COSTS: 0.001,
+    Part.EXPLAINS: 0.001,
 }
 """False-alarm rate of each test over all looks, by the part of its metric."""
 PAIR_SUCCESS_ALPHA = 0.005
