@@ -7,7 +7,7 @@ DOCS_READY := $(VENV)/.docs-ready
 UV     := $(BIN)/uv
 UV_PIN := $(shell grep -m1 -oE '^uv==[0-9.]+' requirements-dev.txt)
 
-.PHONY: bench test setup docs reference lint types contracts unit bench-engine bench-truth bench-transport bench-arrivals bench-soak bench-recovery bench-strays bench-verdicts bench-answers bench-hostile bench-mock bench-embedded bench-start pictures lock clean help
+.PHONY: bench test setup docs reference lint types contracts unit bench-engine bench-truth bench-transport bench-arrivals bench-soak bench-recovery bench-strays bench-verdicts bench-verdicts-quick bench-answers bench-hostile bench-mock bench-embedded bench-start pictures lock clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -77,8 +77,11 @@ bench-strays: $(READY)  ## kill bench stack up and bench run at random moments a
 bench-recovery: $(READY)  ## kill 1,000 runs at random moments, and show what they lost in the same page (an hour)
 	$(BIN)/python -m benchmarks.recovery
 
-bench-verdicts: $(READY)  ## simulate how often a verdict is wrong and rewrite docs/explanation/verdicts.md (three hours; continues)
+bench-verdicts: $(READY)  ## simulate how often a verdict is wrong and rewrite docs/explanation/verdicts.md (four hours; continues)
 	$(BIN)/python -m benchmarks.verdicts
+
+bench-verdicts-quick: $(READY)  ## print the tables of a tenth of it
+	$(BIN)/python -m benchmarks.verdicts --quick
 
 bench-answers: $(READY)  ## read 10,000 generated answers over both transports and rewrite docs/explanation/reading.md
 	$(BIN)/python -m benchmarks.answers

@@ -12,9 +12,10 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from .cells import CELLS, Design
-from .designs import judge
+from .designs import OURS, judge
 from .store import Results, code_digest
-from .tables import cells_table, goals_table, merges_table, others_table
+from .tables import cells_table, goals_table, merges_table, others_table, summary
+from .traces import moments
 
 _ROOT = Path(__file__).parents[2]
 _HERE = Path(__file__).parent
@@ -80,7 +81,12 @@ _BEFORE = _HERE / "before.json"
 def page(counts: dict[str, Counter[str]], before: dict[str, Counter[str]]) -> str:
     """Return the page: the method, and the tables in its places."""
     method = (_HERE / "method.md").read_text(encoding="utf-8")
+    repetitions = min(counts[title][f"{OURS}/repetitions"] for title in CELLS)
     tables = {
+        "{{repetitions}}": f"{repetitions:,}",
+        "{{cells}}": str(len(CELLS)),
+        "{{moments}}": str(len(moments())),
+        "{{summary}}": summary(counts),
         "{{goals}}": goals_table(counts, before),
         "{{checks}}": cells_table(counts, before, _CHECKS),
         "{{pairs}}": cells_table(counts, before, _PAIRS),

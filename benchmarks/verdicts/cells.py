@@ -67,7 +67,7 @@ class Goal:
 # Kinds of processor of hosted runners, on the log scale: the fastest, 12 % and 22 % slower.
 _KINDS = (0.0, 0.113, 0.2)
 HOSTED = Noise(processors=_KINDS, run_sd=0.025, workload_sd=0.03, outlier_ratio=0.05, outlier_factor=1.15)
-"""Hosted runners with the residuals of the real traces: without the effect of the machine, runs differ by 1 to
+"""Hosted runners with the residuals of the real traces: without the machine, runs differ by 1 to
 4.5 %, and 3 to 8 % of them are outliers of 6 to 30 %."""
 NOISY = Noise(processors=_KINDS, run_sd=0.033, workload_sd=0.045)
 """Hosted runners whose runs and reference workload differ by more than those of the traces."""

@@ -10,6 +10,14 @@ from .cells import CELLS, GOALS, Cell, Design, Goal
 from .designs import OTHERS, OURS
 
 _CONFIDENCE = 0.95
+# What people read for a rate.
+_NAMES = {
+    "worse": "worse",
+    "inconclusive": "cannot tell",
+    "pass": "passes",
+    "verdict": "gets a verdict",
+    "pairs": "number of pairs",
+}
 Counts = Mapping[str, Counter[str]]
 
 
@@ -21,19 +29,33 @@ def goals_table(counts: Counts, before: Counts) -> str:
     ]
     row = ""
     for goal in GOALS:
-        measured = _value(counts[goal.cell], goal.rate)
-        met = measured is not None and goal.low <= measured <= goal.high
         cells = [
             "" if goal.row == row else goal.row,
-            f"{goal.cell}: {goal.rate}",
+            f"{goal.cell}: {_NAMES[goal.rate]}",
             _required(goal),
             show_rate(counts[goal.cell], goal.rate),
             show_rate(before.get(goal.cell, Counter()), goal.rate),
-            "met" if met else "**missed**",
+            "met" if _is_met(goal, counts[goal.cell]) else "**missed**",
         ]
         lines.append(f"| {' | '.join(cells)} |")
         row = goal.row
     return "\n".join(lines) + "\n"
+
+
+def summary(counts: Counts) -> str:
+    """Return how many required rates are met, and which are missed."""
+    missed: list[str] = []
+    for goal in GOALS:
+        if not _is_met(goal, counts[goal.cell]):
+            measured = f"{_NAMES[goal.rate]} {show_rate(counts[goal.cell], goal.rate)}"
+            missed.append(f"- Missed: {goal.cell}: {measured}, required {_required(goal)}.")
+    first = f"- {len(GOALS) - len(missed)} of {len(GOALS)} required rates are met."
+    return "\n".join([first, *missed])
+
+
+def _is_met(goal: Goal, counts: Counter[str]) -> bool:
+    measured = _value(counts, goal.rate)
+    return measured is not None and goal.low <= measured <= goal.high
 
 
 def cells_table(counts: Counts, before: Counts, designs: frozenset[Design]) -> str:
