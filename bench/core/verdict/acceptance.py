@@ -10,8 +10,9 @@ from bench.core.samples.metrics import metric, sentence_name, tier_name
 from bench.core.values import wording
 from bench.core.verdict.baseline import Baseline, Level, baseline_path
 from bench.core.verdict.change import SCREEN_ALPHA
-from bench.core.verdict.compare import Comparison, compare
+from bench.core.verdict.compare import Comparison, compare, explain_vanished
 from bench.core.verdict.levels import accept, start_level
+from bench.core.verdict.message_comparison import MessageComparison
 from bench.core.verdict.noise import Noise
 from bench.core.verdict.verdict import ALPHAS, MetricComparison, Verdict
 from bench.errors import BenchError, ConfigError
@@ -59,6 +60,8 @@ class AcceptedBaseline:
     """The baseline with the runs; None if there was none and all runs were left out."""
     moved: tuple[str, ...]
     """Keys of the metrics for which the runs differ from the newest level by more than the tolerance."""
+    moved_messages: tuple[MessageComparison, ...] = ()
+    """The messages and classes that do, each once."""
     left_out: tuple[str, ...] = ()
     """A sentence for each run that was not added."""
 
@@ -90,9 +93,14 @@ class _JudgedRun:
         return tuple(row.key for row in self.comparison.metrics if row.gates and _has_moved(row))
 
     @property
+    def moved_messages(self) -> tuple[MessageComparison, ...]:
+        """The messages and classes that differ from the newest level by more than the tolerance."""
+        return tuple(filter(_has_moved_message, self.comparison.messages))
+
+    @property
     def differs(self) -> bool:
         """Whether the run differs from the newest level by more than the tolerance."""
-        return bool(self.moved or self.comparison.vanished_messages)
+        return bool(self.moved or self.moved_messages or self.comparison.vanished_messages)
 
 
 def accept_all(
@@ -146,8 +154,13 @@ def _accept_into(
         else:
             judged.append(run)
     after = _add_runs(baseline, [run.result for run in judged], request, new=_starts_level(judged, request))
-    moved = dict.fromkeys(key for run in judged for key in run.moved)
-    return AcceptedBaseline(baseline, after, tuple(moved), tuple(left_out))
+    moved: dict[str, None] = {}
+    messages: dict[tuple[str, str, str], MessageComparison] = {}
+    for run in judged:
+        moved |= dict.fromkeys(run.moved)
+        for row in run.moved_messages:
+            messages.setdefault((row.key, row.kind, row.name), row)
+    return AcceptedBaseline(baseline, after, tuple(moved), tuple(messages.values()), tuple(left_out))
 
 
 def _add_runs(
@@ -220,13 +233,24 @@ def _has_moved(row: MetricComparison) -> bool:
     return beyond and not by_chance
 
 
+def _has_moved_message(row: MessageComparison) -> bool:
+    """Whether a message or a class differs from the newest level by more than the tolerance."""
+    beyond = abs(row.change_ratio or 0.0) > (row.margin_ratio or 0.0)
+    return row.verdict is Verdict.WORSE or (row.verdict is Verdict.BETTER and beyond)
+
+
 def describe_regressions(comparison: Comparison) -> list[str]:
-    """Return a text for each regression, deciding metrics first, then for each missing metric."""
+    """Return a text for each regression: metrics, then messages, then missing metrics and answers."""
     texts: list[str] = []
     for part in ALPHAS:
         texts += map(_describe, comparison.regressed(part))
+    for row in comparison.messages:
+        if row.verdict is Verdict.WORSE:
+            change = wording.change(row.change_ratio)
+            texts.append(f"{metric(row.key).label} of {row.kind} '{row.name}' {change}")
     for key in comparison.vanished:
         texts.append(f"{sentence_name(key)} is missing")
+    texts += explain_vanished(comparison.vanished_messages)
     return texts
 
 

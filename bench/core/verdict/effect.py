@@ -23,6 +23,7 @@ def describe_effect(accepted: AcceptedBaseline) -> Iterator[str]:
         yield _describe_baseline(accepted, after)
         if accepted.changed:
             yield from _describe_metrics(accepted, after)
+            yield from _describe_messages(accepted)
     for sentence in accepted.left_out:
         yield f"  left out: {sentence}"
 
@@ -77,7 +78,8 @@ def _describe_baseline(accepted: AcceptedBaseline, after: Baseline) -> str:
 
 def _describe_metrics(accepted: AcceptedBaseline, after: Baseline) -> Iterator[str]:
     deciding = [key for key in (SUCCESS, *level_values(after.newest)) if metric(key).part is Part.DECIDES]
-    keys = list(accepted.moved) if accepted.replaced is not None and accepted.moved else deciding
+    has_reason = accepted.replaced is not None and (accepted.moved or accepted.moved_messages)
+    keys = list(accepted.moved) if has_reason else deciding
     old = accepted.before.newest if accepted.before else None
     for key in keys:
         after_value = level_value(after.newest, key)
@@ -87,6 +89,13 @@ def _describe_metrics(accepted: AcceptedBaseline, after: Baseline) -> Iterator[s
             yield f"  {sentence_name(key)}: new level {change}, {_describe_runs(after.newest)}"
         elif _write(key, before_value) != _write(key, after_value):
             yield f"  {sentence_name(key)}: {change}"
+
+
+def _describe_messages(accepted: AcceptedBaseline) -> Iterator[str]:
+    if accepted.replaced is not None:
+        for row in accepted.moved_messages:
+            change = _describe_change(row.key, row.base, row.head)
+            yield f"  {sentence_name(row.key)} of {row.kind} '{row.name}': new level {change}"
 
 
 def _describe_change(key: str, before: float | None, after: float | None) -> str:

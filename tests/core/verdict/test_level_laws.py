@@ -1,6 +1,8 @@
 """Laws of an accepted change: it becomes the usual state at once, and its loss is a regression."""
 
 import random
+from dataclasses import replace
+from datetime import timedelta
 from functools import lru_cache
 
 import pytest
@@ -9,8 +11,10 @@ from bench.core.run.result import RunResult
 from bench.core.verdict.acceptance import AcceptRequest, accept_all
 from bench.core.verdict.baseline import Baseline, baseline_path
 from bench.core.verdict.compare import Decision, compare
+from bench.core.verdict.effect import describe_effect
 from bench.core.verdict.levels import pin
-from tests.factories import NOON, run_at
+from bench.errors import ConfigError
+from tests.factories import NOON, PROMPTS, make_provenance, make_recording, make_run, make_sample, run_at
 
 NOISE = 0.03
 WORLDS = range(8)
@@ -102,3 +106,29 @@ def test_the_order_of_accepted_runs_does_not_matter() -> None:
     forward = world.accept(world.baseline, *runs, reason="longer answers")
     backward = world.accept(world.baseline, *reversed(runs), reason="longer answers")
     assert forward == backward
+
+
+def slow_message(factor: float, number: int) -> RunResult:
+    """A run in which one of the messages takes `factor` times its usual time."""
+    samples = []
+    for seq in range(100):
+        slowness = factor if seq % len(PROMPTS) == 0 else 1.0
+        samples.append(make_sample(seq, latency_ms=400.0 * slowness * (1 + number % 3 / 100)))
+    provenance = make_provenance(f"run-{number}", started_at=NOON + timedelta(hours=number))
+    return make_run(make_recording(samples), provenance=provenance)
+
+
+def test_a_change_of_one_message_is_accepted_like_any_other() -> None:
+    """The refusal and the effect name the message; afterwards its new time is the usual one."""
+    request = AcceptRequest(reason="first runs", by="Ada", at=NOON)
+    path = baseline_path(slow_message(1.0, 0))
+    before = accept_all({}, [slow_message(1.0, number) for number in range(8)], request)[path].after
+    assert before is not None
+    slow = slow_message(3.0, 10)
+    with pytest.raises(ConfigError, match=f"of message '{PROMPTS[0]}' \\+200 %"):
+        accept_all({path: before}, [slow], replace(request, allow_regression=False))
+    accepted = accept_all({path: before}, [slow], replace(request, reason="longer answers"))[path]
+    assert accepted.replaced is not None
+    assert f"  response time of message '{PROMPTS[0]}': new level 404 → 1,212 ms" in describe_effect(accepted)
+    assert accepted.after is not None
+    assert compare(slow_message(3.0, 11), accepted.after).decision is not Decision.FAIL
