@@ -19,7 +19,7 @@ from bench.core.verdict.baseline import MIN_RUNS, BaselineRun
 from bench.core.verdict.bounds import Prompts, drop_figures, judge_with_bounds
 from bench.core.verdict.change import ChangeEstimate, compare_metric
 from bench.core.verdict.level_messages import MessageChanges, measure_messages
-from bench.core.verdict.level_shift import LevelRuns, estimate_from_baseline
+from bench.core.verdict.level_shift import CORRECTED_PRIOR_SD, PRIOR_DF, LevelRuns, estimate_from_baseline
 from bench.core.verdict.margins import margin_of, margin_of_group
 from bench.core.verdict.message_comparison import MessageComparison, MessageKind
 from bench.core.verdict.messages import MessageGroup, judge_groups
@@ -65,6 +65,8 @@ class AcceptedRuns:
     """Measured noise of the scenario, instead of the default priors."""
     speed: MachineSpeed | None = None
     """Machine speed of the heads, and of the runs in their order."""
+    simulated: bool = False
+    """Whether the stack simulates time, so that the machine hardly matters."""
 
     @cached_property
     def uses(self) -> Uses:
@@ -126,6 +128,8 @@ class AcceptedRuns:
     def _estimate(self, key: str, runs: LevelRuns) -> ChangeEstimate | None:
         """Return the change of a metric; `None` with too few runs."""
         prior = self.noise.prior(key) if self.noise else None
+        if prior is None and self.simulated:
+            prior = (CORRECTED_PRIOR_SD, PRIOR_DF)  # no effect of the machine remains
         return estimate_from_baseline(key, runs, prior, self.speed)
 
     def _judge_tail(self, tail: str, estimate: ChangeEstimate) -> MetricComparison | None:

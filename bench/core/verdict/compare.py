@@ -344,6 +344,7 @@ def _judge_runs(
         tolerances=heads[0].scenario.tolerances,
         noise=noise,
         speed=_compare_speed(heads, [run for level in levels for run in level]),
+        simulated=heads[0].fingerprint.simulated,
     )
     return accepted.judge()
 
