@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterable, Iterator
+from textwrap import wrap
 
 from rich.console import Console, JustifyMethod
 from rich.table import Table as RichTable
@@ -144,20 +145,20 @@ def make_grid(facts: Iterable[tuple[str, str]]) -> RichTable:
     return grid
 
 
-def _least_width(table: Table, index: int) -> int:
-    """Return the width at which neither a number nor a word of the heading is broken."""
-    texts = [row[index] for row in table.rows]
-    return max(map(len, (*texts, *table.columns[index].split())))
+def _wrap_heading(table: Table, index: int) -> str:
+    """Return a heading in lines that are not wider than the cells below it, if its words allow that."""
+    heading = table.columns[index]
+    widest = max(map(len, (*(row[index] for row in table.rows), *heading.split())), default=1)
+    return "\n".join(wrap(heading, widest))
 
 
 def make_rich_table(table: Table) -> RichTable:
     """Return a table without its heading."""
     rich_table = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     words = {0} if table.ends_in_number else {0, len(table.columns) - 1}
-    for index, column in enumerate(table.columns):
-        least = None if index in words else _least_width(table, index)
+    for index in range(len(table.columns)):
         justify: JustifyMethod = "left" if index in words else "right"
-        rich_table.add_column(column, justify=justify, overflow="fold", min_width=least)
+        rich_table.add_column(_wrap_heading(table, index), justify=justify, overflow="fold")
     for row in table.rows:
         word = find_word(row[-1])
         style = _STYLES[word.tone] if word else ""

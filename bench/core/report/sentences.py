@@ -214,12 +214,13 @@ def describe_tolerated(sentence: str, margin_ratio: float | None) -> str:
     return f"{sentence}, within the tolerance{margin}"
 
 
-def describe_drift(rows: Sequence[MetricComparison], pinned_at: datetime) -> str:
+def describe_drift(rows: Sequence[MetricComparison], pinned_at: datetime | None) -> str:
     """Return a sentence about drift since the pinned baseline, without a full stop."""
     changes = []
     for row in rows:
         changes.append(f"{metric(row.key).label} is {size_text(row)} ({_values(row)})")
-    return f"Drift since the pinned baseline of {pinned_at:%Y-%m-%d}: {wording.listing(changes)}"
+    day = "" if pinned_at is None else f" of {pinned_at:%Y-%m-%d}"
+    return f"Drift since the pinned baseline{day}: {wording.listing(changes)}"
 
 
 def _capitalize(label: str) -> str:

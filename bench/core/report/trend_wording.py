@@ -5,6 +5,7 @@ from typing import assert_never
 from bench.core.history.change_points import ChangePoint
 from bench.core.history.levels import MIN_TREND_RUNS
 from bench.core.history.trend import Trend
+from bench.core.report.sentences import describe_drift
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import metric, tier_name
 from bench.core.values import wording
@@ -20,11 +21,7 @@ def headline(trend: Trend) -> str:
         case Decision.FAIL if trend.unresolved:
             return _regression(trend.unresolved)
         case Decision.FAIL:
-            changes = []
-            for row in trend.drifted:
-                changes.append(f"{metric(row.key).label} {wording.change(row.change_ratio)}")
-            since = f"since the pinned baseline of {trend.pinned_at:%Y-%m-%d}"
-            return f"Drift: {wording.listing(changes)} {since}."
+            return f"{describe_drift(trend.drifted, trend.pinned_at)}."
         case Decision.INCONCLUSIVE | Decision.INVALID:
             runs = wording.counted(trend.runs, "comparable run")
             return f"Cannot tell: the history has {runs}, {MIN_TREND_RUNS} are needed."
