@@ -1,6 +1,7 @@
 """Judge a stored run against its baseline."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,9 +10,11 @@ from bench.core.run.pairing import Pairing
 from bench.core.run.result import RunResult
 from bench.core.verdict import compare as verdict
 from bench.core.verdict.ab import compare_pairs
-from bench.core.verdict.baseline import Baseline
+from bench.core.verdict.baseline import Baseline, baseline_path
 from bench.core.verdict.compare import Comparison, Decision
+from bench.core.verdict.levels import has_new_level
 from bench.errors import StoreError
+from bench.measure.run.checkout import read_at
 from bench.store import baselines, noise, results
 from bench.store.pairs import StoredPairs, load_pairs
 
@@ -54,19 +57,14 @@ def compare(run: Path | str, *, baseline: Path | str | None = None) -> JudgedRun
     result = results.load(path)
     paired = load_pairs(folder) if file is None else None
     if paired is not None:
-        return JudgedRun(make_report(result, judge_stored_pairs(paired, result)), folder)
+        return JudgedRun(judge_stored_pairs(paired, result), folder)
     return JudgedRun(judge_run(result, file), folder, file)
 
 
 def judge_stored_pairs(
     paired: StoredPairs, joined: RunResult, find_baseline: FindBaseline = baselines.load
-) -> Comparison:
-    """Return the comparison of two stored versions.
-
-    Args:
-        paired: The pairs.
-        joined: All runs of the head as one.
-        find_baseline: Returns the baseline of a run; default: the one under `baselines/`.
+) -> Report:
+    """Return the report on two stored versions; see `report_pairs`.
 
     Raises:
         StoreError: A run of the pairs belongs to another comparison, or the baseline cannot be read.
@@ -75,8 +73,53 @@ def judge_stored_pairs(
         if run.provenance.run_id != joined.provenance.run_id or run.scenario.name != joined.scenario.name:
             message = f"the pairs of run {joined.provenance.run_id} contain a run of another comparison"
             raise StoreError(message, "restore its folder")
+    return report_pairs(paired, joined, find_baseline)
+
+
+def report_pairs(
+    paired: StoredPairs, joined: RunResult, find_baseline: FindBaseline = baselines.load
+) -> Report:
+    """Return the report on two versions.
+
+    The level of the head is also compared with the committed baseline, by the rule of `bench check`: with the
+    head's second run as the confirmation run. The pairs decide, unless the head's files accept a new level:
+    then a change for the worse is accepted if the head has this level.
+
+    Args:
+        paired: The pairs, and why they ended.
+        joined: All runs of the head as one.
+        find_baseline: Returns the baseline of a run; default: the one under `baselines/`.
+
+    Raises:
+        StoreError: The baseline cannot be read.
+    """
     comparison = judge_pairs(paired.pairing, paired.base, paired.head, joined)
-    return add_level(comparison, paired.head, find_baseline)
+    if not paired.head or joined.provenance.injections:
+        return make_report(joined, comparison)
+    first, *others = paired.head
+    confirmation = next(iter(others), None)
+    level = judge_run(first, confirmation=confirmation, find_baseline=find_baseline)
+    if not level.comparison.baseline_runs:
+        return make_report(joined, comparison)
+    fails = comparison.decision is Decision.FAIL and not joined.crossed
+    if fails and level.decision is Decision.PASS and _accepts_level(paired.base[0], first, find_baseline):
+        return level
+    return make_report(joined, comparison.model_copy(update={"level": level.headline}))
+
+
+def _accepts_level(base: RunResult, head: RunResult, find_baseline: FindBaseline) -> bool:
+    """Return whether the baseline of the head has a newest level that the one of the base does not have.
+
+    The baseline of the base is the one in its commit; if the commit is not here, the one of this folder.
+    """
+    accepted = find_baseline(head)
+    before = baselines.load(head)
+    commit = base.provenance.commit
+    text = None if commit is None else read_at(commit, f"{baselines.FOLDER}/{baseline_path(head)}")
+    if text is not None:
+        with suppress(StoreError):  # an older format
+            before = baselines.parse(text, commit or "")
+    return accepted is not None and before is not None and has_new_level(accepted, before)
 
 
 def judge_pairs(
@@ -101,30 +144,6 @@ def judge_pairs(
         )
     comparison = compare_pairs(base, head, joined, pairing.base_name, pairing.scenarios)
     return comparison.model_copy(update={"stopped": pairing.stopped})
-
-
-def add_level(
-    comparison: Comparison, head: Sequence[RunResult], find_baseline: FindBaseline = baselines.load
-) -> Comparison:
-    """Return the comparison of two versions with the level of the head, compared with the committed baseline.
-
-    The level is judged by the rule of `bench check`, with the head's second run as the confirmation run.
-
-    Args:
-        comparison: The comparison of the pairs.
-        head: The runs of the head, in their order.
-        find_baseline: Returns the baseline of a run; default: the one under `baselines/`.
-
-    Raises:
-        StoreError: The baseline cannot be read.
-    """
-    if not head or head[0].provenance.injections:
-        return comparison
-    confirmation = head[1] if len(head) > 1 else None
-    report = judge_run(head[0], confirmation=confirmation, find_baseline=find_baseline)
-    if not report.comparison.baseline_runs:
-        return comparison
-    return comparison.model_copy(update={"level": report.headline})
 
 
 def judge_run(

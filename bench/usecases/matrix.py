@@ -5,6 +5,7 @@ from pathlib import Path
 
 from bench.core.report.suite import describe_skipped, longest_minutes
 from bench.store import results, scenarios
+from bench.store.pairs import PAIRS
 from bench.usecases.compare import judge_run
 
 
@@ -65,6 +66,8 @@ def _find_suspected(folder: Path) -> set[str]:
     suspected = set()
     for path in sorted(folder.glob(f"*/{results.RESULT}")):
         result = results.load(path)
+        if (path.parent / PAIRS).is_file():
+            continue  # pairs need no second run
         if judge_run(result).comparison.suspect:
             suspected.add(result.scenario.name)
     return suspected

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from bench.core.report.not_measured import NotMeasured
-from bench.core.report.report import Report, make_report
+from bench.core.report.report import Report
 from bench.core.report.series import RunSeries
 from bench.core.report.suite import SuiteReport, describe_skipped, judge_suite
 from bench.core.run.result import RunResult, differences
@@ -136,7 +136,7 @@ def _judge_scenario(
     for run in reversed(runs):
         paired = pairs.get(run.provenance.run_id)
         if paired is not None:
-            return make_report(run, judge_stored_pairs(paired, run, find_baseline))
+            return judge_stored_pairs(paired, run, find_baseline)
     return _judge_confirmed(runs, find_baseline)
 
 

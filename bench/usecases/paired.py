@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.core.report.pair_progress import describe_pair
-from bench.core.report.report import make_report
 from bench.core.run.pairing import PairedFolders, Pairing
 from bench.core.run.recording import Recording
 from bench.core.run.result import RunResult
@@ -28,7 +27,8 @@ from bench.measure.run.alternate import (
 from bench.measure.run.conditions import Listener
 from bench.store import pairs as pairs_store
 from bench.store import results as store
-from bench.usecases.compare import JudgedRun, add_level, judge_pairs
+from bench.store.pairs import StoredPairs
+from bench.usecases.compare import JudgedRun, judge_pairs, report_pairs
 from bench.usecases.report import store_judgement
 
 
@@ -63,7 +63,9 @@ class _PairsSoFar:
     def add(self, pair: Pair) -> str:
         """Add a pair, decide whether it is the last one, and return what is known so far."""
         self._pairs.append(pair)
-        _, _, comparison = self._compare()
+        result, _ = self._join_head()
+        paired = self._collect()
+        comparison = judge_pairs(paired.pairing, paired.base, paired.head, result)
         self.stopped = self._find_end(comparison)
         comparison = comparison.model_copy(update={"stopped": self.stopped})
         return describe_pair(comparison, self.number, self._plan.limits)
@@ -76,11 +78,11 @@ class _PairsSoFar:
 
     def judge(self, results: Path) -> JudgedRun:
         """Judge the pairs, at least one or a failed one, and store them with their reports."""
-        result, recording, comparison = self._compare()
-        comparison = add_level(comparison, [pair.head.result for pair in self._pairs])
+        result, recording = self._join_head()
         folder, problem = store.save_anywhere(result, recording, results)
-        judged = JudgedRun(make_report(result, comparison), folder)
-        content = self._pairing().model_dump_json(indent=1) + "\n"
+        paired = self._collect()
+        judged = JudgedRun(report_pairs(paired, result), folder)
+        content = paired.pairing.model_dump_json(indent=1) + "\n"
         return store_judgement(judged, problem, {pairs_store.PAIRS: content})
 
     def _find_end(self, comparison: Comparison) -> str | None:
@@ -93,27 +95,27 @@ class _PairsSoFar:
             return str(reason)
         return f"{self.number} pairs are the largest number" if self.number >= limits.most else None
 
-    def _compare(self) -> tuple[RunResult, Recording, Comparison]:
-        """Return the runs of the head as one run, and the comparison of all pairs."""
+    def _join_head(self) -> tuple[RunResult, Recording]:
+        """Return the runs of the head as one run; those of a failed pair only if no other is complete."""
         runs = [pair.head for pair in self._pairs]
         if not runs and self._failed is not None:
             runs = [self._failed.run]
-        result, recording = join_runs(self.spec.head, self._plan.head.stack, runs)
-        base = [pair.base.result for pair in self._pairs]
-        head = [pair.head.result for pair in self._pairs]
-        return result, recording, judge_pairs(self._pairing(), base, head, result)
+        return join_runs(self.spec.head, self._plan.head.stack, runs)
 
-    def _pairing(self) -> Pairing:
+    def _collect(self) -> StoredPairs:
+        """Return the pairs as they are stored."""
         folders: list[PairedFolders] = []
         for pair in self._pairs:
             folders.append(PairedFolders(base=pair.base.place.name, head=pair.head.place.name))
-        return Pairing(
+        pairing = Pairing(
             base_name=self._plan.base.name,
             pairs=tuple(folders),
             scenarios=self._plan.scenarios,
             stopped=self.stopped,
             failure=None if self._failed is None else self.stopped,
         )
+        base = tuple(pair.base.result for pair in self._pairs)
+        return StoredPairs(pairing, base, tuple(pair.head.result for pair in self._pairs))
 
 
 def measure_pairs(plan: PairedPlan, results: Path, listener: Listener) -> list[JudgedRun]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,15 +11,17 @@ import pytest
 import bench
 from bench.core.run.validity import Validity
 from bench.core.samples.sample import Stop, StopCause
+from bench.core.verdict.baseline import Baseline
 from bench.core.verdict.compare import Comparison, Decision
+from bench.core.verdict.levels import start_level
 from bench.core.verdict.pair_limits import PairLimits, choose_limits
 from bench.core.verdict.stopping import MAX_PAIRS, MIN_PAIRS
 from bench.errors import ConfigError, StoreError, TargetError
 from bench.measure.run.alternate import Arm, FailedPair, Pair, PairedSpec, PairRun, Side
 from bench.measure.run.conditions import Conditions, Listener
-from bench.store import baselines, stacks
-from bench.store.pairs import PAIRS
-from bench.usecases.compare import JudgedRun
+from bench.store import baselines, results, stacks
+from bench.store.pairs import PAIRS, load_pairs
+from bench.usecases.compare import JudgedRun, judge_stored_pairs
 from bench.usecases.merge import merge
 from bench.usecases.paired import PairedPlan, measure_pairs
 from bench.usecases.paired_suite import SelectedScenarios
@@ -310,4 +313,45 @@ def test_the_head_is_also_compared_with_its_baseline(measure: Callable[..., Meas
     assert level is not None
     slow_on_both = measure({"quick": [(1.4, 1.4)]}, enough=4).judged[0]
     assert slow_on_both.decision is Decision.PASS
-    assert "regressed" in (slow_on_both.report.comparison.level or "")
+    assert "40 %" in (slow_on_both.report.comparison.level or "")
+
+
+def _accept(factor: float) -> Baseline:
+    """Return the usual baseline with a new level of this slowdown."""
+    at = datetime(2026, 1, 20, tzinfo=UTC)
+    return start_level(make_baseline(), run_at(factor, 300), reason="a larger model", by="Ada", at=at)
+
+
+@pytest.mark.parametrize(
+    ("accepted", "head", "decision"),
+    [
+        (1.4, 1.4, Decision.PASS),
+        (1.4, 2.0, Decision.FAIL),
+        (None, 1.4, Decision.FAIL),
+    ],
+)
+def test_an_accepted_level_excuses_the_change_that_leads_to_it(
+    measure: Callable[..., Measured], accepted: float | None, head: float, decision: Decision
+) -> None:
+    """The pairs compare with the commit before; the head's own files accept its level, and no more."""
+    baselines.save(make_baseline())
+    judged = measure({"quick": [(1.0, head)]}, enough=5).judged[0]
+    assert judged.decision is Decision.FAIL
+    paired = load_pairs(judged.folder)
+    assert paired is not None
+    baseline = make_baseline() if accepted is None else _accept(accepted)
+    report = judge_stored_pairs(paired, results.load(judged.folder), lambda _: baseline)
+    assert report.decision is decision
+
+
+def test_the_baseline_of_the_base_is_the_one_in_its_commit(
+    measure: Callable[..., Measured], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the folder of the head, its accepted level is new."""
+    baselines.save(make_baseline())
+    judged = measure({"quick": [SLOW]}, enough=5).judged[0]
+    before = baselines.paths()[0].read_text()
+    baselines.save(_accept(1.4))
+    assert bench.compare(judged.folder).decision is Decision.FAIL  # there is no repository
+    monkeypatch.setattr("bench.usecases.compare.read_at", lambda *_: before)
+    assert bench.compare(judged.folder).decision is Decision.PASS

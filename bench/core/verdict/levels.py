@@ -51,6 +51,14 @@ def accept(baseline: Baseline | None, result: RunResult, *, reason: str, by: str
     return baseline.model_copy(update={"levels": levels})
 
 
+def has_new_level(baseline: Baseline, before: Baseline) -> bool:
+    """Return whether a baseline has a newest level that an earlier state of it does not have."""
+    newest = baseline.newest
+    return all(
+        (level.accepted_at, level.reason) != (newest.accepted_at, newest.reason) for level in before.levels
+    )
+
+
 def start_level(
     baseline: Baseline | None, result: RunResult, *, reason: str, by: str, at: datetime
 ) -> Baseline:

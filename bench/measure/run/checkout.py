@@ -60,6 +60,19 @@ def commit_of(ref: str) -> str:
         raise ConfigError(f"cannot check out '{ref}': the repository has no such commit", hint) from error
 
 
+def read_at(commit: str, path: str) -> str | None:
+    """Return the text of a file in a commit; `None` if the commit or the file does not exist here.
+
+    Args:
+        commit: Id of the commit.
+        path: Path from the current folder.
+    """
+    try:
+        return _git("show", f"{commit}:./{path}", ref=commit)
+    except ConfigError:
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class Repository:
     """The repository of the current folder."""

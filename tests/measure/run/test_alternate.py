@@ -20,7 +20,7 @@ from bench.measure.run.alternate import (
     join_runs,
     open_versions,
 )
-from bench.measure.run.checkout import check_out, commit_of
+from bench.measure.run.checkout import check_out, commit_of, read_at
 from bench.measure.run.conditions import Conditions, Listener
 from bench.store import scenarios, stacks
 
@@ -164,6 +164,8 @@ def test_a_commit_is_checked_out_into_another_folder(tmp_path: Path) -> None:
         assert (tmp_path / "file.txt").read_text() == "second"
     assert not tree.exists()
     assert commit_of("HEAD") == second
+    assert read_at(first, "file.txt") == "first"
+    assert read_at(first, "other.txt") is None
     listed = subprocess.run(["git", "worktree", "list"], capture_output=True, text=True, check=True).stdout
     assert len(listed.splitlines()) == 1
 
