@@ -199,7 +199,7 @@ class PairedChange:
         if verdict is Verdict.WORSE:
             return self.estimate.log_change > tolerated + self.estimate.standard_error
         if decides:
-            return self.probably_within(tolerated)
+            return verdict is not Verdict.INCONCLUSIVE and self.probably_within(tolerated)
         return self.estimate.log_change <= tolerated or self.estimate.p_worse >= LOOKS_WORSE
 
     def complete_test(self, alpha: float, tolerated: float) -> CompleteTest | None:
