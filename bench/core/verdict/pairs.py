@@ -35,7 +35,7 @@ COST_PRIOR_SD = 0.03
 """The same for throughput, memory and processor time."""
 PAIR_PRIOR_DF = 4
 """Degrees of freedom of both."""
-WITHIN_PROBABILITY = 0.75
+WITHIN_PROBABILITY = 0.7
 """Probability from which a change counts as within the margin."""
 LOOKS_WORSE = 0.05
 """A test that cannot make the comparison inconclusive asks for more pairs below this p value."""
