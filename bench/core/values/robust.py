@@ -6,6 +6,8 @@ import statistics
 from collections.abc import Sequence
 from itertools import combinations
 
+CONTRADICTION = 2.0
+"""A spread of more than this number of priors contradicts its prior (F test at 5 %, 9 and 6 df)."""
 # Standard deviation of a normal distribution, in median absolute deviations.
 _SD_PER_MAD = 1.4826
 _SAME = 1e-9  # a smaller difference of two logarithms is rounding
@@ -63,14 +65,14 @@ def sum_of_squares(values: Sequence[float]) -> float:
 
 
 def moderate_sd(squares: float, df: int, prior_sd: float, prior_df: int) -> tuple[float, float]:
-    """Return a standard deviation, moderated by a prior that never shrinks it, and its degrees of freedom.
+    """Return a standard deviation, moderated by a prior, and its degrees of freedom.
 
     Smyth, 2004, "Linear models and empirical Bayes methods", shrinks s² towards s₀² with d₀ degrees of
-    freedom. A small s is often chance, so that the prior raises it. A large one warns of noise that the prior
-    does not know, so that it stays; the prior's degrees of freedom then count by the share (s₀ / s)²:
+    freedom. A spread of more than `CONTRADICTION` priors is hardly chance, so the prior never shrinks it; the
+    prior's degrees of freedom then count by the share (s₀ / s)²:
 
-        s ≤ s₀:  s² = (d₀·s₀² + d·s²) / (d₀ + d),  with d₀ + d degrees of freedom
-        s > s₀:  s²,                              with d₀·(s₀ / s)² + d
+        s ≤ 2 s₀:  s² = (d₀·s₀² + d·s²) / (d₀ + d),  with d₀ + d degrees of freedom
+        s > 2 s₀:  s²,                              with d₀·(s₀ / s)² + d
 
     Args:
         squares: Sum of the squared residuals.
@@ -80,7 +82,7 @@ def moderate_sd(squares: float, df: int, prior_sd: float, prior_df: int) -> tupl
     """
     prior_variance = prior_sd**2
     variance = squares / df if df else 0.0
-    if variance > prior_variance:
+    if variance > CONTRADICTION**2 * prior_variance:
         return math.sqrt(variance), df + prior_df * prior_variance / variance
     total_df = prior_df + df
     return math.sqrt((prior_df * prior_variance + squares) / total_df), total_df

@@ -39,8 +39,12 @@ PRIOR_SD = 0.06
 PRIOR_DF = 6
 # The same if the effect of the machine is removed.
 CORRECTED_PRIOR_SD = 0.03
-OUTLIER_SDS = 3.5
-"""A run further from its level, in robust standard deviations, is an outlier (Iglewicz and Hoaglin, 1993)."""
+OUTLIER_SDS = 2.5
+"""A run further from its level, in robust standard deviations, is an outlier."""
+CONFIRMED_VARIANCE = 0.75
+"""Variance of the mean of two runs on one machine, in variances of a run: they share half of the variance."""
+DISAGREEMENT_SDS = 3.5
+"""Two runs of one version that differ by more standard deviations of a difference disagree."""
 LEAST_SD = 0.02
 """Runs that differ by less are no outliers: the robust standard deviation of few runs can be 0 by chance."""
 _FEWEST_FOR_OUTLIER = 3  # of two runs, neither is the outlier
@@ -186,11 +190,11 @@ def _estimate(
     usual corrected distance and log workload time of the n runs of the newest level:
 
         change  = d - b x - l
-        error²  = s² (1 + v / n) + (x - u)² error(b)²
+        error²  = s² (h + v / n) + (x - u)² error(b)²
 
-    where v is the variance of a median. A confirmation run on the same machine is not independent of the
-    first run: change and x are then means, and the standard error remains that of one run. If the two runs
-    differ by more than runs of one version do, one of them is an outlier, and the better one counts.
+    where v is the variance of a median, and h is 1. A confirmation run on the same machine is not independent
+    of the first run: change and x are then means, and h is `CONFIRMED_VARIANCE`. If the two runs differ by
+    more than runs of one version do, one of them is an outlier, and the better one counts.
 
     If the machine differs from all machines of the baseline, its effect is unknown: the change may be that
     with any slope between 0 and 1. A faster machine may hide a change, also if the metric did not follow the
@@ -199,9 +203,10 @@ def _estimate(
     changes = [distance - fit.location for distance in _corrected(head, fit.slope)]
     smallest = min(changes)
     slowdown = math.fsum(next(zip(*head, strict=True))) / len(head) - fit.log_time
-    is_torn = max(changes) - smallest > OUTLIER_SDS * math.sqrt(2.0) * fit.spread
+    is_torn = max(changes) - smallest > DISAGREEMENT_SDS * math.sqrt(2.0) * fit.spread
     change = smallest if is_torn else math.fsum(changes) / len(changes)
-    prediction_error = fit.spread * math.sqrt(1.0 + variance_of_median(fit.runs))
+    head_variance = 1.0 if len(head) == 1 else CONFIRMED_VARIANCE
+    prediction_error = fit.spread * math.sqrt(head_variance + variance_of_median(fit.runs))
     standard_error = math.hypot(prediction_error, slowdown * fit.slope_error)
     lowest = change
     highest = change + abs(slowdown) * fit.slope_error
