@@ -66,6 +66,8 @@ def draw_levels(baseline: Baseline) -> list[str]:
         lines.append(f"  {labels.get(row, ''):>{width}}  {drawn}".rstrip())
     while not lines[-1]:
         lines.pop()
+    while not lines[1]:
+        del lines[1]
     return lines
 
 

@@ -16,6 +16,7 @@ from bench.core.run.result import RunResult, environment
 from bench.core.run.summary import BLOCKS
 from bench.core.run.tails import Tail, tails_of
 from bench.core.samples.cost_metrics import cost_metric
+from bench.core.values import wording
 from bench.core.values.record import NotNegative, Record
 from bench.core.watch.work import Work
 
@@ -247,7 +248,7 @@ def find_faults(baseline: Baseline, today: Fingerprint) -> tuple[str, ...]:
     runs = baseline.newest.runs
     faults: list[str] = []
     if len(baseline.runs) < MIN_RUNS:
-        faults.append(f"it has {len(baseline.runs)} runs, a decision needs {MIN_RUNS}")
+        faults.append(f"it has {wording.counted(len(baseline.runs), 'run')}, a decision needs {MIN_RUNS}")
     for level in baseline.levels:
         if list(level.runs) != sorted(level.runs, key=lambda run: run.started_at):
             faults.append(f"the runs of its level '{level.reason}' are not in the order of their start")

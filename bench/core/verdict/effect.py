@@ -84,10 +84,12 @@ def _describe_metrics(accepted: AcceptedBaseline, after: Baseline) -> Iterator[s
     for key in keys:
         after_value = level_value(after.newest, key)
         before_value = level_value(old, key) if old else None
+        if _write(key, before_value) == _write(key, after_value):
+            continue
         change = _describe_change(key, before_value, after_value)
         if accepted.replaced is not None:
             yield f"  {sentence_name(key)}: new level {change}, {_describe_runs(after.newest)}"
-        elif _write(key, before_value) != _write(key, after_value):
+        else:
             yield f"  {sentence_name(key)}: {change}"
 
 
