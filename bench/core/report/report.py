@@ -55,6 +55,8 @@ def make_report(result: RunResult, comparison: Comparison) -> Report:
             next_step = _keep_gain(comparison, accept)
         case _:
             assert_never(comparison.decision)
+    if comparison.saturation is not None and comparison.saturation not in headline:
+        headline = f"{headline.removesuffix('.')}; {comparison.saturation}."
     return Report(headline=headline, next_step=next_step, result=result, comparison=comparison)
 
 

@@ -134,6 +134,15 @@ def test_a_proven_change_never_looks_like_none() -> None:
     )
 
 
+def test_a_saturated_machine_stands_in_the_first_sentence() -> None:
+    """Also if something else decided; it is named once."""
+    words = "the machine was saturated"
+    crossed = comparison(Decision.FAIL, SLOWER, saturation=words)
+    assert make_report(run_at(), crossed).headline.endswith(f"(609 → 731 ms); {words}.")
+    unsure = crossed.model_copy(update={"decision": Decision.INCONCLUSIVE, "reasons": (words,)})
+    assert make_report(run_at(), unsure).headline == f"Cannot tell: {words}."
+
+
 def test_the_tiers_of_a_sentence_explain_the_growth() -> None:
     """Each shows a change by its own test and has a fifth of the growth; unattributed time is never named."""
     rows = (
