@@ -11,9 +11,9 @@ change and the verdict come from that one estimate, so they cannot contradict ea
     no change   ⇔ the interval contains 0, the change is within the margin, and the estimate is precise
     cannot tell ⇔ none of these
 
-An estimate is precise if its smallest detectable change is within a budget. With a slower head, and
-everything else equal, the verdict moves from better over no change, tolerated and cannot tell to worse, and
-never back.
+An estimate is precise if its interval excludes a change for the worse of `EXCLUDED_RATIO`, or of twice the
+margin if that is more. A pass therefore excludes such a change. With a slower head, and everything else
+equal, the verdict moves from better over no change, tolerated and cannot tell to worse, and never back.
 """
 
 import math
@@ -22,11 +22,11 @@ from typing import NamedTuple
 
 from bench.core.samples.metric import Better, Part
 from bench.core.samples.metrics import metric
-from bench.core.values import stats
+from bench.core.values import stats, wording
 from bench.core.verdict.verdict import MetricComparison, Verdict
 
 POWER = 0.80  # probability to find a change of the smallest detectable size
-DETECTABLE_BUDGET = 0.20  # an estimate with a larger smallest detectable change is not precise
+EXCLUDED_RATIO = 0.25  # a pass excludes a change for the worse of this size
 AGREED_SHARE = 0.5  # single runs agree if they also show this share of the margin
 # A deciding metric is suspect from this share of the margin on and below this p value; `bench check` then
 # measures again.
@@ -122,8 +122,6 @@ def judge_change(
     estimate: ChangeEstimate,
     alpha: float,
     margin: Margin,
-    *,
-    budget: float = DETECTABLE_BUDGET,
     complete: CompleteTest | None = None,
 ) -> JudgedChange:
     """Return the numbers and the verdict of one estimated change.
@@ -132,7 +130,6 @@ def judge_change(
         estimate: The estimate.
         alpha: False-alarm rate of this single test, one-sided.
         margin: The tolerated change for the worse.
-        budget: Largest smallest detectable change of a precise estimate, as a share; a larger margin counts.
         complete: The test with all data, which decides on the smallest detectable change; default: this test.
     """
     scale = _Scale(estimate.key, estimate.base)
@@ -145,8 +142,8 @@ def judge_change(
     slack = stats.t_quantile(POWER, last.df) * last.standard_error
     unknown = estimate.log_change - estimate.lowest_change
     detectable = max(tolerated, last_reach) + slack + unknown
-    is_precise = detectable <= max(math.log1p(budget), 2.0 * tolerated)
-    verdict, doubt = _decide(estimate, low, high, tolerated, is_precise=is_precise)
+    excluded = max(math.log1p(EXCLUDED_RATIO), 2.0 * tolerated)
+    verdict = _decide(estimate, low, high, tolerated, excluded)
     ends = sorted((scale.change_of(low), scale.change_of(high)))
     return JudgedChange(
         verdict=verdict,
@@ -159,7 +156,7 @@ def judge_change(
         detectable_ratio=scale.ratio(abs(scale.change_of(detectable))),
         margin_ratio=scale.ratio(margin.of(estimate.base)),
         machine_ratio=math.expm1(scale.sign * estimate.machine_effect) if estimate.machine_effect else None,
-        doubt=doubt,
+        doubt=_doubt(estimate, low, high, tolerated, excluded) if verdict is Verdict.INCONCLUSIVE else None,
     )
 
 
@@ -186,21 +183,31 @@ def compare_metric(
     )
 
 
-def _decide(
-    estimate: ChangeEstimate, low: float, high: float, tolerated: float, *, is_precise: bool
-) -> tuple[Verdict, str | None]:
-    """Return the verdict, and why it is inconclusive if the reason is not a lack of precision."""
+def _decide(estimate: ChangeEstimate, low: float, high: float, tolerated: float, excluded: float) -> Verdict:
+    """Return the verdict on a change, on the scale of logarithms."""
     if high < 0.0:
-        return Verdict.BETTER, None
+        return Verdict.BETTER
+    if low > 0.0 and estimate.lowest_change > tolerated and estimate.agreed > AGREED_SHARE * tolerated:
+        return Verdict.WORSE
+    if high > excluded or estimate.highest_change > tolerated:
+        return Verdict.INCONCLUSIVE
+    return Verdict.WITHIN_TOLERANCE if low > 0.0 else Verdict.UNCHANGED
+
+
+def _doubt(estimate: ChangeEstimate, low: float, high: float, tolerated: float, excluded: float) -> str:
+    """Return why a change is inconclusive."""
     if low > 0.0 and estimate.lowest_change > tolerated:
-        if estimate.agreed > AGREED_SHARE * tolerated:
-            return Verdict.WORSE, None
-        return Verdict.INCONCLUSIVE, "the single runs do not agree"
-    if not is_precise or estimate.highest_change > tolerated:
-        # A lowest change is unknown if the machine differs from those of the base.
-        is_unknown = estimate.lowest is not None or (is_precise and estimate.highest is not None)
-        return Verdict.INCONCLUSIVE, "the machine may explain the change" if is_unknown else None
-    return (Verdict.WITHIN_TOLERANCE if low > 0.0 else Verdict.UNCHANGED), None
+        return "the single runs do not agree"
+    # A lowest change is unknown if the machine differs from those of the base.
+    is_shifted = estimate.lowest is not None
+    if is_shifted or (high <= excluded and estimate.log_change <= tolerated):
+        return "the machine may explain the change"
+    if high <= excluded or estimate.log_change > tolerated:
+        return "the change exceeds the tolerance, but may be chance"
+    possible = wording.magnitude(math.expm1(high))
+    return (
+        f"a change of {possible} is possible, and a pass excludes {wording.magnitude(math.expm1(excluded))}"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,6 @@ from bench.core.verdict.comparable import comparable_levels, explain_not_compara
 from bench.core.verdict.message_comparison import MessageComparison
 from bench.core.verdict.noise import Noise
 from bench.core.verdict.verdict import (
-    DETECTABLE_BUDGET,
     MetricComparison,
     Verdict,
     regressions,
@@ -286,15 +285,7 @@ def vanished_keys(metrics: Sequence[MetricComparison]) -> tuple[str, ...]:
 
 def explain_inconclusive(comparison: MetricComparison) -> str:
     """Return why a metric is inconclusive."""
-    if comparison.doubt is not None:
-        return comparison.doubt
-    if comparison.detectable_ratio is None:
-        return "too little data to compare"
-    if comparison.detectable_ratio <= DETECTABLE_BUDGET:
-        return f"{wording.change(comparison.change_ratio)}, which the machine may explain"
-    detectable = wording.magnitude(comparison.detectable_ratio)
-    required = wording.magnitude(DETECTABLE_BUDGET)
-    return f"only a change of {detectable} or more is detectable, {required} is required"
+    return comparison.doubt or "too little data to compare"
 
 
 def _decide_with_context(evidence: _Evidence) -> tuple[Decision, tuple[str, ...]]:
