@@ -7,7 +7,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 _ROOT = Path(__file__).parents[2]
-_CODE = ("bench/core/verdict", "bench/core/calibration", "bench/core/report/suite.py", "benchmarks/verdicts")
+_CODE = (
+    "bench/core/verdict",
+    "bench/core/calibration",
+    "bench/core/values",
+    "bench/core/report/suite.py",
+    "benchmarks/verdicts",
+)
 
 
 def code_digest() -> str:
