@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from bench.core.run.contradictions import find_contradictions
 from bench.core.run.recording import Recording, RecordingFile, recording_file
 from bench.core.run.result import SCHEMA_VERSION, RunResult
 from bench.core.samples.blocks import encode_samples
@@ -93,7 +94,14 @@ def load(path: Path) -> RunResult:
     file = path / RESULT if path.is_dir() else path
     if not file.is_file():
         raise StoreError(f"there is no result at {path}", "bench run quick stores one below results/")
-    return read_model(file, RunResult, SCHEMA_VERSION)
+    result = read_model(file, RunResult, SCHEMA_VERSION)
+    contradictions = find_contradictions(result)
+    if contradictions:
+        raise StoreError(
+            f"{file}: its numbers contradict each other: {contradictions[0]}",
+            "restore the file that bench wrote, or measure again",
+        )
+    return result
 
 
 def folder_of(path: Path) -> Path:

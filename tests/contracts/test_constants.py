@@ -92,6 +92,7 @@ IMPLEMENTATION_DETAILS = {
     "noise.SCHEMA_VERSION": "file format",
     "overhead.ARMS": "number of targets of a comparison",
     "progress.*": "seconds of the live display",
+    "contradictions.*": "allowances of the checks for results that were changed by hand",
     "observations._ROUNDING": "rounding error of a float",
     "record.*": "largest number that a file may have",
     "remarks.*": "number of warnings, and share of the pieces of a buffered stream; warnings fail no run",
