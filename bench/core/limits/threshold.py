@@ -100,7 +100,9 @@ Thresholds = Annotated[dict[str, _Limits], AfterValidator(_check_thresholds)]
 
 
 def _check_given(thresholds: "dict[str, tuple[Threshold, ...] | None]") -> Any:
-    given = {key: limits or () for key, limits in thresholds.items()}
+    given: dict[str, tuple[Threshold, ...]] = {}
+    for name, limits in thresholds.items():
+        given[name] = limits or ()
     return {key: limits or None for key, limits in _check_thresholds(given).items()}
 
 

@@ -1,17 +1,20 @@
 """The messages of a run: their classes and their requests, and the messages that no longer get an answer."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from bench.core.config.prompts import REFUSAL_CLASS
 from bench.core.samples.sample import Outcome
 from bench.core.samples.samples import Samples
+from bench.core.values import wording
 from bench.core.values.record import Count, Record
 
 REQUEST_CLASS = "request"
 """Class of a request that is not a declared message, such as a step of a journey."""
+MOST_NAMES = 5
+"""Most messages that a warning names."""
 VANISHED_ALPHA = 0.001
 """A message vanished if its missing answers are less likely than this, by chance and among all messages."""
 
@@ -61,6 +64,20 @@ def never_sent(uses: Uses) -> tuple[str, ...]:
     return tuple(name for name, use in uses.items() if not use.requests)
 
 
+def warn_of_messages(uses: Uses) -> Iterator[str]:
+    """Yield a warning that names the messages that a run did not send."""
+    names = never_sent(uses)
+    if not names or len(names) == len(uses):
+        return
+    listed = [*names[:MOST_NAMES]]
+    if len(names) > MOST_NAMES:
+        listed.append(f"{len(names) - MOST_NAMES:,} more")
+    yield (
+        f"{len(names):,} of {len(uses):,} messages were not sent: {wording.listing(listed)}; "
+        "a longer run sends them"
+    )
+
+
 def refusals_of(uses: Uses) -> frozenset[str]:
     """Return the ids of the messages that must be refused."""
     return frozenset(name for name, use in uses.items() if use.message_class == REFUSAL_CLASS)
@@ -80,9 +97,9 @@ def vanished_messages(base: Sequence[Uses], head: Sequence[Uses]) -> tuple[str, 
     """
     before = add_up(base)
     after = add_up(head)
-    before_requests = sum(use.requests for use in before.values())
-    before_failed = before_requests - sum(use.ok for use in before.values())
-    after_requests = sum(use.requests for use in after.values())
+    before_requests, before_ok = _total(before)
+    before_failed = before_requests - before_ok
+    after_requests, _ = _total(after)
     usual_failures = (before_failed + 1) / (before_requests + 2)  # never 0: the rule of succession
     vanished: list[str] = []
     for name, use in before.items():
@@ -97,6 +114,16 @@ def vanished_messages(base: Sequence[Uses], head: Sequence[Uses]) -> tuple[str, 
         if chance < VANISHED_ALPHA / len(before):
             vanished.append(name)
     return tuple(sorted(vanished))
+
+
+def _total(uses: Uses) -> tuple[int, int]:
+    """Return the number of requests and of successful requests."""
+    requests = 0
+    ok = 0
+    for use in uses.values():
+        requests += use.requests
+        ok += use.ok
+    return requests, ok
 
 
 def add_up(runs: Sequence[Uses]) -> dict[str, MessageUse]:

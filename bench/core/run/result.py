@@ -19,6 +19,7 @@ from bench.core.run.coordinated_omission import correct_p99
 from bench.core.run.costs import cost_values
 from bench.core.run.delays import drop_delayed, warn_of_delays
 from bench.core.run.layers import layer_metrics
+from bench.core.run.messages import warn_of_messages
 from bench.core.run.metric_summary import MetricSummary
 from bench.core.run.name_limits import warn_of_names
 from bench.core.run.origin import RECORDED_ONLY, Fingerprint, Provenance
@@ -190,6 +191,7 @@ def make_result(
             *warn_of_names(recording.samples),
             *_warn_of_milestones(spec, summary),
             *_warn_of_costs(scenario.thresholds, costs),
+            *warn_of_messages(summary.messages),
         ),
         alerts=alerts,
     )

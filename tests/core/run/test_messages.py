@@ -3,7 +3,14 @@
 import pytest
 
 from bench.core.config.prompts import Prompt
-from bench.core.run.messages import MessageUse, Uses, never_sent, refusals_of, vanished_messages
+from bench.core.run.messages import (
+    MessageUse,
+    Uses,
+    never_sent,
+    refusals_of,
+    vanished_messages,
+    warn_of_messages,
+)
 from bench.core.run.summary import summarise
 from bench.core.samples.sample import Outcome
 from tests.factories import make_recording, make_run, make_sample, make_spec
@@ -62,6 +69,18 @@ def test_a_result_has_the_requests_of_each_message() -> None:
     assert messages["greeting"] == MessageUse(message_class="short", requests=2, ok=1)
     assert messages["contact-form"] == MessageUse(message_class="short", requests=0)
     assert never_sent(messages) == ("contact-form", "file-upload", "long-migration")
+
+
+def test_a_run_names_the_messages_that_it_did_not_send() -> None:
+    """A message without a request has no figure, so it cannot get slower."""
+    run = make_run(make_recording([make_sample(0, prompt="greeting")]))
+    expected = "3 of 4 messages were not sent: contact-form, file-upload and long-migration; "
+    assert [warning for warning in run.warnings if warning.startswith(expected)]
+    many = uses({f"row-{number:03}": int(number == 7) for number in range(200)})
+    (warning,) = warn_of_messages(many)
+    assert warning.startswith("199 of 200 messages were not sent: row-000, row-001, row-002, row-003, ")
+    assert "row-004 and 194 more" in warning
+    assert [*warn_of_messages(uses({"a": 1}))] == []
 
 
 def test_a_request_without_a_declared_message_has_a_class() -> None:
