@@ -6,10 +6,12 @@ from pydantic import AwareDatetime, Field, field_validator, model_validator
 
 from bench.core.calibration.reference_workload import ReferenceWorkload
 from bench.core.history.vitals import Vitals, vitals_of
-from bench.core.run.figures import figures_of
+from bench.core.run.costs import costs_of
+from bench.core.run.figures import ALL, figures_of
 from bench.core.run.origin import Fingerprint
 from bench.core.run.result import RunResult, check_usable, environment
 from bench.core.run.summary import BLOCKS
+from bench.core.samples.cost_metrics import cost_metric
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import is_request_metric, metric, tier_name
 from bench.core.values.record import Record
@@ -19,6 +21,7 @@ _STORED_PARTS = (Part.DECIDES, Part.LOCATES)
 # Digits in files, which people read in pull requests: a hundredth of a millisecond, and more for the
 # workload.
 _DIGITS = 2
+_COST_DIGITS = 4
 _WORKLOAD_DIGITS = 4
 
 Count = Annotated[int, Field(ge=0)]
@@ -50,7 +53,7 @@ class HistoryPoint(Record):
     failed_blocks: Annotated[int, Field(ge=0, le=BLOCKS)]
     """Number of blocks (sixths of the run) with a failed request."""
     figures: dict[str, Annotated[float, Field(ge=0)]]
-    """Typical value of each deciding metric and of each tier, in the metric's unit."""
+    """Typical value of each deciding metric and of each tier, and each cost, in the metric's unit."""
     reference_workload: ReferenceWorkload | None = None
     """Times of the reference workload; null if it did not run."""
     vitals: Vitals | None = None
@@ -62,7 +65,7 @@ class HistoryPoint(Record):
     @classmethod
     def _check_figures(cls, figures: dict[str, float]) -> dict[str, float]:
         for key in figures:
-            if not is_request_metric(key) and tier_name(key) is None:
+            if not is_request_metric(key) and tier_name(key) is None and cost_metric(key) is None:
                 raise ValueError(f"there is no metric '{key}'")
         return figures
 
@@ -117,4 +120,6 @@ def _typical_figures(result: RunResult) -> dict[str, float]:
         value = metrics[key].typical if key in metrics else None
         if value is not None and metric(key).part in _STORED_PARTS:
             typical[key] = round(value, _DIGITS)
+    for key, costs in costs_of(result.summary).items():
+        typical[key] = round(costs[ALL], _COST_DIGITS)
     return typical

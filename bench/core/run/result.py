@@ -191,7 +191,7 @@ def make_result(
             *warn_of_names(recording.samples),
             *_warn_of_milestones(spec, summary),
             *_warn_of_costs(scenario.thresholds, costs),
-            *warn_of_messages(summary.messages),
+            *(warn_of_messages(summary.messages) if recording.stop is None else ()),
         ),
         alerts=alerts,
     )

@@ -17,13 +17,14 @@ from tests.factories import (
 
 
 def test_a_point_has_deciding_metrics_and_tiers() -> None:
-    """Metrics that only inform and unattributed time are left out."""
+    """Metrics that only inform and unattributed time are left out; costs are stored like latencies."""
     run = run_at(1.0, 3, failed=(1, 2))
     point = to_history_point(run)
     assert (point.run_id, point.started_at) == (run.provenance.run_id, run.provenance.started_at)
     assert (point.scenario, point.commit, point.dirty) == ("quick", "c" * 40, False)
     assert (point.ok, point.failed) == (98, 2)
-    assert set(point.figures) == {"e2e_ms", *(f"tier.{tier}_ms" for tier in TIER_TIMES)}
+    tiers = {f"tier.{tier}_ms" for tier in TIER_TIMES}
+    assert set(point.figures) == {"e2e_ms", "requests_rps", *tiers}
     typical = run.summary.metrics["e2e_ms"].typical
     assert typical is not None
     assert point.figures["e2e_ms"] == round(typical, 2)
