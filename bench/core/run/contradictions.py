@@ -133,7 +133,7 @@ def _check_unit(result: RunResult) -> Iterator[str]:
     all_ok = 0 < summary.ok == sum(summary.outcomes.values())
     if response is None or scenario.is_journey or scenario.compare_with or not all_ok:
         return
-    if len(closed) < len(scenario.phases):
+    if len(closed) < len(scenario.phases) or result.stop is not None or summary.requests < scenario.vus:
         return
     pause_ms = 1000 * max(phase.think_time_s[1] for phase in closed)
     cycle_ms = 1000 * scenario.vus * summary.elapsed_s / summary.requests
