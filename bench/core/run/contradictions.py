@@ -33,10 +33,10 @@ _MAY_BE_NEGATIVE = "send_lag_ms"
 def find_contradictions(result: RunResult) -> tuple[str, ...]:
     """Return the contradictions in the numbers of a result, one sentence each."""
     summary = result.summary
-    found = [*_compare_counts(summary), *_compare_times(summary)]
+    contradictions = [*_compare_counts(summary), *_compare_times(summary)]
     for key, row in summary.metrics.items():
-        found += _check_metric(key, row)
-    return (*found, *_check_unit(result))
+        contradictions += _check_metric(key, row)
+    return (*contradictions, *_check_unit(result))
 
 
 def _compare_counts(summary: RunSummary) -> Iterator[str]:
