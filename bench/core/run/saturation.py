@@ -16,6 +16,8 @@ OUTSIDE_RATIO = 0.95
 def find_saturation(runs: Sequence[RunResult], speed: MachineSpeed | None = None) -> str | None:
     """Return why the machine of some runs was saturated; None if it was not, or if it is unknown.
 
+    The machine of a stack that simulates time hardly matters, so it is left out.
+
     Args:
         runs: The runs.
         speed: Their machine speed, if the reference workload shows it.
@@ -24,6 +26,8 @@ def find_saturation(runs: Sequence[RunResult], speed: MachineSpeed | None = None
         factor = 1.0 + speed.slowdown_ratio
         return f"the machine was saturated: the reference workload took {factor:.1f} times its usual time"
     for run in runs:
+        if run.fingerprint.simulated:  # its times come from a clock, which no other program slows down much
+            continue
         reason = explain_saturation(run.summary.resources, run.fingerprint.cpu_count)
         if reason is not None:
             return reason

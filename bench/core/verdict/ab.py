@@ -11,6 +11,7 @@ from bench.core.calibration.calibration import Calibration
 from bench.core.run.messages import vanished_messages
 from bench.core.run.recording import Recording, shift_clock, shift_stalls
 from bench.core.run.result import RunResult
+from bench.core.run.saturation import find_saturation
 from bench.core.samples.sample import GaugeSample, Probe, ResourceSample, Stall, Stop
 from bench.core.samples.samples import SampleLog
 from bench.core.samples.token_times import Span, shift_spans
@@ -23,6 +24,7 @@ from bench.core.verdict.compare import (
     decide,
     exact_changes,
     explain_vanished,
+    vanished_keys,
 )
 from bench.core.verdict.paired_runs import judge_paired_runs
 from bench.core.watch.host import noisiest
@@ -70,6 +72,10 @@ def compare_pairs(
     )
     certain = [*crossed_thresholds(joined_head), *explain_vanished(vanished)]
     decision, reasons = decide(certain, judged.metrics, judged.messages)
+    saturation = find_saturation([*base, *head])
+    if saturation is not None:
+        reasons = (saturation, *reasons)
+        decision = decision if certain or vanished_keys(judged.metrics) else Decision.INCONCLUSIVE
     counters, work = exact_changes(joined_head.summary, head_summaries, base_summaries)
     return Comparison(
         decision=decision,
@@ -81,6 +87,7 @@ def compare_pairs(
         newest_baseline_commit=base[-1].provenance.commit,
         base_name=base_name,
         pairs=len(base),
+        saturation=saturation,
         counters=counters,
         work=work,
     )
