@@ -76,7 +76,9 @@ def without_success(count: int = 6) -> Baseline:
     """A baseline in which every request failed, which an older version accepted."""
     usual = make_baseline((1.0,) * count)
     runs = tuple(
-        run.model_copy(update={"ok": 0, "failed": 100, "failed_blocks": 6, "figures": {}})
+        run.model_copy(
+            update={"ok": 0, "failed": 100, "failed_blocks": 6, "figures": {}, "messages": {}, "costs": {}}
+        )
         for run in usual.runs
     )
     return with_runs(usual, runs)

@@ -14,8 +14,10 @@ from bench.core.values import stats, wording
 from bench.core.values.record import Record
 from bench.core.verdict.accepted_runs import ALPHAS, GROUP_ALPHA
 from bench.core.verdict.compare import Decision
-from bench.core.verdict.verdict import SCREEN_RATIO, MetricComparison, Verdict
+from bench.core.verdict.verdict import MetricComparison, Verdict
 
+SLOWER_RATIO = 0.05
+"""A scenario is slower above this change of its response time."""
 TOGETHER_RATIO = 0.7
 """If more than this share of the scenarios is slower, the cause is common to all, such as the machine."""
 FEWEST_TOGETHER = 4
@@ -192,7 +194,7 @@ def _moved_together(reports: Sequence[Report]) -> str | None:
         change = _response_change(report.comparison.metrics)
         if change is not None and not report.result.fingerprint.simulated:
             changes.append(change)
-    slower = sorted(change for change in changes if change > SCREEN_RATIO)
+    slower = sorted(change for change in changes if change > SLOWER_RATIO)
     if len(changes) < FEWEST_TOGETHER or len(slower) <= TOGETHER_RATIO * len(changes):
         return None
     median = wording.percent(slower[len(slower) // 2])

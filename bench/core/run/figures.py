@@ -1,6 +1,7 @@
 """The compared values of a run: by metric and by prompt, so that a prompt is compared with itself."""
 
-from collections.abc import Mapping
+import statistics
+from collections.abc import Mapping, Sequence
 
 from bench.core.run.summary import RunSummary
 from bench.core.samples.metric import MetricKind, Part
@@ -12,6 +13,7 @@ from bench.core.samples.metrics import (
     tail_key,
     tier_name,
 )
+from bench.core.values import stats
 
 # Value by prompt.
 Figures = Mapping[str, float]
@@ -59,3 +61,10 @@ def figures_of(summary: RunSummary) -> dict[str, dict[str, float]]:
         if has_tail and row.count >= TAIL_REQUESTS and row.p95 is not None:
             percentiles[tail_key(key)] = {ALL: row.p95}
     return figures | percentiles
+
+
+def usual_value(key: str, runs: Sequence[Figures]) -> float | None:
+    """Return the median over runs of a metric's typical value; `None` if no run has a value."""
+    start = metric(key).resolution
+    values = [stats.typical(list(run.values()), start) for run in runs if run]
+    return statistics.median(values) if values else None

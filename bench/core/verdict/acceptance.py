@@ -8,13 +8,14 @@ from enum import StrEnum
 from bench.core.run.result import RunResult, check_usable
 from bench.core.samples.metrics import metric, sentence_name, tier_name
 from bench.core.values import wording
+from bench.core.verdict.accepted_runs import ALPHAS
 from bench.core.verdict.baseline import Baseline, Level, baseline_path
 from bench.core.verdict.change import SCREEN_ALPHA
 from bench.core.verdict.compare import Comparison, compare, explain_vanished
 from bench.core.verdict.levels import accept, start_level
 from bench.core.verdict.message_comparison import MessageComparison
 from bench.core.verdict.noise import Noise
-from bench.core.verdict.verdict import ALPHAS, MetricComparison, Verdict
+from bench.core.verdict.verdict import MetricComparison, Verdict
 from bench.errors import BenchError, ConfigError
 
 # Runs of one request start a new level if this share of them differs from the newest level.

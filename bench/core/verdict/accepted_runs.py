@@ -9,7 +9,7 @@ from typing import NamedTuple
 from bench.core.calibration.machine_speed import MachineSpeed
 from bench.core.limits.tolerance import Tolerance
 from bench.core.run.costs import costs_of
-from bench.core.run.figures import Figures, figures_of
+from bench.core.run.figures import Figures, figures_of, usual_value
 from bench.core.run.messages import Uses, add_up, refusals_of
 from bench.core.run.summary import RunSummary
 from bench.core.run.tails import tails_of
@@ -166,6 +166,7 @@ class AcceptedRuns:
             lowest=None if estimate.lowest is None else estimate.lowest + offset,
             highest=None if estimate.highest is None else estimate.highest + offset,
             standard_error=math.sqrt(estimate.standard_error**2 + change.chance),
+            upper_error=math.sqrt(estimate.standard_error**2 + change.upper_chance),
             agreed=smallest - estimate.machine_effect,
         )
         return compare_metric(
@@ -202,11 +203,8 @@ class _Values:
     levels: Sequence[Sequence[Mapping[str, Figures]]]
 
     def metrics(self) -> list[str]:
-        """Return the metrics that any run has."""
-        keys = set[str]().union(*self.heads)
-        for level in self.levels:
-            keys.update(*level)
-        return sorted(keys)
+        """Return the metrics of the heads and of the newest level: an accepted removal stays accepted."""
+        return sorted(set[str]().union(*self.heads, *self.levels[-1]))
 
     def of(self, key: str, requests: Figures, refusals: Collection[str] = ()) -> LevelRuns:
         """Return the values of one metric, without refusals."""
@@ -260,6 +258,7 @@ def _judge_unpaired(key: str, runs: LevelRuns) -> MetricComparison:
         # A metric is missing if enough runs have it; a service can be absent because the head has others.
         if of_base >= MIN_RUNS and part is not Part.COSTS:
             verdict = Verdict.MISSING
-    elif not of_base:
+    elif not any(runs.levels[-1]):
         verdict = Verdict.NEW
-    return MetricComparison(key=key, verdict=verdict, part=part)
+    base = usual_value(key, runs.levels[-1])
+    return MetricComparison(key=key, verdict=verdict, part=part, base=base, head=usual_value(key, runs.heads))

@@ -1,5 +1,6 @@
 """The baseline: the last accepted runs of a scenario in one environment."""
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated
@@ -26,6 +27,7 @@ MIN_RUNS = 5  # fewer runs cannot separate noise from a change
 # reference workload, which can be shorter.
 _DIGITS = 2
 _COST_DIGITS = 4
+_SIGNIFICANT_DIGITS = 3
 _WORKLOAD_DIGITS = 4
 # A file leaves these fields of a run out if they are empty.
 _OPTIONAL = ("outlier", "lower_bounds", "messages", "tails", "costs", "work")
@@ -234,8 +236,15 @@ def to_baseline_run(result: RunResult, reason: str, by: str, at: datetime) -> Ba
 def _round(figures: Mapping[str, Mapping[str, float]], digits: int) -> dict[str, dict[str, float]]:
     rounded: dict[str, dict[str, float]] = {}
     for key, by_prompt in sorted(figures.items()):
-        rounded[key] = {prompt: round(value, digits) for prompt, value in by_prompt.items()}
+        rounded[key] = {prompt: _round_value(value, digits) for prompt, value in by_prompt.items()}
     return rounded
+
+
+def _round_value(value: float, digits: int) -> float:
+    """Round a value, but keep `_SIGNIFICANT_DIGITS`: the rounding must be smaller than any change."""
+    if value <= 0.0:
+        return value
+    return round(value, max(digits, _SIGNIFICANT_DIGITS - 1 - math.floor(math.log10(value))))
 
 
 def find_faults(baseline: Baseline, today: Fingerprint) -> tuple[str, ...]:

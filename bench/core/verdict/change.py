@@ -61,7 +61,7 @@ class ChangeEstimate:
     log_change: float
     """Logarithm of head divided by base, without the effect of the machine."""
     standard_error: float
-    """Standard error of `log_change`."""
+    """Standard error of `log_change`, towards smaller changes."""
     df: float
     """Degrees of freedom of the standard error."""
     agreed: float
@@ -74,6 +74,8 @@ class ChangeEstimate:
     """Smallest change that an unknown effect of the machine allows; null if it is `log_change`."""
     highest: float | None = None
     """Largest change that an unknown effect of the machine allows; null if it is `log_change`."""
+    upper_error: float | None = None
+    """Standard error towards larger changes; null if it is `standard_error`."""
 
     @property
     def lowest_change(self) -> float:
@@ -134,9 +136,9 @@ def judge_change(
     """
     scale = _Scale(estimate.key, estimate.base)
     tolerated = scale.log_of(margin.of(estimate.base))
-    reach = stats.t_quantile(1.0 - alpha, estimate.df) * estimate.standard_error
-    low = estimate.lowest_change - reach
-    high = estimate.highest_change + reach
+    quantile = stats.t_quantile(1.0 - alpha, estimate.df)
+    low = estimate.lowest_change - quantile * estimate.standard_error
+    high = estimate.highest_change + quantile * (estimate.upper_error or estimate.standard_error)
     last = complete or CompleteTest(estimate.standard_error, estimate.df, alpha)
     last_reach = stats.t_quantile(1.0 - last.alpha, last.df) * last.standard_error
     slack = stats.t_quantile(POWER, last.df) * last.standard_error

@@ -21,11 +21,7 @@ from bench.core.verdict.baseline import MIN_RUNS, Baseline, BaselineRun
 from bench.core.verdict.comparable import comparable_levels, explain_not_comparable, same_conditions
 from bench.core.verdict.message_comparison import MessageComparison
 from bench.core.verdict.noise import Noise
-from bench.core.verdict.verdict import (
-    MetricComparison,
-    Verdict,
-    regressions,
-)
+from bench.core.verdict.verdict import MetricComparison, Verdict, regressions
 from bench.core.watch.work import WorkChange, changed_work
 
 
@@ -249,7 +245,7 @@ def decide(
             regressed.append(f"{sentence_name(row.key)} is {row.verdict}")
         elif row.verdict is Verdict.BETTER:
             improved.append(f"{sentence_name(row.key)} is {row.verdict}")
-        elif row.verdict is Verdict.INCONCLUSIVE and row.part is Part.DECIDES:
+        elif row.verdict is Verdict.INCONCLUSIVE and row.part is Part.DECIDES and not row.looks_better:
             inconclusive.append(f"{sentence_name(row.key)}: {explain_inconclusive(row)}")
     missing = ", ".join(map(sentence_name, vanished_keys(metrics)))
     missing_reasons = [f"missing, but the baseline has it: {missing}"] if missing else []

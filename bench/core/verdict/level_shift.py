@@ -194,7 +194,8 @@ def _estimate(
 
     where v is the variance of a median, and h is 1. A confirmation run on the same machine is not independent
     of the first run: change and x are then means, and h is `CONFIRMED_VARIANCE`. If the two runs differ by
-    more than runs of one version do, one of them is an outlier, and the better one counts.
+    more than runs of one version do, one of them is an outlier: what both show counts, which is the change
+    nearer to 0, or 0 if one is better and the other one worse.
 
     If the machine differs from all machines of the baseline, its effect is unknown: the change may be that
     with any slope between 0 and 1. A faster machine may hide a change, also if the metric did not follow the
@@ -204,7 +205,9 @@ def _estimate(
     smallest = min(changes)
     slowdown = math.fsum(next(zip(*head, strict=True))) / len(head) - fit.log_time
     is_torn = max(changes) - smallest > DISAGREEMENT_SDS * math.sqrt(2.0) * fit.spread
-    change = smallest if is_torn else math.fsum(changes) / len(changes)
+    change = math.fsum(changes) / len(changes)
+    if is_torn:
+        change = max(smallest, 0.0) + min(max(changes), 0.0)
     head_variance = 1.0 if len(head) == 1 else CONFIRMED_VARIANCE
     prediction_error = fit.spread * math.sqrt(head_variance + variance_of_median(fit.runs))
     standard_error = math.hypot(prediction_error, slowdown * fit.slope_error)

@@ -44,12 +44,15 @@ def estimate_tail(
     change = compare_tails(base_tails, head_tails, paired=True, start_ms=metric(key).resolution)
     prior_variance = change.chance + PAIR_PRIOR_SD**2 / count
     variance, df = stats.moderate(change.spread, count - 1, prior_variance, PAIR_PRIOR_DF)
+    upper_prior = change.upper_chance + PAIR_PRIOR_SD**2 / count
+    upper_variance, _ = stats.moderate(change.spread, count - 1, upper_prior, PAIR_PRIOR_DF)
     estimate = ChangeEstimate(
         key=key,
         base=change.base,
         head=change.head,
         log_change=change.log_change,
         standard_error=math.sqrt(variance),
+        upper_error=math.sqrt(upper_variance),
         df=df,
         agreed=change.agreed,
     )

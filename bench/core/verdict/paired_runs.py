@@ -9,7 +9,7 @@ from typing import NamedTuple
 from bench.core.config.prompts import REFUSAL_CLASS
 from bench.core.limits.tolerance import Tolerance
 from bench.core.run.costs import costs_of
-from bench.core.run.figures import Figures, bounds_of, figures_of
+from bench.core.run.figures import Figures, bounds_of, figures_of, usual_value
 from bench.core.run.summary import RunSummary
 from bench.core.run.tails import tails_of
 from bench.core.samples.metric import Part
@@ -220,4 +220,11 @@ def _judge_unpaired(key: str, base: Sequence[Figures], head: Sequence[Figures]) 
     elif head_runs >= MIN_PAIRS and not base_runs:
         verdict = Verdict.NEW
     settled = verdict is not Verdict.INCONCLUSIVE or part is not Part.DECIDES
-    return MetricComparison(key=key, verdict=verdict, part=part, settled=settled)
+    return MetricComparison(
+        key=key,
+        verdict=verdict,
+        part=part,
+        base=usual_value(key, base),
+        head=usual_value(key, head),
+        settled=settled,
+    )

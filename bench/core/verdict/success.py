@@ -7,7 +7,8 @@ from typing import Protocol
 from bench.core.run.summary import BLOCKS
 from bench.core.samples.metrics import metric
 from bench.core.values import stats
-from bench.core.verdict.verdict import SCREEN_ALPHA, MetricComparison, Verdict
+from bench.core.verdict.change import SCREEN_ALPHA
+from bench.core.verdict.verdict import MetricComparison, Verdict
 
 SUCCESS = "success_ratio"
 SUCCESS_ALPHA = 0.01

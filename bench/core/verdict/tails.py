@@ -7,8 +7,8 @@ The interval of Woodruff, 1952, "Confidence intervals for medians and other posi
 of a percentile of few requests, which a bootstrap of three runs cannot show:
 
     change   = log(q₁) - log(q₀), where q is the 95th percentile of all requests of a side
-    chance²  = [log q₁(p) - log q₁(p - e₁)]² + [log q₀(p + e₀) - log q₀(p)]² if the change is above 0, with
-               e = √(p (1 - p) / requests); else the other sides of the two percentiles
+    chance²  = [log q₁(p) - log q₁(p - e₁)]² + [log q₀(p + e₀) - log q₀(p)]² for the lower end of the
+               interval, with e = √(p (1 - p) / requests); the other sides for the upper end
     spread²  = variance of the change over the resampled runs, times n / (n - 1)
 """
 
@@ -63,7 +63,9 @@ class TailChange(NamedTuple):
     log_change: float
     """Logarithm of head divided by base."""
     chance: float
-    """Variance of `log_change` because each side has few requests."""
+    """Variance of the lower end of the interval of `log_change`, because each side has few requests."""
+    upper_chance: float
+    """The same of its upper end."""
     spread: float
     """Variance of `log_change` between the runs."""
     agreed: float
@@ -106,14 +108,16 @@ def compare_tails(base: TailCounts, head: TailCounts, *, paired: bool, start_ms:
     base_log = _log_quantiles(base, np.ones((1, len(base.counts))), start_ms)[0]
     head_log = _log_quantiles(head, np.ones((1, len(head.counts))), start_ms)[0]
     log_change = float(head_log - base_log)
-    is_worse = log_change > 0.0
-    chance = _chance(base, base_log, start_ms, upwards=is_worse)
-    chance += _chance(head, head_log, start_ms, upwards=not is_worse)
+    chance = _chance(base, base_log, start_ms, upwards=True)
+    chance += _chance(head, head_log, start_ms, upwards=False)
+    upper_chance = _chance(base, base_log, start_ms, upwards=False)
+    upper_chance += _chance(head, head_log, start_ms, upwards=True)
     return TailChange(
         base=float(np.exp(base_log) - start_ms),
         head=float(np.exp(head_log) - start_ms),
         log_change=log_change,
         chance=chance,
+        upper_chance=upper_chance,
         spread=_spread(base, head, start_ms, paired=paired),
         agreed=_median_pair(base, head, start_ms) if paired else log_change,
     )

@@ -8,32 +8,10 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 from bench.core.run.figures import Figures
-from bench.core.samples.metric import Part
+from bench.core.samples.metric import Better, Part
 from bench.core.samples.metrics import metric
 from bench.core.values import wording
 from bench.core.values.record import Record
-
-MARGIN_RATIO = 0.10  # the default tolerance: a smaller change does not fail a pull request
-# Metrics are tested in four families, each with Holm's procedure, so that many tiers do not cost the
-# deciding metrics their power. These are the false-alarm rates of the families.
-ALPHA = 0.02  # deciding metrics
-TIER_ALPHA = 0.01  # tiers
-TAIL_ALPHA = 0.01  # 95th percentiles
-STEP_ALPHA = 0.01  # steps of a journey
-ALPHAS = {
-    Part.DECIDES: ALPHA,
-    Part.TAILS: TAIL_ALPHA,
-    Part.LOCATES: TIER_ALPHA,
-    Part.STEPS: STEP_ALPHA,
-}
-POWER = 0.80  # power of the test at the smallest detectable change
-DETECTABLE_BUDGET = 0.20  # a larger smallest detectable change is inconclusive
-# A deciding metric is suspect above this change and below this p value; `bench check` then measures again.
-SCREEN_ALPHA = 0.05
-SCREEN_RATIO = 0.05
-AGREED_SHARE = 0.5  # each of the two runs must exceed this share of the margin
-INTERVAL = 0.90  # confidence of the interval of a change in reports
-_ZERO = 1e-6  # a smaller base counts as 0: a ratio to it is unknown
 
 
 class Verdict(StrEnum):
@@ -113,6 +91,13 @@ class MetricComparison(Record):
     def regressed(self) -> bool:
         """Whether the metric is worse than tolerated, and not by chance."""
         return self.verdict is Verdict.WORSE
+
+    @property
+    def looks_better(self) -> bool:
+        """Whether the whole interval is for the better, so that no regression can hide in it."""
+        if self.low_ratio is None or self.high_ratio is None:
+            return False
+        return self.high_ratio < 0.0 if metric(self.key).better is Better.LOWER else self.low_ratio > 0.0
 
     @property
     def gates(self) -> bool:

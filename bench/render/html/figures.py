@@ -7,7 +7,7 @@ from bench.core.report.report import Report
 from bench.core.report.words import VERDICTS, Tone
 from bench.core.samples.metrics import metric, tier_name
 from bench.core.values import wording
-from bench.core.verdict.verdict import MARGIN_RATIO
+from bench.core.verdict.accepted_runs import MARGIN_RATIO
 from bench.render.document.table import Compared
 
 _TONES = 7

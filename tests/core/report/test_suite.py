@@ -94,7 +94,7 @@ def test_a_slowdown_of_all_scenarios_is_an_environment_shift() -> None:
     """Without a reference workload, a slowdown of all scenarios is inconclusive."""
     suite = real_suite([*[1.3] * FEWEST_TOGETHER, 1.0], None)
     assert suite.decision is Decision.INCONCLUSIVE
-    assert "4 of 5 scenarios are slower, with a median of 29.3 %" in suite.reasons[0]
+    assert "4 of 5 scenarios are slower, with a median of 29.4 %" in suite.reasons[0]
 
 
 def test_a_common_cause_needs_more_than_seven_of_ten_slower_scenarios() -> None:

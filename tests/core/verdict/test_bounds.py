@@ -73,6 +73,12 @@ def test_a_run_that_ended_waiting_requests_never_improved(ended: Sequence[int], 
     assert "mproved" not in report.headline
 
 
+def test_a_slower_run_that_waited_never_gets_a_better_decision() -> None:
+    """A gain that a waiting request does not prove hides no regression, so it is not inconclusive."""
+    decisions = [compare(_run((99,), factor=factor), _usual()).decision for factor in (0.8, 1.0, 1.5)]
+    assert decisions == [Decision.PASS, Decision.PASS, Decision.FAIL]
+
+
 @pytest.mark.parametrize("outcome", ENDED)
 def test_a_run_without_many_answers_fails(outcome: Outcome) -> None:
     """A target that does not answer forty of a hundred requests regressed in success and in its times."""

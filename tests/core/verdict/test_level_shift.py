@@ -101,9 +101,10 @@ def test_an_outlier_does_not_hide_a_regression() -> None:
 
 
 def test_one_outlier_among_two_runs_of_the_version_does_not_count() -> None:
-    """If two runs on one machine differ by more than runs of one version do, the better one counts."""
+    """If two runs on one machine differ by more than runs of one version do, what both show counts."""
     assert judge([math.log(1.4), 0.0], USUAL).verdict is Verdict.UNCHANGED
     assert judge([math.log(1.4), math.log(1.2)], USUAL).verdict is Verdict.WORSE
+    assert judge([math.log(0.6), math.log(1.05)], USUAL).verdict is Verdict.UNCHANGED
     assert judge([0.0, math.log(1.4)], USUAL) == judge([math.log(1.4), 0.0], USUAL)
 
 

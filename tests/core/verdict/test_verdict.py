@@ -3,26 +3,22 @@ import random
 from collections.abc import Iterable, Sequence
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.core.limits.tolerance import Tolerance
 from bench.core.samples.metric import Part
+from bench.core.verdict.accepted_runs import ALPHAS, MARGIN_RATIO
 from bench.core.verdict.baseline import MIN_RUNS
+from bench.core.verdict.change import EXCLUDED_RATIO
 from bench.core.verdict.level_shift import PRIOR_DF, PRIOR_SD
-from bench.core.verdict.verdict import (
-    ALPHA,
-    DETECTABLE_BUDGET,
-    MARGIN_RATIO,
-    TIER_ALPHA,
-    MetricComparison,
-    Verdict,
-)
+from bench.core.verdict.verdict import MetricComparison, Verdict
 from tests.core.figures import Figures, judged
 from tests.laws import VERDICT_LAW
 
 FLAT = [{"e2e_ms": {"a": 990.0}}] * 10
-OPPOSITE = {Verdict.WORSE: Verdict.BETTER, Verdict.BETTER: Verdict.WORSE}
+FLAT_ERROR = PRIOR_SD * math.sqrt(PRIOR_DF / (PRIOR_DF + 9)) * math.sqrt(1.0 + math.pi / 20.0)
+"""Standard error of a comparison with ten equal runs: that of the prior, and of a median of ten runs."""
 
 
 def e2e(value_ms: float, base: Sequence[Figures] | None = None) -> MetricComparison:
@@ -33,11 +29,7 @@ def e2e(value_ms: float, base: Sequence[Figures] | None = None) -> MetricCompari
 def spread(values_ms: dict[str, float], errors: Iterable[float]) -> list[Figures]:
     """Runs around these figures, symmetric, so that the figures are their centre."""
     return [
-        {
-            "e2e_ms": {
-                prompt: (value + 10.0) * math.exp(side * error) - 10.0 for prompt, value in values_ms.items()
-            }
-        }
+        {"e2e_ms": {prompt: value * math.exp(side * error) for prompt, value in values_ms.items()}}
         for error in errors
         for side in (-1.0, 1.0)
     ]
@@ -68,26 +60,26 @@ def test_a_comparison_has_its_values() -> None:
     assert row.head == pytest.approx(1287.0)
     assert row.change == pytest.approx(297.0)
     assert row.change_ratio == pytest.approx(0.3)
-    assert row.margin_ratio == MARGIN_RATIO
+    assert row.margin_ratio == pytest.approx(MARGIN_RATIO)
     assert row.p_value is not None
-    assert row.p_value < ALPHA
+    assert row.p_value < ALPHAS[Part.DECIDES]
 
 
 def test_the_smallest_detectable_change_by_hand() -> None:
-    """Ten equal runs and the prior: 0.038 between runs, times 1.049 and 3.115, is 13 %."""
-    sd = math.sqrt(PRIOR_DF * PRIOR_SD**2 / (PRIOR_DF + 9))
-    expected = math.expm1(sd * math.sqrt(1.1) * (2.249 + 0.866))
-    assert expected == pytest.approx(0.132, abs=0.001)
+    """The margin of 10 %, and 0.866 standard errors of 0.041 for a power of 80 %, are 14 %."""
+    expected = math.expm1(math.log1p(MARGIN_RATIO) + 0.866 * FLAT_ERROR)
+    assert expected == pytest.approx(0.140, abs=0.001)
     assert e2e(990.0).detectable_ratio == pytest.approx(expected, abs=0.0002)
 
 
 def test_the_interval_by_hand() -> None:
-    """90 % of runs lie within 1.753 standard errors of 0.0398: from 6.8 % below to 7.3 % above."""
+    """96 % of runs lie within 2.249 standard errors of 0.041: from 8.8 % below to 9.6 % above."""
     row = e2e(990.0)
-    reach = PRIOR_SD * math.sqrt(PRIOR_DF / (PRIOR_DF + 9)) * math.sqrt(1.1) * 1.753
+    reach = 2.249 * FLAT_ERROR
+    assert row.confidence == pytest.approx(0.96)
     assert row.low_ratio == pytest.approx(math.expm1(-reach), abs=0.0002)
     assert row.high_ratio == pytest.approx(math.expm1(reach), abs=0.0002)
-    assert (row.low_ratio, row.high_ratio) == pytest.approx((-0.068, 0.073), abs=0.001)
+    assert (row.low_ratio, row.high_ratio) == pytest.approx((-0.088, 0.096), abs=0.001)
 
 
 @VERDICT_LAW
@@ -129,16 +121,15 @@ def test_a_run_in_the_middle_of_its_baseline_never_regresses(
 
 @VERDICT_LAW
 @given(PROMPT_FIGURES, st.floats(0.2, 5.0), st.integers(MIN_RUNS, 20))
-def test_swapping_sides_swaps_the_verdict(values_ms: dict[str, float], factor: float, count: int) -> None:
-    """A regression in one direction is an improvement in the other, and no change stays none."""
+def test_swapping_sides_swaps_the_change(values_ms: dict[str, float], factor: float, count: int) -> None:
+    """The change has the same size in the other direction, and a regression becomes an improvement."""
     other_ms = {prompt: value * factor for prompt, value in values_ms.items()}
     one = judged({"e2e_ms": other_ms}, [{"e2e_ms": values_ms}] * count)["e2e_ms"]
     other = judged({"e2e_ms": values_ms}, [{"e2e_ms": other_ms}] * count)["e2e_ms"]
     assert one.change is not None
     assert other.change == pytest.approx(-one.change, rel=1e-6, abs=1e-9)
-    assume(abs(abs(one.change) - 10.0) > 1e-6)
-    if one.verdict in OPPOSITE or other.verdict in OPPOSITE:
-        assert other.verdict is OPPOSITE[one.verdict]
+    if one.verdict is Verdict.WORSE:
+        assert other.verdict is Verdict.BETTER
 
 
 def test_each_prompt_is_compared_with_itself() -> None:
@@ -152,25 +143,25 @@ def test_each_prompt_is_compared_with_itself() -> None:
 
 def test_each_prompt_has_the_same_weight() -> None:
     """Two of four prompts that take twice as long are a regression, although the long ones are unchanged."""
-    usual = {"a": 90.0, "b": 90.0, "c": 9990.0, "d": 9990.0}
-    row = judged({"e2e_ms": usual | {"a": 190.0, "b": 190.0}}, [{"e2e_ms": usual}] * 10)["e2e_ms"]
+    usual = {"a": 100.0, "b": 100.0, "c": 10_000.0, "d": 10_000.0}
+    row = judged({"e2e_ms": usual | {"a": 200.0, "b": 200.0}}, [{"e2e_ms": usual}] * 10)["e2e_ms"]
     assert row.verdict is Verdict.WORSE
-    assert row.p_value == pytest.approx(p_value_alone(math.sqrt(19 / 9)), rel=1e-2)
+    assert row.p_value == pytest.approx(p_value_alone(math.sqrt(2.0)), rel=1e-2)
 
 
 def p_value_alone(factor: float) -> float:
-    """The p value of one prompt whose value grew by this factor on the started scale."""
+    """The p value of one prompt whose value grew by this factor."""
     p_value = e2e(990.0 * factor).p_value
     assert p_value is not None
     return p_value
 
 
 def test_a_noisy_baseline_is_inconclusive() -> None:
-    """If only changes above the budget are detectable, no change is inconclusive."""
+    """If the interval does not exclude a large change, no change is inconclusive."""
     row = judged({"e2e_ms": {"a": 990.0}}, spread({"a": 990.0}, [0.3] * 5))["e2e_ms"]
     assert row.verdict is Verdict.INCONCLUSIVE
-    assert row.detectable_ratio is not None
-    assert row.detectable_ratio > DETECTABLE_BUDGET
+    assert row.high_ratio is not None
+    assert row.high_ratio > EXCLUDED_RATIO
 
 
 def test_a_noisy_baseline_detects_a_large_change() -> None:
@@ -179,16 +170,19 @@ def test_a_noisy_baseline_detects_a_large_change() -> None:
     assert row.verdict is Verdict.WORSE
 
 
-@pytest.mark.parametrize(("margin_ratio", "verdict"), [(0.25, Verdict.WORSE), (0.5, Verdict.UNCHANGED)])
+@pytest.mark.parametrize(
+    ("margin_ratio", "verdict"), [(0.25, Verdict.WORSE), (0.5, Verdict.WITHIN_TOLERANCE)]
+)
 def test_a_tolerance_moves_the_margin(margin_ratio: float, verdict: Verdict) -> None:
     """A change within the tolerance of the scenario is not a regression."""
     tolerances = {"e2e_ms": Tolerance(ratio=margin_ratio)}
     row = judged({"e2e_ms": {"a": 990.0 * 1.4}}, FLAT, tolerances)["e2e_ms"]
-    assert (row.verdict, row.margin_ratio) == (verdict, margin_ratio)
+    assert row.verdict is verdict
+    assert row.margin_ratio == pytest.approx(margin_ratio)
 
 
-@pytest.mark.parametrize(("smallest", "verdict"), [(9.0, Verdict.UNCHANGED), (2.0, Verdict.WORSE)])
-def test_a_tolerance_may_be_absolute(smallest: float | None, verdict: Verdict) -> None:
+@pytest.mark.parametrize(("smallest", "verdict"), [(9.0, Verdict.WITHIN_TOLERANCE), (2.0, Verdict.WORSE)])
+def test_a_tolerance_may_be_absolute(smallest: float, verdict: Verdict) -> None:
     """A change of 8 ms does not matter if 9 ms are tolerated."""
     tolerances = {"e2e_ms": Tolerance(ratio=0.05, absolute=smallest)}
     base: list[Figures] = [{"e2e_ms": {"a": 20.0}}] * 10
@@ -201,14 +195,25 @@ def test_a_tolerance_is_for_its_own_metric() -> None:
     head = {"e2e_ms": {"a": 1500.0}, "tier.agent_ms": {"a": 1500.0}}
     verdicts = judged(head, base, {"tier.agent_ms": Tolerance(ratio=0.9)})
     assert verdicts["e2e_ms"].verdict is Verdict.WORSE
-    assert verdicts["tier.agent_ms"].verdict is Verdict.UNCHANGED
+    assert verdicts["tier.agent_ms"].verdict is Verdict.WITHIN_TOLERANCE
 
 
-def test_a_tolerance_applies_to_improvements_too() -> None:
-    """A gain below the margin is not an improvement."""
-    tolerances = {"e2e_ms": Tolerance(ratio=0.5)}
-    assert judged({"e2e_ms": {"a": 760.0}}, FLAT, tolerances)["e2e_ms"].verdict is Verdict.UNCHANGED
-    assert judged({"e2e_ms": {"a": 760.0}}, FLAT)["e2e_ms"].verdict is Verdict.BETTER
+@pytest.mark.parametrize("margin_ratio", [0.05, 0.5])
+def test_a_tolerance_hides_no_gain(margin_ratio: float) -> None:
+    """A tolerance is for changes for the worse: a proven gain is an improvement, also below the margin."""
+    tolerances = {"e2e_ms": Tolerance(ratio=margin_ratio)}
+    assert judged({"e2e_ms": {"a": 760.0}}, FLAT, tolerances)["e2e_ms"].verdict is Verdict.BETTER
+
+
+def test_a_tier_may_grow_by_a_share_of_the_response_time() -> None:
+    """A tier of 10 ms in a response of 990 ms may take 20 ms more: users do not notice it."""
+    base: list[Figures] = [{"e2e_ms": {"a": 990.0}, "tier.agent_ms": {"a": 10.0}}] * 10
+    verdicts = []
+    for tier_ms in (28.0, 32.0):
+        row = judged({"e2e_ms": {"a": 990.0}, "tier.agent_ms": {"a": tier_ms}}, base)["tier.agent_ms"]
+        assert row.margin_ratio == pytest.approx(1.98, rel=1e-2)
+        verdicts.append(row.verdict)
+    assert verdicts == [Verdict.WITHIN_TOLERANCE, Verdict.WORSE]
 
 
 @pytest.mark.parametrize(
@@ -268,31 +273,25 @@ def test_deciding_metrics_come_before_tiers() -> None:
     figures = {
         key: {"a": 100.0} for key in ("tier.queue_ms", "tier.unattributed_ms", "e2e_ms", "tier.agent_ms")
     }
-    keys = list(judged(figures, [figures] * 10))
+    keys = [key for key in judged(figures, [figures] * 10) if key in figures]
     assert keys == ["e2e_ms", "tier.agent_ms", "tier.queue_ms", "tier.unattributed_ms"]
 
 
 def test_informing_metrics_are_not_judged() -> None:
     """Service time follows from the response time, so it is shown and not judged."""
     head = {"e2e_ms": {"a": 990.0}, "service_ms": {"a": 9999.0}}
-    assert judged(head, FLAT).keys() == {"e2e_ms"}
+    assert "service_ms" not in judged(head, FLAT)
 
 
-def test_many_tiers_make_only_their_own_tests_stricter() -> None:
-    """The test of the response time does not depend on the number of tiers."""
+def test_more_tiers_make_no_test_stricter() -> None:
+    """Neither the test of the response time nor that of a tier depends on the number of tiers."""
     tiers = {f"tier.tier{number}_ms": {"a": 100.0} for number in range(9)}
-    slow = tiers | {"tier.tier0_ms": {"a": 120.0}, "e2e_ms": {"a": 1150.0}}
-    among = judged(slow, [tiers | {"e2e_ms": {"a": 990.0}}] * 10)
-    only = judged({"tier.tier0_ms": {"a": 120.0}}, [{"tier.tier0_ms": {"a": 100.0}}] * 10)["tier.tier0_ms"]
-    for stricter, alone in (
-        (among["tier.tier0_ms"].p_value, only.p_value),
-        (among["tier.tier0_ms"].detectable_ratio, only.detectable_ratio),
-    ):
-        assert stricter is not None
-        assert alone is not None
-        assert stricter > alone
-    assert among["e2e_ms"].p_value == e2e(1150.0).p_value
-    assert among["e2e_ms"].detectable_ratio == e2e(1150.0).detectable_ratio
+    usual = {"tier.tier0_ms": {"a": 100.0}, "e2e_ms": {"a": 990.0}}
+    slow = {"tier.tier0_ms": {"a": 120.0}, "e2e_ms": {"a": 1150.0}}
+    among = judged(tiers | slow, [tiers | usual] * 10)
+    alone = judged(slow, [usual] * 10)
+    assert among["tier.tier0_ms"] == alone["tier.tier0_ms"]
+    assert among["e2e_ms"] == alone["e2e_ms"]
 
 
 @pytest.mark.parametrize("base_ms", [0.0, 2.2e-313])
@@ -303,24 +302,15 @@ def test_a_tier_without_time_has_no_ratio(base_ms: float) -> None:
     assert (row.change_ratio, row.detectable_ratio, row.low_ratio, row.high_ratio) == (None,) * 4
 
 
-def test_families_have_their_own_error_rates() -> None:
-    """At a p value between the two rates, a response time regresses and a tier does not."""
-    slow, usual = {"a": 1092.0}, {"a": 990.0}
+def test_each_kind_of_metric_has_its_own_rate() -> None:
+    """At a p value between the two rates, a response time is worse, and of a tier it is not known."""
+    slow, usual = {"a": 1105.0}, {"a": 990.0}
     both = judged({"e2e_ms": slow, "tier.agent_ms": slow}, [{"e2e_ms": usual, "tier.agent_ms": usual}] * 10)
     whole, tier = both["e2e_ms"], both["tier.agent_ms"]
     assert whole.p_value is not None
-    assert TIER_ALPHA < whole.p_value < ALPHA
-    assert tier.p_value == pytest.approx(whole.p_value, rel=1e-3)
-    assert (whole.verdict, tier.verdict) == (Verdict.WORSE, Verdict.UNCHANGED)
-
-
-def test_unattributed_time_makes_no_test_stricter() -> None:
-    """It fails no run, so the p values of other metrics stay."""
-    head, base = {"e2e_ms": {"a": 1150.0}}, {"e2e_ms": {"a": 990.0}}
-    network = {"tier.unattributed_ms": {"a": 100.0}}
-    with_it = judged(head | network, [base | network] * 10)
-    assert with_it["e2e_ms"] == judged(head, [base] * 10)["e2e_ms"]
-    assert with_it["tier.unattributed_ms"].part is Part.EXPLAINS
+    assert ALPHAS[Part.LOCATES] < whole.p_value < ALPHAS[Part.DECIDES]
+    assert tier.p_value == pytest.approx(whole.p_value, rel=1e-2)
+    assert (whole.verdict, tier.verdict) == (Verdict.WORSE, Verdict.INCONCLUSIVE)
 
 
 def test_unattributed_time_is_compared_alone() -> None:
@@ -329,12 +319,12 @@ def test_unattributed_time_is_compared_alone() -> None:
     assert network["tier.unattributed_ms"].verdict is Verdict.WORSE
 
 
-# The rule as a whole, on runs that are drawn by a fixed seed.
-TIERS_MS = {"auth": 2.0, "backend": 5.0, "agent": 8.0, "queue": 40.0, "prefill": 60.0, "decode": 400.0}
+# The rule as a whole, on runs that are drawn by a fixed seed; benchmarks/verdicts measures its error rates.
+TIERS_MS = {"queue": 40.0, "decode": 400.0}
 NOISE = 0.06
 
 
-def draw_runs(rng: random.Random, factor: float = 1.0, *, shared: bool) -> Figures:
+def draw_run(rng: random.Random, factor: float = 1.0, *, shared: bool) -> Figures:
     """A run of which each metric, or with `shared` the whole machine, is off by 6 %; 1 % by prompt."""
     machine = rng.gauss(0.0, NOISE)
     metrics = {f"tier.{tier}_ms": usual_ms for tier, usual_ms in TIERS_MS.items()}
@@ -344,47 +334,34 @@ def draw_runs(rng: random.Random, factor: float = 1.0, *, shared: bool) -> Figur
         off = machine if shared else rng.gauss(0.0, NOISE)
         figures[key] = {
             prompt: usual_ms * (1.0 + 0.3 * number) * factor * math.exp(off + rng.gauss(0.0, 0.01))
-            for number, prompt in enumerate("abcd")
+            for number, prompt in enumerate("ab")
         }
     return figures
 
 
-def count_share(*verdicts: Verdict, factor: float, shared: bool, comparisons: int = 400) -> list[float]:
-    """The share of comparisons with ten runs in which any metric has one of these verdicts."""
+def count_share(verdict: Verdict, factor: float, *, shared: bool, comparisons: int = 200) -> float:
+    """The share of comparisons with ten runs in which any metric has this verdict."""
     rng = random.Random(20260105)
-    counts = dict.fromkeys(verdicts, 0)
+    count = 0
     for _ in range(comparisons):
-        base = [draw_runs(rng, shared=shared) for _ in range(10)]
-        measured = {row.verdict for row in judged(draw_runs(rng, factor, shared=shared), base).values()}
-        for verdict in measured & counts.keys():
-            counts[verdict] += 1
-    return [count / comparisons for count in counts.values()]
+        base = [draw_run(rng, shared=shared) for _ in range(10)]
+        rows = judged(draw_run(rng, factor, shared=shared), base).values()
+        count += any(row.verdict is verdict for row in rows)
+    return count / comparisons
 
 
 @pytest.mark.parametrize("shared", [True, False])
 def test_unchanged_runs_raise_few_alarms(shared: bool) -> None:
-    """A/A at 6 % noise between runs: at most one comparison of forty raises an alarm, in either direction."""
-    false_alarms = count_share(Verdict.WORSE, Verdict.BETTER, factor=1.0, shared=shared, comparisons=1200)
-    assert max(false_alarms) <= 0.025
-
-
-def test_an_unchanged_response_time_raises_few_alarms() -> None:
-    """A/A of a target without tiers: at most one comparison of fifty is a regression."""
-    rng = random.Random(20260105)
-    alarms = 0
-    for _ in range(1200):
-        head, *base = ({"e2e_ms": draw_runs(rng, shared=False)["e2e_ms"]} for _ in range(11))
-        alarms += judged(head, base)["e2e_ms"].verdict is Verdict.WORSE
-    assert alarms / 1200 <= 0.02
+    """A/A at 6 % noise between runs: few comparisons raise an alarm, before a second run confirms it."""
+    assert count_share(Verdict.WORSE, 1.0, shared=shared) <= 0.04
 
 
 @pytest.mark.parametrize("shared", [True, False])
 def test_a_slowdown_is_detected(shared: bool) -> None:
-    """A run that is 30 % slower in all parts is detected in at least 19 of 20 comparisons, at 6 % noise."""
-    (measured,) = count_share(Verdict.WORSE, factor=1.3, shared=shared, comparisons=1200)
-    assert measured >= 0.95
+    """A run that is 35 % slower in all parts is detected in at least 19 of 20 comparisons, at 6 % noise."""
+    assert count_share(Verdict.WORSE, 1.35, shared=shared) >= 0.95
 
 
 def test_a_slow_run_is_never_an_improvement() -> None:
-    """A run that is 30 % slower never improves."""
-    assert count_share(Verdict.BETTER, factor=1.3, shared=True) == [0.0]
+    """A run that is 35 % slower never improves."""
+    assert count_share(Verdict.BETTER, 1.35, shared=True, comparisons=50) == 0.0
