@@ -77,7 +77,7 @@ bench-strays: $(READY)  ## kill bench stack up and bench run at random moments a
 bench-recovery: $(READY)  ## kill 1,000 runs at random moments, and show what they lost in the same page (an hour)
 	$(BIN)/python -m benchmarks.recovery
 
-bench-verdicts: $(READY)  ## simulate how often a verdict is wrong and rewrite docs/explanation/verdicts.md (four hours; continues)
+bench-verdicts: $(READY)  ## simulate how often a verdict is wrong and rewrite docs/explanation/verdicts.md (two hours; continues)
 	$(BIN)/python -m benchmarks.verdicts
 
 bench-verdicts-quick: $(READY)  ## print the tables of a tenth of it

@@ -84,6 +84,7 @@ def page(counts: dict[str, Counter[str]], before: dict[str, Counter[str]]) -> st
     repetitions = min(counts[title][f"{OURS}/repetitions"] for title in CELLS)
     tables = {
         "{{repetitions}}": f"{repetitions:,}",
+        "{{before}}": f"{max((of_cell[f'{OURS}/repetitions'] for of_cell in before.values()), default=0):,}",
         "{{cells}}": str(len(CELLS)),
         "{{moments}}": str(len(moments())),
         "{{summary}}": summary(counts),
