@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from bench.core.run.result import RunResult, check_usable
+from bench.core.samples.metric import Part
 from bench.core.samples.metrics import metric, sentence_name, tier_name
 from bench.core.values import wording
 from bench.core.verdict.accepted_runs import ALPHAS
@@ -225,11 +226,15 @@ def _starts_level(judged: Sequence[_JudgedRun], request: AcceptRequest) -> bool:
 def _has_moved(row: MetricComparison) -> bool:
     """Whether a metric differs from the newest level by more than the tolerance, in either direction.
 
-    A person who accepts a change intends it, so the p value of `bench check`'s suspicion is enough.
+    A person who accepts a change intends it. A deciding metric therefore needs no proof, because a run that
+    joins the wrong level makes all later runs fail; for other metrics, the p value of `bench check`'s
+    suspicion is enough.
     """
     if row.verdict in {Verdict.WORSE, Verdict.MISSING}:
         return True
     beyond = abs(row.change_ratio or 0.0) > (row.margin_ratio or 0.0)
+    if row.part is Part.DECIDES and row.change_ratio is not None:
+        return beyond
     by_chance = row.p_value is None or min(row.p_value, 1.0 - row.p_value) >= SCREEN_ALPHA
     return beyond and not by_chance
 
