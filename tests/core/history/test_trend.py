@@ -230,8 +230,7 @@ def test_drift_fails_a_trend() -> None:
     judged = trend([make_point(number, 1.3) for number in range(MIN_TREND_RUNS)], pinned_baseline())
     assert judged.decision is Decision.FAIL
     assert not judged.unresolved
-    assert headline(judged).startswith("Drift: response time +")
-    assert headline(judged).endswith("since the pinned baseline of 2026-01-05.")
+    assert headline(judged).startswith("Drift since the pinned baseline of 2026-01-05: response time is ")
     assert "bench baseline pin quick" in next_step(judged)
 
 

@@ -268,7 +268,8 @@ def test_an_inconclusive_run_asks_for_more_or_longer_runs() -> None:
     """A baseline with too much noise needs more runs or longer runs."""
     run_report = report(run_at(1.0, 99), make_baseline([0.7, 1.43] * 5))
     assert run_report.decision is Decision.INCONCLUSIVE
-    assert run_report.headline.startswith("Cannot tell: response time: only a change of ")
+    assert run_report.headline.startswith("Cannot tell: response time: a change of ")
+    assert run_report.headline.endswith(" is possible, and a pass excludes 25 %.")
     assert (
         run_report.next_step
         == "Accept more runs into the baseline, or measure longer, to detect smaller changes."
