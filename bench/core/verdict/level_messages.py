@@ -152,6 +152,9 @@ def _logs(key: str, runs: Sequence[Figures], names: Sequence[str]) -> FloatArray
 
 def _medians(logs: FloatArray) -> FloatArray:
     """Return the median of each column; NaN for a column without a value."""
+    if not np.isnan(logs).any():  # the usual case, and ten times as fast
+        complete: FloatArray = np.median(logs, axis=0)
+        return complete
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         medians: FloatArray = np.nanmedian(logs, axis=0)
