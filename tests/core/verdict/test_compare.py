@@ -295,14 +295,14 @@ def test_a_run_of_failures_fails() -> None:
 
 
 def test_a_noisy_baseline_makes_the_run_inconclusive() -> None:
-    """If only a large change is detectable, the reason has its size, and the run does not pass."""
+    """If a large change is possible, the reason has its size, and the run does not pass."""
     comparison = compare(run_at(1.0, 99), make_baseline([0.7, 1.43] * 5))
     assert comparison.decision is Decision.INCONCLUSIVE
     (row,) = [row for row in comparison.metrics if row.key == "e2e_ms"]
     assert row.verdict is Verdict.INCONCLUSIVE
-    assert row.detectable_ratio is not None
-    seen = wording.magnitude(row.detectable_ratio)
-    said = f"response time: only a change of {seen} or more is detectable, 20 % is required"
+    assert row.high_ratio is not None
+    possible = wording.magnitude(row.high_ratio)
+    said = f"response time: a change of {possible} is possible, and a pass excludes 25 %"
     assert comparison.reasons == (said,)
 
 
