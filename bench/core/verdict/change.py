@@ -27,7 +27,7 @@ from bench.core.verdict.verdict import MetricComparison, Verdict
 
 POWER = 0.80  # probability to find a change of the smallest detectable size
 EXCLUDED_RATIO = 0.25  # a pass excludes a change for the worse of this size
-AGREED_SHARE = 0.5  # single runs agree if they also show this share of the margin
+AGREED_SHARE = 0.8  # single runs agree if they also show this share of the margin
 # A deciding metric is suspect from this share of the margin on and below this p value; `bench check` then
 # measures again.
 SCREEN_SHARE = 0.5
