@@ -185,8 +185,8 @@ def test_an_accepted_run_is_shown_with_person_and_reason(bench: Bench) -> None:
     assert "has 6 runs" in done.err
     again = bench("baseline", "accept", homes[0], "--reason", "once more")
     assert "was accepted before" in again.err
-    shown = bench("baseline", "show", "trial")
-    assert shown.out.count("Tess: first runs") == 6
+    shown = bench("baseline", "show", "trial", "--runs")
+    assert shown.out.count("Tess: first runs") == 7  # the level, and its runs
     assert "100/100 ok" in shown.out
     listed = bench("baseline", "list")
     assert re.search(r"trial +embedded/simulated +6 runs", listed.out)
@@ -208,7 +208,7 @@ def test_a_run_without_a_commit_is_shown_as_such(bench: Bench) -> None:
         run_at(1.0, spec=TRIAL, provenance=make_provenance(f"r-{number}", commit=None)) for number in range(2)
     ]
     bench("baseline", "accept", *[store(run) for run in runs], "--reason", "x", "--by", "y")
-    assert "no commit" in bench("baseline", "show", "trial").out
+    assert "no commit" in bench("baseline", "show", "trial", "--runs").out
 
 
 def test_scenarios_are_listed_and_checked(bench: Bench) -> None:

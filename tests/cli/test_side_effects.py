@@ -78,7 +78,7 @@ def test_a_merged_suite_reports_what_was_skipped(bench: Bench) -> None:
     run = make_run(make_recording())
     folder = str(results.save(run, make_recording(), Path("results")))
     skipped = json.loads(bench("ci", "merge", folder, "--suite", "both", "--out", "json").out)
-    assert skipped["missing"] == []
+    assert skipped["not_measured"] == []
     assert any(reason.startswith("short was skipped") for reason in skipped["reasons"])
     required = json.loads(bench("ci", "merge", folder, "--suite", "both", OPTION, "--out", "json").out)
-    assert required["missing"] == ["short"]
+    assert [row["scenario"] for row in required["not_measured"]] == ["short"]

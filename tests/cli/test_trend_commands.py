@@ -117,7 +117,7 @@ def test_drift_from_the_pinned_baseline_exits_with_1() -> None:
     write_history([1.35] * 14)
     done = run_bench("trend", "quick")
     assert done.code == Exit.REGRESSION
-    assert "Drift: response time +" in done.out
+    assert "Drift since the pinned baseline of 2026-01-05: response time is 56 % slower" in done.out
     assert "Compared with the pinned baseline" in done.out
 
 

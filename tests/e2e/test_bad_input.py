@@ -73,7 +73,7 @@ def test_a_newer_baseline_asks_for_an_upgrade(tmp_path: Path) -> None:
     path.write_text(json.dumps(content))
     done = bench("compare", str(home), cwd=tmp_path)
     assert done.code == Exit.MEASUREMENT
-    assert "has schema version 99; this version of bench reads version 1" in done.err
+    assert "has schema version 99; this version of bench reads version 2" in done.err
     assert results.load(home).summary.requests == 100
 
 

@@ -1,6 +1,6 @@
 """The charts of a history: each metric run by run, with its levels, its baseline and its pinned baseline."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from bench.core.history.change_points import ChangePoint
 from bench.core.history.levels import MIN_TREND_RUNS
@@ -23,18 +23,18 @@ _LEAST_REACH = 0.2
 
 def deciding_charts(page: TrendPage) -> tuple[Chart, ...]:
     """Return the charts of the deciding metrics."""
-    return _charts(page, decides=True)
+    return _charts(page, {Part.DECIDES})
 
 
 def tier_charts(page: TrendPage) -> tuple[Chart, ...]:
     """Return the charts of the tiers."""
-    return _charts(page, decides=False)
+    return _charts(page, {Part.LOCATES, Part.EXPLAINS})
 
 
-def _charts(page: TrendPage, *, decides: bool) -> tuple[Chart, ...]:
+def _charts(page: TrendPage, parts: Collection[Part]) -> tuple[Chart, ...]:
     charts = []
     for history in page.metrics:
-        if (metric(history.key).part is Part.DECIDES) == decides:
+        if metric(history.key).part in parts:
             charts.append(_chart(page, history))
     return tuple(charts)
 

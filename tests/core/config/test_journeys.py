@@ -28,7 +28,7 @@ from tests.journeys import ASK, CLOSE, LOGIN, OPEN, make_journey
         ([OPEN, ASK], {"compare_with": "other"}, "cannot be combined with steps"),
         ([OPEN], {"thresholds": {"e2e_ms{step:opn}": ["avg<1"]}}, "no step has the tags {step:opn}"),
         ([OPEN], {"thresholds": {"e2e_ms{step}": ["avg<1"]}}, "write tags as {step:NAME}"),
-        ([OPEN], {"thresholds": {"e2e_sec{step:open-session}": ["avg<1"]}}, "there is no metric 'e2e_sec'"),
+        ([OPEN], {"thresholds": {"e2e_sec{step:open-session}": ["avg<1"]}}, "there is no metric 'e2e_sec{"),
         (
             [{"name": "a", "request": {"path": "/", "json": 1, "form": {"a": 1}}}],
             {},

@@ -173,7 +173,7 @@ def test_thresholds_of_options_are_those_of_files() -> None:
     assert list(thresholds) == ["e2e_ms", "success_ratio"]
 
 
-@pytest.mark.parametrize("text", ["e2e_ms", "e2e_ms p(95)", "e2e p(95)<1", "success_ratio p(95)<1"])
+@pytest.mark.parametrize("text", ["e2e_ms", "e2e_ms p(95)", "latency p(95)<1", "success_ratio p(95)<1"])
 def test_a_wrong_threshold_is_quoted(text: str) -> None:
     """The error begins with the option."""
     with pytest.raises(ConfigError) as caught:

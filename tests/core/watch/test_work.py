@@ -87,12 +87,12 @@ def test_bytes_are_compared_for_equal_numbers_of_messages_only() -> None:
     assert str(change) == "calls per message: 1 → 1.25"
 
 
-def test_changed_work_does_not_fail_a_run() -> None:
-    """A run that calls the model twice as often at the same speed passes, and the reasons name the change."""
+def test_more_work_per_message_fails_a_run() -> None:
+    """A run that calls the model twice as often at the same speed fails, and the reasons name the change."""
     baseline = baseline_of(*(run(number, model_calls=60) for number in range(5)))
     comparison = compare(run(model_calls=120), baseline)
-    assert comparison.decision is Decision.PASS
-    assert comparison.reasons == ("model calls per message: 1 → 2",)
+    assert comparison.decision is Decision.FAIL
+    assert comparison.reasons == ("model calls per message is worse", "model calls per message: 1 → 2")
     assert comparison.work == (WorkChange(key="model_calls", base=1.0, head=2.0),)
     assert compare(run(model_calls=60), baseline).reasons == ()
 
