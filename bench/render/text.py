@@ -27,6 +27,10 @@ _STYLES = {
     Tone.UNSURE: "magenta",
     Tone.QUIET: "",
 }
+_GAP = 2
+"""Columns of text between two cells."""
+_NARROW = 80
+"""Width of a usual terminal: a table that fits needs no headings of several lines."""
 
 
 def render_run(run: RunInput) -> Iterator[str]:
@@ -145,16 +149,26 @@ def make_grid(facts: Iterable[tuple[str, str]]) -> RichTable:
     return grid
 
 
+def _width(table: Table) -> int:
+    """Return the width of a table whose headings are in one line."""
+    width = 0
+    for index, heading in enumerate(table.columns):
+        width += max(map(len, (heading, *(row[index] for row in table.rows)))) + _GAP
+    return width - _GAP
+
+
 def _wrap_heading(table: Table, index: int) -> str:
-    """Return a heading in lines that are not wider than the cells below it, if its words allow that."""
+    """Return a heading in lines that are not wider than the cells below it, if the table needs the space."""
     heading = table.columns[index]
+    if _width(table) <= _NARROW:
+        return heading
     widest = max(map(len, (*(row[index] for row in table.rows), *heading.split())), default=1)
     return "\n".join(wrap(heading, widest))
 
 
 def make_rich_table(table: Table) -> RichTable:
     """Return a table without its heading."""
-    rich_table = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    rich_table = RichTable(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="dim")
     words = {0} if table.ends_in_number else {0, len(table.columns) - 1}
     for index in range(len(table.columns)):
         justify: JustifyMethod = "left" if index in words else "right"
