@@ -72,8 +72,10 @@ def _accept_command(result: RunResult, comparison: Comparison) -> str | None:
 
 
 def _keep_gain(comparison: Comparison, accept: str | None) -> str:
+    """Return the next step after a pass: only a gain beyond the tolerance is worth a new level."""
     for row in comparison.metrics:
-        if row.verdict is Verdict.BETTER and row.gates and accept:
+        is_large = row.margin_ratio is None or abs(row.change_ratio or 0.0) > row.margin_ratio
+        if row.verdict is Verdict.BETTER and row.gates and is_large and accept:
             return f"To keep the gain, run: {accept}."
     return "Nothing to do."
 
