@@ -213,8 +213,12 @@ def request_table(rows: Sequence[MetricComparison]) -> Table:
 
 def interval_label(rows: Sequence[Compared]) -> str:
     """Return the heading of the intervals, with their confidence if all have the same."""
-    confidences = {round(row.confidence, 3) for row in rows if row.confidence is not None}
-    return f"{100 * confidences.pop():.3g} % interval" if len(confidences) == 1 else "interval"
+    confidences = set[int]()
+    for row in rows:
+        if row.confidence is not None:
+            # In tenths of a per cent, rounded down: no interval has a confidence of 100 %.
+            confidences.add(min(999, round(1000 * row.confidence)))
+    return f"{confidences.pop() / 10:g} % interval" if len(confidences) == 1 else "interval"
 
 
 def _comparison_row(row: MetricComparison) -> tuple[str, ...]:
