@@ -122,26 +122,6 @@ def typical(values_ms: Values, start_ms: float, weights: Sequence[int] | None = 
     return start_ms * math.expm1(float(np.average(logarithms, weights=weights)))
 
 
-def paired_change(head: Mapping[str, float], base: Mapping[str, float], start_ms: float) -> float:
-    """Return the mean difference of started logarithms over the prompts that both runs have.
-
-    Args:
-        head: Milliseconds by prompt.
-        base: Milliseconds by prompt.
-        start_ms: c of the started logarithm.
-
-    Raises:
-        ValueError: The runs have no prompt in common.
-    """
-    prompts = sorted(head.keys() & base.keys())
-    if not prompts:
-        raise ValueError("the runs have no prompt in common")
-    changes = [
-        started_log(head[prompt], start_ms) - started_log(base[prompt], start_ms) for prompt in prompts
-    ]
-    return math.fsum(changes) / len(changes)
-
-
 def robust_means(columns: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the location of each column, and the variance of a single value, with little effect of outliers.
 
@@ -196,43 +176,6 @@ def moderate(variance: float, df: float, prior_variance: float, prior_df: float)
     return max(variance, shrunk), total_df
 
 
-def shrunk_sd(residuals: Sequence[float], prior_sd: float, prior_df: int) -> tuple[float, int]:
-    """Return the standard deviation of runs, shrunk towards a prior, and its degrees of freedom.
-
-    s² = (d₀·s₀² + d·s²) / (d₀ + d), the scaled inverse chi-squared estimate of Smyth, 2004, "Linear models
-    and empirical Bayes methods".
-
-    Args:
-        residuals: Differences of the runs from their mean.
-        prior_sd: s₀.
-        prior_df: d₀.
-    """
-    df = max(0, len(residuals) - 1)
-    variance = float(np.var(residuals, ddof=1)) if df else 0.0
-    total_df = prior_df + df
-    shrunk_variance = (prior_df * prior_sd**2 + df * variance) / total_df
-    return math.sqrt(shrunk_variance), total_df
-
-
-def shrunk_slope(y: Values, x: Values, prior_runs: int) -> tuple[float, float]:
-    """Return the slope of y on x, shrunk towards 1, and the correlation of y and x.
-
-    The prior counts as `prior_runs` more points with the slope 1. Both results are 0 if x does not vary.
-    """
-    x_residuals = np.asarray(x) - np.mean(x)
-    y_residuals = np.asarray(y) - np.mean(y)
-    x_squares = float(x_residuals @ x_residuals)
-    y_squares = float(y_residuals @ y_residuals)
-    products = float(x_residuals @ y_residuals)
-    if x_squares <= _ROUNDING**2:
-        return 0.0, 0.0
-    df = len(x_residuals) - 1
-    slope = (df * products / x_squares + prior_runs) / (df + prior_runs)
-    norm = math.sqrt(x_squares * y_squares)
-    correlation = products / norm if norm > 0 else 0.0
-    return slope, correlation
-
-
 def t_upper(t: float, df: float) -> float:
     """Return P(T ≥ t) for Student's t distribution."""
     from scipy import special  # noqa: PLC0415 - see above
@@ -246,11 +189,6 @@ def t_quantile(probability: float, df: float) -> float:
     from scipy import special  # noqa: PLC0415 - see above
 
     return float(special.stdtrit(df, probability))
-
-
-def smallest_detectable(standard_error: float, df: int, alpha: float, power: float) -> float:
-    """Return the change on the log scale that a one-sided t test at `alpha` detects with this power."""
-    return standard_error * (t_quantile(1.0 - alpha, df) + t_quantile(power, df))
 
 
 def mean_interval(values: Values, confidence: float) -> tuple[float, float | None, float | None]:

@@ -92,62 +92,6 @@ def test_one_slow_request_changes_a_typical_value_little() -> None:
     assert stats.typical(values_ms, 10.0) < 1050.0 < float(np.mean(values_ms))
 
 
-def test_a_paired_change_needs_a_common_prompt() -> None:
-    """Runs without a common prompt cannot be paired."""
-    with pytest.raises(ValueError, match="no prompt in common"):
-        stats.paired_change({"a": 1.0}, {"b": 1.0}, 10.0)
-
-
-def test_a_paired_change_is_the_mean_over_common_prompts() -> None:
-    """Only common prompts are compared; short and long ones have the same weight."""
-    head = {"short": 20.0, "long": 990.0, "only-here": 1.0}
-    base = {"short": 5.0, "long": 490.0, "only-there": 1.0}
-    assert stats.paired_change(head, base, 10.0) == pytest.approx(math.log(2.0))
-
-
-@given(
-    st.dictionaries(st.sampled_from("abcd"), LATENCIES, min_size=1),
-    st.dictionaries(st.sampled_from("abcd"), LATENCIES, min_size=1),
-)
-def test_a_paired_change_swaps_its_sign_with_its_sides(
-    head: dict[str, float], base: dict[str, float]
-) -> None:
-    """A gain in one direction is the same loss in the other direction."""
-    if head.keys() & base.keys():
-        assert stats.paired_change(head, base, 10.0) == -stats.paired_change(base, head, 10.0)
-
-
-@pytest.mark.parametrize("residuals", [[], [0.3]])
-def test_without_a_spread_the_prior_counts(residuals: list[float]) -> None:
-    """No run or one run has no spread, so only the prior remains."""
-    sd, df = stats.shrunk_sd(residuals, 0.06, 6)
-    assert sd == pytest.approx(0.06)
-    assert df == 6
-
-
-def test_the_spread_is_shrunk_towards_the_prior() -> None:
-    """Two runs with a variance of 0.02 and a prior of 0.01 with one degree of freedom meet half way."""
-    sd, df = stats.shrunk_sd([0.1, -0.1], 0.1, 1)
-    assert sd == pytest.approx(math.sqrt((0.01 + 0.02) / 2))
-    assert df == 2
-
-
-def test_many_runs_outweigh_the_prior() -> None:
-    """With hundreds of runs, their own spread decides."""
-    residuals = [0.2, -0.2] * 500
-    sd, df = stats.shrunk_sd(residuals, 0.06, 6)
-    assert sd == pytest.approx(0.2, rel=0.01)
-    assert df == 6 + 999
-
-
-@given(st.lists(st.floats(-1.0, 1.0), min_size=2, max_size=30), st.floats(-5.0, 5.0))
-def test_the_spread_does_not_depend_on_where_the_runs_lie(residuals: list[float], shift: float) -> None:
-    """A shift of all runs does not change the spread."""
-    sd, _ = stats.shrunk_sd(residuals, 0.06, 6)
-    moved, _ = stats.shrunk_sd([residual + shift for residual in residuals], 0.06, 6)
-    assert moved == pytest.approx(sd, rel=1e-6)
-
-
 def test_the_t_tail_and_its_quantile_undo_each_other() -> None:
     """5 % of Student's t lie above its 95 % quantile, which is 1.812 for 10 degrees of freedom."""
     quantile = stats.t_quantile(0.95, 10)
@@ -158,23 +102,6 @@ def test_the_t_tail_and_its_quantile_undo_each_other() -> None:
 def test_half_of_a_t_lies_above_zero() -> None:
     """A run equal to the baseline is as likely to be worse as to be better."""
     assert stats.t_upper(0.0, 7) == pytest.approx(0.5)
-
-
-@given(st.floats(0.001, 1.0), st.floats(1.01, 10.0), st.integers(1, 30))
-def test_noise_hides_larger_changes(standard_error: float, factor: float, df: int) -> None:
-    """The smallest detectable change grows with the standard error, in proportion."""
-    quiet = stats.smallest_detectable(standard_error, df, 0.05, 0.8)
-    noisy = stats.smallest_detectable(standard_error * factor, df, 0.05, 0.8)
-    assert 0.0 < quiet < noisy
-    assert noisy == pytest.approx(quiet * factor)
-
-
-def test_a_stricter_test_detects_larger_changes_only() -> None:
-    """A lower error rate and a higher power both need a larger change."""
-    default = stats.smallest_detectable(0.1, 15, 0.05, 0.8)
-    assert default == pytest.approx(0.1 * (1.753 + 0.866), abs=0.001)
-    assert stats.smallest_detectable(0.1, 15, 0.01, 0.8) > default
-    assert stats.smallest_detectable(0.1, 15, 0.05, 0.9) > default
 
 
 def test_holm_of_an_example() -> None:
