@@ -1,0 +1,46 @@
+"""A scenario that was not measured, and the effect of accepted runs."""
+
+from bench.core.report.not_measured import NotMeasured
+from bench.core.report.suite import judge_suite
+from bench.core.verdict.compare import Decision
+from bench.render.effect import effect_markdown
+from bench.render.markdown import suite_markdown
+from bench.render.text import suite_text
+
+FAILED = NotMeasured(
+    scenario="quick",
+    reason="service 'agent' did not start",
+    log=("agent | Traceback", "agent | <b>KeyError</b>"),
+)
+SUITE = judge_suite([], expected=("quick",), failed=[FAILED])
+
+
+def test_the_text_has_the_end_of_the_log() -> None:
+    """A reader sees why the stack did not start, and the suite does not pass."""
+    assert SUITE.decision is Decision.INVALID
+    text = suite_text(SUITE, width=100, colour=False)
+    assert "service 'agent' did not start" in text
+    assert "The end of the log of quick:\n  agent | Traceback\n  agent | <b>KeyError</b>\n" in text
+
+
+def test_markdown_has_the_end_of_the_log_and_no_foreign_markup() -> None:
+    """The log comes from a service, so its markup is text."""
+    text = suite_markdown(SUITE)
+    assert "The end of the log of quick:" in text
+    assert "<b>" not in text
+    assert "KeyError" in text
+
+
+def test_a_suite_without_a_log_has_none() -> None:
+    """A scenario without a result has a reason only."""
+    suite = judge_suite([], expected=("quick",))
+    assert "end of the log" not in suite_text(suite, width=100, colour=False)
+    assert "end of the log" not in suite_markdown(suite)
+
+
+def test_the_effect_of_accepted_runs_is_a_list() -> None:
+    """Lines about a metric are below the line about their baseline."""
+    lines = ["quick: new level, 1 run", "  response time: new level <609> → 731 ms"]
+    text = effect_markdown(lines)
+    assert text.startswith("- quick: new level, 1 run\n  - response time")
+    assert "<609>" not in text
