@@ -180,7 +180,11 @@ def _tiers(report: Report) -> Table:
 
 
 def _costs(report: Report) -> Table:
-    return comparison_table("Throughput and resources", "metric", _of_parts(report, Part.COSTS))
+    """Return throughput and resources; empty if the base has none of them, as in an older baseline."""
+    rows = _of_parts(report, Part.COSTS)
+    if all(row.verdict is Verdict.NEW for row in rows):
+        rows = []
+    return comparison_table("Throughput and resources", "metric", rows)
 
 
 def _of_parts(report: Report, *parts: Part) -> list[MetricComparison]:
