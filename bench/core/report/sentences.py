@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from bench.core.report.words import is_duration
-from bench.core.samples.cost_metrics import cost_service, memory_key
+from bench.core.samples.cost_metrics import cost_service, growth_key, memory_key
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import metric, tier_name
 from bench.core.values import wording
@@ -113,6 +113,8 @@ def describe_metric(row: MetricComparison, tiers: Sequence[MetricComparison] = (
         return f"{'Fewer' if fewer else 'More'} requests succeeded: {change}"
     service = cost_service(row.key)
     tier = tier_name(row.key)
+    if service is not None and row.key == growth_key(service):
+        return f"The memory of `{service}` grows {size_text(row)} per 1,000 requests ({_values(row)})"
     if service is not None:
         what = "memory" if row.key == memory_key(service) else "processor time per request"
         return f"`{service}` needs {_join_amount(size_text(row), what)} ({_values(row)})"
@@ -121,7 +123,9 @@ def describe_metric(row: MetricComparison, tiers: Sequence[MetricComparison] = (
     elif tier is not None:
         subject = f"The tier `{tier}` is"
     else:
-        subject = f"{_capitalize(metric(row.key).label)} is"
+        label = metric(row.key).label
+        verb = "are" if label.partition(" per ")[0].endswith("s") else "is"
+        subject = f"{_capitalize(label)} {verb}"
     return f"{subject} {size_text(row)} ({_values(row)}){name_tiers(tiers)}"
 
 
