@@ -3,13 +3,12 @@
 from collections.abc import Iterator, Sequence
 
 from bench.core.samples.metric import Part
-from bench.core.samples.metrics import metric, sentence_name
+from bench.core.samples.metrics import RESPONSE_TIME, metric, sentence_name
 from bench.core.values import wording
 from bench.core.values.escape import escape_terminal
 from bench.core.verdict.baseline import Baseline, BaselineRun, Level
 from bench.core.verdict.effect import level_value, run_value
 
-RESPONSE_TIME = "e2e_ms"
 ROWS = 7
 """Height of the picture in lines."""
 SMALLEST_REACH = 0.1

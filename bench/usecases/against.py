@@ -3,12 +3,10 @@
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 from bench.core.config.choices import model_variables
 from bench.core.config.quick_load import is_address
-from bench.core.config.run_spec import RunSpec
 from bench.core.config.stack import Stack, receive_spans
 from bench.core.config.version import Version
 from bench.core.verdict.pair_limits import choose_limits
@@ -16,19 +14,19 @@ from bench.errors import ConfigError
 from bench.measure.run.alternate import Arm
 from bench.measure.run.checkout import commit_of
 from bench.measure.run.conditions import Listener
-from bench.measure.run.version_files import provide_files
 from bench.store import stacks
 from bench.store.folders import RESULTS
 from bench.usecases.compare import JudgedRun
 from bench.usecases.options import RunOptions
 from bench.usecases.paired import measure_pairs
-from bench.usecases.plan_run import check_side_effects, load_spec, make_conditions
+from bench.usecases.plan_run import make_conditions
 from bench.usecases.unfinished import mention_unfinished
 from bench.usecases.versions import (
     PlannedVersion,
     check_version,
-    load_stack_of,
+    load_specs,
     plan_pairs,
+    provide_version,
     refuse_two_targets,
 )
 
@@ -110,17 +108,10 @@ class _Planner:
         """Return a version: this folder, or a commit."""
         version = Version(self.stack.name, commit, variables=model_variables(self.options.get("model")))
         check_version(name, version, self.stack)
-        declare = partial(load_stack_of, stack=self.stack, version=version, listener=self.listener)
-        provided = self.files.enter_context(
-            provide_files(name, version, self.stack, self.listener.note, declare)
-        )
+        provided = self.files.enter_context(provide_version(name, version, self.stack, self.listener))
         own = receive_spans(provided.stack, self.options.get("otlp"))
         options = RunOptions(**{**self.options, "inject": inject})
-        specs: list[RunSpec] = []
-        for scenario in self.names:
-            spec = load_spec(scenario, own, options, version.variables)
-            check_side_effects(spec.scenario, own, allowed=options.get("allow_side_effects", False))
-            specs.append(spec)
+        specs = load_specs(self.names, own, options, version.variables)
         conditions = make_conditions(specs[0], own, options)
         tree = provided.tree
         if own.compose is not None and tree is None:

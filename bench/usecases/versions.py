@@ -1,7 +1,7 @@
 """Plan a comparison of two versions: from the texts of a command to two stacks and their scenarios."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from bench.core.verdict.pair_limits import PairLimits
 from bench.errors import ConfigError
 from bench.measure.run.alternate import Arm, PairedSpec
 from bench.measure.run.conditions import Conditions, Listener
-from bench.measure.run.version_files import provide_files
+from bench.measure.run.version_files import VersionFiles, provide_files
 from bench.store import scenarios, stacks
 from bench.usecases.options import LoadOptions, RunOptions
 from bench.usecases.paired import PairedPlan
@@ -84,17 +84,9 @@ class VersionPlanner:
         stack = stacks.load(version.stack, version.variables)
         check_version(name, version, stack)
         injections = parse_injections(stack, tuple(inject))
-        provided = self._files.enter_context(
-            provide_files(
-                name,
-                version,
-                stack,
-                self._listener.note,
-                partial(load_stack_of, stack=stack, version=version, listener=self._listener),
-            )
-        )
+        provided = self._files.enter_context(provide_version(name, version, stack, self._listener))
         stack = provided.stack
-        specs = self._load_specs(stack, version.variables)
+        specs = load_specs(self._names, stack, self._options, version.variables)
         conditions = replace(
             self._conditions,
             injections=injections,
@@ -108,18 +100,33 @@ class VersionPlanner:
 
     def _plan_running(self, address: str) -> PlannedVersion:
         stack = stacks.load("external")
-        specs = self._load_specs(stack, {})
+        specs = load_specs(self._names, stack, self._options, {})
         urls = {spec.target.service: address for spec in specs}
         return PlannedVersion(Arm(address, stack, replace(self._conditions, urls=urls)), specs)
 
-    def _load_specs(self, stack: Stack, variables: Mapping[str, str]) -> list[RunSpec]:
-        specs: list[RunSpec] = []
-        for name in self._names:
-            spec = load_spec(name, stack, self._options, variables)
-            allowed = self._options.get("allow_side_effects", False)
-            check_side_effects(spec.scenario, stack, allowed=allowed)
-            specs.append(spec)
-        return specs
+
+def provide_version(
+    name: str, version: Version, stack: Stack, listener: Listener
+) -> AbstractContextManager[VersionFiles]:
+    """Provide the files of a version, and its stack as these files declare it."""
+    declare = partial(load_stack_of, stack=stack, version=version, listener=listener)
+    return provide_files(name, version, stack, listener.note, declare)
+
+
+def load_specs(
+    names: Sequence[str], stack: Stack, options: RunOptions, variables: Mapping[str, str]
+) -> list[RunSpec]:
+    """Return some scenarios, as a version of a stack gets them.
+
+    Raises:
+        ConfigError: A scenario or an option is wrong, or a scenario has side effects that are not allowed.
+    """
+    specs: list[RunSpec] = []
+    for name in names:
+        spec = load_spec(name, stack, options, variables)
+        check_side_effects(spec.scenario, stack, allowed=options.get("allow_side_effects", False))
+        specs.append(spec)
+    return specs
 
 
 def refuse_two_targets(names: Sequence[str]) -> None:

@@ -5,7 +5,6 @@ from enum import StrEnum
 
 from bench.core.config.prompts import REFUSAL_CLASS
 from bench.core.report.sentences import (
-    RESPONSE,
     describe_all_messages,
     describe_drift,
     describe_messages,
@@ -17,7 +16,7 @@ from bench.core.report.words import verdict_text
 from bench.core.run.result import RunResult
 from bench.core.samples.cost_metrics import cost_service
 from bench.core.samples.metric import Part
-from bench.core.samples.metrics import metric, metric_of_tail, sentence_name, tier_name
+from bench.core.samples.metrics import RESPONSE_TIME, metric, metric_of_tail, sentence_name, tier_name
 from bench.core.values import wording
 from bench.core.verdict.compare import Comparison
 from bench.core.verdict.message_comparison import MessageComparison, MessageKind
@@ -105,7 +104,7 @@ def find_clue(key: str) -> Clue:
 
 def _slower_messages(comparison: Comparison, tiers: Sequence[MetricComparison]) -> str:
     """Return the sentence about slower responses that names their messages; empty if none are slower."""
-    typical = [row for row in comparison.regressed(Part.DECIDES) if row.key == RESPONSE]
+    typical = [row for row in comparison.regressed(Part.DECIDES) if row.key == RESPONSE_TIME]
     worse = _messages(comparison, Verdict.WORSE)
     classes = [row for row in worse if row.kind is MessageKind.CLASS]
     single = [row for row in worse if row.kind is MessageKind.MESSAGE]
@@ -122,7 +121,7 @@ def _messages(comparison: Comparison, verdict: Verdict) -> list[MessageCompariso
     """Return the messages and classes with a verdict, of the response time if there are any, worst first."""
     rows = [row for row in comparison.messages if row.verdict is verdict]
     keys = {row.key for row in rows}
-    key = RESPONSE if RESPONSE in keys else min(keys, default=RESPONSE)
+    key = RESPONSE_TIME if RESPONSE_TIME in keys else min(keys, default=RESPONSE_TIME)
     of_key = [row for row in rows if row.key == key]
     return sorted(of_key, key=lambda row: -(row.change_ratio or 0.0))
 
@@ -131,7 +130,7 @@ def _all_messages_grew(comparison: Comparison, typical: MetricComparison) -> boo
     """Return whether each class of messages has at least half of the typical change."""
     ratios: list[float] = []
     for row in comparison.messages:
-        if row.kind is MessageKind.CLASS and row.key == RESPONSE and row.name != REFUSAL_CLASS:
+        if row.kind is MessageKind.CLASS and row.key == RESPONSE_TIME and row.name != REFUSAL_CLASS:
             ratios.append(row.change_ratio or 0.0)
     smallest = _ALL_SHARE * (typical.change_ratio or 0.0)
     return bool(ratios) and min(ratios) >= smallest
@@ -142,7 +141,7 @@ def _count_messages(comparison: Comparison) -> int:
     names = {row.name for row in comparison.messages if row.kind is MessageKind.MESSAGE}
     of_classes = 0
     for row in comparison.messages:
-        if row.kind is MessageKind.CLASS and row.key == RESPONSE:
+        if row.kind is MessageKind.CLASS and row.key == RESPONSE_TIME:
             of_classes += row.messages
     return max(len(names), of_classes)
 
@@ -159,8 +158,8 @@ def _partial_failure(comparison: Comparison) -> tuple[str, Clue] | None:
 
 def _total(comparison: Comparison) -> str:
     for row in comparison.metrics:
-        if row.key == RESPONSE and row.verdict in _NOT_WORSE:
-            return f"; {metric(RESPONSE).label}: {verdict_text(row.key, row.verdict)}"
+        if row.key == RESPONSE_TIME and row.verdict in _NOT_WORSE:
+            return f"; {metric(RESPONSE_TIME).label}: {verdict_text(row.key, row.verdict)}"
     return ""
 
 

@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 
 from bench.core.samples.metric import Part
-from bench.core.samples.metrics import metric, sentence_name
+from bench.core.samples.metrics import RESPONSE_TIME, metric, sentence_name
 from bench.core.values import wording
 from bench.core.verdict.compare import Comparison
 from bench.core.verdict.pair_limits import PairLimits
 from bench.core.verdict.verdict import MetricComparison
-
-_RESPONSE = "e2e_ms"
 
 
 def describe_pair(comparison: Comparison, number: int, limits: PairLimits) -> str:
@@ -34,7 +32,7 @@ def _find_leading(rows: Sequence[MetricComparison]) -> MetricComparison | None:
         is_latency = metric(row.key).unit == "ms"
         if is_latency and row.part is Part.DECIDES and row.low_ratio is not None:
             estimated[row.key] = row
-    return estimated.get(_RESPONSE, next(iter(estimated.values()), None))
+    return estimated.get(RESPONSE_TIME, next(iter(estimated.values()), None))
 
 
 def _describe_change(row: MetricComparison) -> str:

@@ -11,16 +11,14 @@ from typing import Protocol
 from bench.core.report.words import is_duration
 from bench.core.samples.cost_metrics import cost_service, growth_key, memory_key
 from bench.core.samples.metric import Part
-from bench.core.samples.metrics import metric, tier_name
+from bench.core.samples.metrics import RESPONSE_TIME, metric, tier_name
 from bench.core.values import wording
 from bench.core.verdict.message_comparison import MessageComparison, MessageKind
 from bench.core.verdict.success import SUCCESS
 from bench.core.verdict.verdict import MetricComparison, Verdict
 
-RESPONSE = "e2e_ms"
-MAIN_TIER_SHARE = (
-    0.20  # a tier explains a slower response with at least this share of the growth of all tiers
-)
+MAIN_TIER_SHARE = 0.20
+"""A tier explains a slower response with at least this share of the growth of all tiers."""
 _TIMES_AS_MUCH = 1.0  # from a change of 100 % on, "2.0 times as slow" is easier to read than "100 % slower"
 _MOST_NAMES = 3
 """Messages that a sentence names; it counts the others."""
@@ -117,8 +115,8 @@ def describe_metric(row: MetricComparison, tiers: Sequence[MetricComparison] = (
         return f"The memory of `{service}` grows {size_text(row)} per 1,000 requests ({_values(row)})"
     if service is not None:
         what = "memory" if row.key == memory_key(service) else "processor time per request"
-        return f"`{service}` needs {_join_amount(size_text(row), what)} ({_values(row)})"
-    if row.key == RESPONSE:
+        return f"`{service}` needs {size_text(row)} {what} ({_values(row)})"
+    if row.key == RESPONSE_TIME:
         subject = "Responses are"
     elif tier is not None:
         subject = f"The tier `{tier}` is"
@@ -127,11 +125,6 @@ def describe_metric(row: MetricComparison, tiers: Sequence[MetricComparison] = (
         verb = "are" if label.partition(" per ")[0].endswith("s") else "is"
         subject = f"{_capitalize(label)} {verb}"
     return f"{subject} {size_text(row)} ({_values(row)}){name_tiers(tiers)}"
-
-
-def _join_amount(size: str, what: str) -> str:
-    """Return `12 % more memory`, or `2.1 times as much memory`."""
-    return f"{size} {what}"
 
 
 def _values(row: MetricComparison) -> str:
@@ -177,7 +170,7 @@ def describe_messages(
         tiers: The tiers that explain the change.
     """
     first, *others = rows
-    of_metric = "" if first.key == RESPONSE else f" in {metric(first.key).label}"
+    of_metric = "" if first.key == RESPONSE_TIME else f" in {metric(first.key).label}"
     if first.kind is MessageKind.CLASS:
         share = f", {first.messages} of {wording.counted(total, 'message')}" if total else ""
         sentence = (

@@ -10,6 +10,7 @@ from bench.core.report.not_measured import NotMeasured, list_not_measured
 from bench.core.report.report import Report
 from bench.core.report.words import DECISIONS, TOLERATED_PASS, Word
 from bench.core.samples.metric import Part
+from bench.core.samples.metrics import RESPONSE_TIME
 from bench.core.values import stats, wording
 from bench.core.values.record import Record
 from bench.core.verdict.accepted_runs import ALPHAS, GROUP_ALPHA
@@ -22,7 +23,6 @@ TOGETHER_RATIO = 0.7
 """If more than this share of the scenarios is slower, the cause is common to all, such as the machine."""
 FEWEST_TOGETHER = 4
 """Fewer scenarios cannot show a common cause."""
-_RESPONSE = "e2e_ms"
 _SETUP_MINUTES = 20
 """Minutes to set up, to build or fetch images and a model, and to start the stack."""
 _WORST_FIRST = (Decision.FAIL, Decision.INVALID, Decision.INCONCLUSIVE, Decision.PASS)
@@ -204,7 +204,7 @@ def _moved_together(reports: Sequence[Report]) -> str | None:
 
 def _response_change(metrics: Sequence[MetricComparison]) -> float | None:
     for row in metrics:
-        if row.key == _RESPONSE:
+        if row.key == RESPONSE_TIME:
             return row.change_ratio
     return None
 

@@ -1,7 +1,9 @@
 """The messages of a run: their classes and their requests, and the messages that no longer get an answer."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -83,6 +85,30 @@ def refusals_of(uses: Uses) -> frozenset[str]:
     return frozenset(name for name, use in uses.items() if use.message_class == REFUSAL_CLASS)
 
 
+@dataclass(frozen=True, slots=True)
+class MessageMix:
+    """The messages of several runs together."""
+
+    classes: Mapping[str, str]
+    """Class of each message."""
+    requests: Mapping[str, int]
+    """Number of requests of each message."""
+    refusals: frozenset[str]
+    """Messages that must be refused: they are not part of a typical value."""
+
+
+def mix_messages(runs: Iterable[Uses]) -> MessageMix:
+    """Return the messages of some runs together."""
+    classes: dict[str, str] = {}
+    requests = Counter[str]()
+    for uses in runs:
+        for name, use in uses.items():
+            classes[name] = use.message_class
+            requests[name] += use.requests
+    refusals = frozenset(name for name, of_name in classes.items() if of_name == REFUSAL_CLASS)
+    return MessageMix(classes, requests, refusals)
+
+
 def vanished_messages(base: Sequence[Uses], head: Sequence[Uses]) -> tuple[str, ...]:
     """Return the messages that got answers in the base and get none in the head, in alphabetical order.
 
@@ -95,8 +121,8 @@ def vanished_messages(base: Sequence[Uses], head: Sequence[Uses]) -> tuple[str, 
         base: The messages of each run of the base.
         head: The messages of each run of the head.
     """
-    before = add_up(base)
-    after = add_up(head)
+    before = _add_up(base)
+    after = _add_up(head)
     before_requests, before_ok = _total(before)
     before_failed = before_requests - before_ok
     after_requests, _ = _total(after)
@@ -126,7 +152,7 @@ def _total(uses: Uses) -> tuple[int, int]:
     return requests, ok
 
 
-def add_up(runs: Sequence[Uses]) -> dict[str, MessageUse]:
+def _add_up(runs: Sequence[Uses]) -> dict[str, MessageUse]:
     """Return the requests of each message over all runs."""
     total: dict[str, MessageUse] = {}
     for run in runs:

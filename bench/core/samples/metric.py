@@ -121,6 +121,11 @@ class Metric:
     tolerated_change: float | None = None
     """Tolerated change in the metric's unit; `None` if only the ratio counts."""
 
+    @property
+    def worse_sign(self) -> float:
+        """The sign of a change for the worse: 1 if lower values are better, else -1."""
+        return 1.0 if self.better is Better.LOWER else -1.0
+
     def observe(self, requests: RequestColumns) -> tuple[Observations, Mask]:
         """Return the values and lower bounds of some requests, and True for each request that has one."""
         values = self.values(requests)

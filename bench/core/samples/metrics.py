@@ -14,6 +14,8 @@ from bench.core.samples.request import REQUEST_METRICS, only_ok, time_to, waited
 
 METRICS: dict[str, Metric] = {row.key: row for row in REQUEST_METRICS}
 """The metrics of requests by key, in the order of reports."""
+RESPONSE_TIME = "e2e_ms"
+"""Key of the response time."""
 RECOVERY = "recovery_ratio"
 """Key of the waiting time after cancellations divided by the waiting time before them: one value per run."""
 OBJECTIVES = ("e2e_ms", "ttft_ms", "tpot_ms", "service_ms")

@@ -4,25 +4,24 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple
 
 from bench.core.calibration.machine_speed import MachineSpeed
 from bench.core.limits.tolerance import Tolerance
 from bench.core.run.costs import costs_of
 from bench.core.run.figures import Figures, figures_of, usual_value
-from bench.core.run.messages import Uses, add_up, refusals_of
+from bench.core.run.messages import MessageMix, mix_messages
 from bench.core.run.summary import RunSummary
 from bench.core.run.tails import tails_of
 from bench.core.samples.metric import Part
-from bench.core.samples.metrics import metric, metric_of_tail, tail_key
+from bench.core.samples.metrics import RESPONSE_TIME, metric, metric_of_tail, tail_key
 from bench.core.verdict.baseline import MIN_RUNS, BaselineRun
 from bench.core.verdict.bounds import Prompts, drop_figures, judge_with_bounds
 from bench.core.verdict.change import ChangeEstimate, compare_metric
 from bench.core.verdict.level_messages import MessageChanges, measure_messages
 from bench.core.verdict.level_shift import CORRECTED_PRIOR_SD, PRIOR_DF, LevelRuns, estimate_from_baseline
 from bench.core.verdict.margins import margin_of, margin_of_group
-from bench.core.verdict.message_comparison import MessageComparison, MessageKind
-from bench.core.verdict.messages import MessageGroup, judge_groups
+from bench.core.verdict.message_comparison import JudgedRows, MessageComparison, MessageKind
+from bench.core.verdict.messages import MessageGroup, group_messages, judge_groups
 from bench.core.verdict.noise import Noise
 from bench.core.verdict.success import count_successes, judge_success
 from bench.core.verdict.tails import compare_tails, count_tails, explain_too_few
@@ -41,14 +40,6 @@ ALPHAS = {
 """False-alarm rate of each test, by the part of its metric."""
 GROUP_ALPHA = 0.004
 """False-alarm rate of all classes of a metric together, and of all its messages together."""
-_RESPONSE_TIME = "e2e_ms"
-
-
-class JudgedRuns(NamedTuple):
-    """The rows of a comparison."""
-
-    metrics: tuple[MetricComparison, ...]
-    messages: tuple[MessageComparison, ...]
 
 
 @dataclass(frozen=True)
@@ -69,50 +60,66 @@ class AcceptedRuns:
     """Whether the stack simulates time, so that the machine hardly matters."""
 
     @cached_property
-    def uses(self) -> Uses:
+    def mix(self) -> MessageMix:
         """The messages of the heads and of the newest level."""
-        of_runs = [run.messages for run in self.newest]
-        return add_up([*of_runs, *[summary.messages for summary in self.heads]])
+        of_heads = [summary.messages for summary in self.heads]
+        return mix_messages([*of_heads, *[run.messages for run in self.newest]])
 
     @cached_property
-    def requests(self) -> Figures:
-        """Number of requests of each message, over the heads and the newest level."""
-        return {name: float(use.requests) for name, use in self.uses.items()}
+    def values(self) -> "_Values":
+        """The compared values of all runs."""
+        return self._values_without({})
+
+    @cached_property
+    def estimates(self) -> dict[str, ChangeEstimate | None]:
+        """The change of each metric; `None` with too few runs."""
+        return self._estimate(self.values)
 
     @property
     def newest(self) -> Sequence[BaselineRun]:
         """The runs of the newest level."""
         return self.levels[-1]
 
-    def judge(self) -> JudgedRuns:
+    def judge(self) -> JudgedRows:
         """Judge success, every metric and every message."""
         bounds = [run.lower_bounds for run in self.newest]
         metrics = judge_with_bounds(self._judge_metrics, self.heads, bounds)
         success = judge_success(count_successes(self.heads), count_successes(self.newest))
-        return JudgedRuns((success, *metrics), self._judge_messages())
+        return JudgedRows((success, *metrics), self._judge_messages())
+
+    def _values_without(self, without: Prompts) -> "_Values":
+        """Return the compared values, without some messages of the base."""
+        levels: list[list[dict[str, Figures]]] = []
+        for level in self.levels:
+            levels.append([drop_figures(run.figures, without) | run.costs for run in level])
+        return _Values([figures_of(summary) | costs_of(summary) for summary in self.heads], levels, self.mix)
+
+    def _estimate(self, values: "_Values") -> dict[str, ChangeEstimate | None]:
+        """Return the change of each metric but percentiles; `None` with too few runs."""
+        estimates: dict[str, ChangeEstimate | None] = {}
+        for key in values.metrics():
+            prior = self.noise.prior(key) if self.noise else None
+            if prior is None and self.simulated:
+                prior = (CORRECTED_PRIOR_SD, PRIOR_DF)  # no effect of the machine remains
+            estimates[key] = estimate_from_baseline(key, values.of(key), prior, self.speed)
+        return estimates
 
     def _judge_metrics(self, without: Prompts) -> tuple[MetricComparison, ...]:
         """Judge every metric but success, without some messages of the base."""
-        values = _Values(
-            heads=[figures_of(summary) | costs_of(summary) for summary in self.heads],
-            levels=[_values_of(level, without) for level in self.levels],
-        )
-        estimates: dict[str, ChangeEstimate] = {}
+        values = self._values_without(without) if without else self.values
+        estimates = self._estimate(values) if without else self.estimates
         rows: dict[str, MetricComparison] = {}
-        for key in values.metrics():
-            if metric_of_tail(key) is not None:
-                continue
-            runs = values.of(key, self.requests, refusals_of(self.uses))
-            estimate = self._estimate(key, runs)
+        estimated: dict[str, ChangeEstimate] = {}
+        for key, estimate in estimates.items():
             if estimate is None:
-                rows[key] = _judge_unpaired(key, runs)
+                rows[key] = _judge_unpaired(key, values.of(key))
             else:
-                estimates[key] = estimate
-        return sort_by_part(rows | self._compare(estimates))
+                estimated[key] = estimate
+        return sort_by_part(rows | self._compare(estimated))
 
     def _compare(self, estimates: Mapping[str, ChangeEstimate]) -> dict[str, MetricComparison]:
         """Judge the estimated changes, and the 95th percentiles of the same metrics."""
-        response = estimates.get(_RESPONSE_TIME)
+        response = estimates.get(RESPONSE_TIME)
         response_ms = None if response is None else response.base
         rows: dict[str, MetricComparison] = {}
         for key, estimate in estimates.items():
@@ -124,13 +131,6 @@ class AcceptedRuns:
                 if row is not None:
                     rows[tail] = row
         return rows
-
-    def _estimate(self, key: str, runs: LevelRuns) -> ChangeEstimate | None:
-        """Return the change of a metric; `None` with too few runs."""
-        prior = self.noise.prior(key) if self.noise else None
-        if prior is None and self.simulated:
-            prior = (CORRECTED_PRIOR_SD, PRIOR_DF)  # no effect of the machine remains
-        return estimate_from_baseline(key, runs, prior, self.speed)
 
     def _judge_tail(self, tail: str, estimate: ChangeEstimate) -> MetricComparison | None:
         """Judge a 95th percentile, pooled over the runs of the newest level and over the heads.
@@ -151,10 +151,10 @@ class AcceptedRuns:
             part = metric(tail).part
             return MetricComparison(key=tail, verdict=Verdict.INCONCLUSIVE, part=part, doubt=too_few)
         start = metric(tail).resolution
-        change = compare_tails(base_counts, head_counts, paired=False, start_ms=start)
+        change = compare_tails(base_counts, head_counts, start)
         smallest = change.log_change
         for head in heads if len(heads) > 1 else ():
-            alone = compare_tails(base_counts, count_tails([head]), paired=False, start_ms=start)
+            alone = compare_tails(base_counts, count_tails([head]), start)
             smallest = min(smallest, alone.log_change)
         offset = change.log_change - estimate.machine_effect - estimate.log_change
         estimated = replace(
@@ -175,23 +175,15 @@ class AcceptedRuns:
 
     def _judge_messages(self) -> tuple[MessageComparison, ...]:
         """Judge the classes and the messages of each deciding latency, the largest change first."""
-        values = _Values(
-            heads=list(map(figures_of, self.heads)),
-            levels=[_values_of(level, {}) for level in self.levels],
-        )
-        classes = {name: use.message_class for name, use in self.uses.items()}
         rows: list[MessageComparison] = []
-        for key in values.metrics():
-            if metric(key).part is not Part.DECIDES:
+        for key, estimate in self.estimates.items():
+            if estimate is None or metric(key).part is not Part.DECIDES:
                 continue
-            estimate = self._estimate(key, values.of(key, self.requests, refusals_of(self.uses)))
-            if estimate is None:
-                continue
-            changes = measure_messages(estimate, values.of(key, self.requests), self.speed)
+            changes = measure_messages(estimate, self.values.with_refusals(key), self.speed)
             if changes is None:
                 continue
             for kind in MessageKind:
-                rows += judge_groups(_groups(changes, kind, classes, self.tolerances), GROUP_ALPHA)
+                rows += judge_groups(_groups(changes, kind, self.mix.classes, self.tolerances), GROUP_ALPHA)
         return tuple(sorted(rows, key=lambda row: -(row.change_ratio or 0.0)))
 
 
@@ -201,23 +193,28 @@ class _Values:
 
     heads: Sequence[Mapping[str, Figures]]
     levels: Sequence[Sequence[Mapping[str, Figures]]]
+    mix: MessageMix
 
     def metrics(self) -> list[str]:
         """Return the metrics of the heads and of the newest level: an accepted removal stays accepted."""
-        return sorted(set[str]().union(*self.heads, *self.levels[-1]))
+        keys = set[str]().union(*self.heads, *self.levels[-1])
+        return sorted(key for key in keys if metric_of_tail(key) is None)
 
-    def of(self, key: str, requests: Figures, refusals: Collection[str] = ()) -> LevelRuns:
+    def with_refusals(self, key: str) -> LevelRuns:
+        """Return the values of one metric, of all messages."""
+        levels = [values_by_run(key, level) for level in self.levels]
+        return LevelRuns(values_by_run(key, self.heads), levels, self.mix.requests)
+
+    def of(self, key: str) -> LevelRuns:
         """Return the values of one metric, without refusals."""
+        runs = self.with_refusals(key)
+        refusals = self.mix.refusals
+        if not refusals:
+            return runs
         levels: list[list[Figures]] = []
-        for level in self.levels:
-            levels.append([_without(values, refusals) for values in values_by_run(key, level)])
-        heads = [_without(values, refusals) for values in values_by_run(key, self.heads)]
-        return LevelRuns(heads, levels, requests)
-
-
-def _values_of(level: Sequence[BaselineRun], without: Prompts) -> list[dict[str, Figures]]:
-    """Return the values of the runs of a level, without some messages."""
-    return [drop_figures(run.figures, without) | run.costs for run in level]
+        for level in runs.levels:
+            levels.append([_without(values, refusals) for values in level])
+        return LevelRuns([_without(values, refusals) for values in runs.heads], levels, runs.weights)
 
 
 def _groups(
@@ -227,8 +224,8 @@ def _groups(
     tolerances: Mapping[str, Tolerance],
 ) -> list[MessageGroup]:
     """Return the changes of the messages, or of the classes; a single one has no row of its own."""
-    members = changes.members(kind, classes)
-    if len(members) < 2:  # noqa: PLR2004 - a single group is the metric itself
+    members = group_messages(changes.messages, kind, classes)
+    if not members:
         return []
     usual_variance = changes.usual_variance
     groups: list[MessageGroup] = []
@@ -243,8 +240,6 @@ def _groups(
 
 def _without(values: Figures, refusals: Collection[str]) -> Figures:
     """Return the values without refusals, unless there are no others."""
-    if not refusals:
-        return values
     others = {name: value for name, value in values.items() if name not in refusals}
     return others or values
 

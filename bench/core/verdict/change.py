@@ -20,7 +20,7 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from bench.core.samples.metric import Better, Part
+from bench.core.samples.metric import Part
 from bench.core.samples.metrics import metric
 from bench.core.values import stats, wording
 from bench.core.verdict.verdict import MetricComparison, Verdict
@@ -221,8 +221,8 @@ class _Scale:
 
     @property
     def sign(self) -> float:
-        """1 if lower values are better, else -1."""
-        return 1.0 if metric(self.key).better is Better.LOWER else -1.0
+        """The sign of a change for the worse."""
+        return metric(self.key).worse_sign
 
     @property
     def started_base(self) -> float:

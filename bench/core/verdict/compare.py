@@ -16,10 +16,10 @@ from bench.core.samples.metric import Part
 from bench.core.samples.metrics import sentence_name
 from bench.core.values import wording
 from bench.core.values.record import Record
-from bench.core.verdict.accepted_runs import AcceptedRuns, JudgedRuns
+from bench.core.verdict.accepted_runs import AcceptedRuns
 from bench.core.verdict.baseline import MIN_RUNS, Baseline, BaselineRun
 from bench.core.verdict.comparable import comparable_levels, explain_not_comparable, same_conditions
-from bench.core.verdict.message_comparison import MessageComparison
+from bench.core.verdict.message_comparison import JudgedRows, MessageComparison
 from bench.core.verdict.noise import Noise
 from bench.core.verdict.verdict import MetricComparison, Verdict, regressions
 from bench.core.watch.work import WorkChange, changed_work
@@ -123,7 +123,7 @@ class _Evidence:
 
     crossed: Sequence[str]
     """Crossed thresholds, a sentence each."""
-    judged: JudgedRuns
+    judged: JudgedRows
     vanished_messages: Sequence[str]
     against_pinned: Sequence[MetricComparison]
     speed: MachineSpeed | None
@@ -174,8 +174,9 @@ def _compare_with_baseline(
         heads.append(confirmation)
     levels = comparable_levels(result, baseline)
     runs = levels[-1]
-    speed = _compare_speed(heads, [run for level in levels for run in level])
-    judged = _judge_runs(heads, levels, noise)
+    accepted = _gather_runs(heads, levels, noise)
+    speed = accepted.speed
+    judged = accepted.judge()
     against_pinned = _compare_with_pinned(heads, baseline, noise)
     vanished = vanished_messages([run.messages for run in runs], [head.summary.messages for head in heads])
     saturation = find_saturation(heads, speed)
@@ -186,7 +187,7 @@ def _compare_with_baseline(
     if unusable is not None and not evidence.is_certain:
         return Comparison(decision=Decision.INVALID, reasons=(unusable, *reasons))
     if len(heads) > 1:
-        reasons += _explain_unconfirmed(_judge_runs([result], levels, noise).metrics, judged.metrics)
+        reasons += _explain_unconfirmed(_gather_runs([result], levels, noise).judge().metrics, judged.metrics)
     counters, work = exact_changes(result.summary, [result.summary], runs)
     return Comparison(
         decision=decision,
@@ -322,25 +323,19 @@ def _doubts(noise: Noise | None) -> tuple[str, ...]:
     return (f"the gate only advises: {alarms}",)
 
 
-def _judge_runs(
+def _gather_runs(
     heads: Sequence[RunResult], levels: Sequence[Sequence[BaselineRun]], noise: Noise | None
-) -> JudgedRuns:
-    accepted = AcceptedRuns(
+) -> AcceptedRuns:
+    """Return the runs of both sides, with their machine speed unless the stack simulates time."""
+    simulated = heads[0].fingerprint.simulated
+    return AcceptedRuns(
         heads=[head.summary for head in heads],
         levels=levels,
         tolerances=heads[0].scenario.tolerances,
         noise=noise,
-        speed=_compare_speed(heads, [run for level in levels for run in level]),
-        simulated=heads[0].fingerprint.simulated,
+        speed=None if simulated else compare_speed(heads, [run for level in levels for run in level]),
+        simulated=simulated,
     )
-    return accepted.judge()
-
-
-def _compare_speed(heads: Sequence[RunResult], runs: Sequence[BaselineRun]) -> MachineSpeed | None:
-    """Compare the machine speed; `None` if it is unknown, or if the stack simulates time."""
-    if heads[0].fingerprint.simulated:
-        return None
-    return compare_speed(heads, runs)
 
 
 def _machine_comparison(speed: MachineSpeed | None) -> MachineComparison | None:
@@ -360,7 +355,7 @@ def _compare_with_pinned(
     pinned = same_conditions(heads[0], baseline.pinned.runs if baseline.pinned else ())
     if len(pinned) < MIN_RUNS:
         return ()
-    judged = _judge_runs(heads, [pinned], noise)
+    judged = _gather_runs(heads, [pinned], noise).judge()
     return tuple(row for row in judged.metrics if row.part is Part.DECIDES)
 
 

@@ -11,7 +11,7 @@ c_im as the corrected logarithm of message m in run i, and l_m as its median ove
 
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,13 +19,11 @@ import numpy.typing as npt
 
 from bench.core.calibration.machine_speed import WINSOR_SDS, MachineSpeed
 from bench.core.run.figures import Figures
-from bench.core.samples.metric import Better
 from bench.core.samples.metrics import metric
 from bench.core.values.robust import moderate_sd, robust_sd, variance_of_median, winsorise
 from bench.core.values.units import FloatArray
 from bench.core.verdict.change import ChangeEstimate
 from bench.core.verdict.level_shift import PRIOR_DF, LevelRuns
-from bench.core.verdict.message_comparison import MessageKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +55,6 @@ class MessageChanges:
         spreads = [robust_sd(column[~np.isnan(column)].tolist()) for column in around.T]
         return float(np.mean(np.square(spreads)))
 
-    def members(self, kind: MessageKind, classes: Mapping[str, str]) -> dict[str, npt.NDArray[np.bool_]]:
-        """Return which messages each class has, or each message as a group of its own."""
-        names = np.array(self.messages)
-        if kind is MessageKind.CLASS:
-            names = np.array([classes.get(message, "") for message in self.messages])
-        return {str(name): names == name for name in sorted(set(names.tolist())) if name}
-
     def estimate_group(self, selected: npt.NDArray[np.bool_], usual_variance: float) -> ChangeEstimate | None:
         """Return the change of some messages together; `None` if no head run has one of them."""
         weights = self.weights[selected]
@@ -83,7 +74,7 @@ class MessageChanges:
         change = float(np.mean(changes))
         offset = change - overall.log_change
         base_log = float(shares @ self.usual_logs[selected])
-        sign = _sign(overall.key)
+        sign = metric(overall.key).worse_sign
         resolution = metric(overall.key).resolution
         return replace(
             overall,
@@ -115,7 +106,7 @@ def measure_messages(
         return None
     log_times = iter(speed.base_log_times if speed else (0.0,) * sum(map(len, levels)))
     head_log_times = speed.head_log_times if speed else (0.0,) * len(heads)
-    sign = _sign(estimate.key)
+    sign = metric(estimate.key).worse_sign
     corrected: list[FloatArray] = []
     residuals: list[FloatArray] = []
     for level in levels:
@@ -135,10 +126,6 @@ def measure_messages(
         newest_runs=len(levels[-1]),
         levels=sum(1 for level in levels if level),
     )
-
-
-def _sign(key: str) -> float:
-    return 1.0 if metric(key).better is Better.LOWER else -1.0
 
 
 def _logs(key: str, runs: Sequence[Figures], names: Sequence[str]) -> FloatArray:

@@ -20,7 +20,6 @@ from bench.core.calibration.machine_speed import (
     unvetoed_slope,
 )
 from bench.core.run.figures import Figures
-from bench.core.samples.metric import Better
 from bench.core.samples.metrics import metric
 from bench.core.values.robust import (
     Point,
@@ -308,7 +307,7 @@ def _reference(key: str, runs: LevelRuns) -> _Reference:
             logs.setdefault(prompt, []).append(math.log(run[prompt] + start))
     medians = {prompt: statistics.median(logs[prompt]) for prompt in sorted(logs)}
     return _Reference(
-        sign=1.0 if metric(key).better is Better.LOWER else -1.0,
+        sign=metric(key).worse_sign,
         start=start,
         logs=medians,
         weights={prompt: runs.weights.get(prompt, 1.0) for prompt in medians},

@@ -1,9 +1,10 @@
 """One message, or one class of messages, compared with the base."""
 
 from enum import StrEnum
+from typing import NamedTuple
 
 from bench.core.values.record import Record
-from bench.core.verdict.verdict import Verdict
+from bench.core.verdict.verdict import MetricComparison, Verdict
 
 
 class MessageKind(StrEnum):
@@ -48,3 +49,10 @@ class MessageComparison(Record):
     """Their share of all requests."""
     settled: bool = True
     """More pairs of runs would not change the verdict; always true against a baseline."""
+
+
+class JudgedRows(NamedTuple):
+    """The rows of a comparison."""
+
+    metrics: tuple[MetricComparison, ...]
+    messages: tuple[MessageComparison, ...]

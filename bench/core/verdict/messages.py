@@ -14,6 +14,9 @@ differential expression", for many tests of few values).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from bench.core.values import stats
 from bench.core.verdict.change import ChangeEstimate, Margin, judge_change
 from bench.core.verdict.message_comparison import MessageComparison, MessageKind
@@ -34,6 +37,20 @@ class MessageGroup:
     """Number of messages."""
     requests_ratio: float | None = None
     """Share of the requests."""
+
+
+def group_messages(
+    messages: Sequence[str], kind: MessageKind, classes: Mapping[str, str]
+) -> dict[str, npt.NDArray[np.bool_]]:
+    """Return which messages each group has, by the group's name; empty with fewer than two groups.
+
+    A single group is the metric itself, and a message without a class is in none.
+    """
+    names = np.array(messages)
+    if kind is MessageKind.CLASS:
+        names = np.array([classes.get(message, "") for message in messages])
+    groups = {str(name): names == name for name in sorted(set(names.tolist())) if name}
+    return groups if len(groups) > 1 else {}
 
 
 def judge_groups(groups: Sequence[MessageGroup], alpha: float) -> list[MessageComparison]:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from bench.core.calibration.machine_speed import compare_speed
-from bench.core.samples.metric import Better, Part
+from bench.core.samples.metric import Part
 from bench.core.samples.metrics import metric, sentence_name
 from bench.core.values import wording
 from bench.core.verdict.baseline import MIN_RUNS, BaselineRun
@@ -37,5 +37,5 @@ def mark_outliers(runs: Sequence[BaselineRun]) -> dict[str, str]:
 
 
 def _reason(key: str, distance: float) -> str:
-    sign = 1.0 if metric(key).better is Better.LOWER else -1.0
-    return f"{sentence_name(key)} {wording.change(math.expm1(sign * distance))} compared with its level"
+    change_ratio = math.expm1(metric(key).worse_sign * distance)
+    return f"{sentence_name(key)} {wording.change(change_ratio)} compared with its level"

@@ -9,7 +9,7 @@ from bench.core.limits.tolerance import Tolerance
 from bench.core.verdict.change import log_margin
 from bench.core.verdict.margins import margin_of_group
 from bench.core.verdict.message_comparison import MessageComparison, MessageKind
-from bench.core.verdict.messages import MessageGroup, judge_groups
+from bench.core.verdict.messages import MessageGroup, group_messages, judge_groups
 from bench.core.verdict.pairs import PAIR_PRIOR_SD, MessagePairs, estimate_groups
 from bench.core.verdict.stopping import share_of_look
 
@@ -30,18 +30,18 @@ def judge_messages_of_pairs(
         tolerances: Margins that differ from the default, by class and message.
         scenarios: Number of scenarios that share the false-alarm rates.
     """
-    names = np.array(pairs.messages)
-    class_names = np.array([classes.get(message, "") for message in pairs.messages])
     share = share_of_look(len(pairs.base)) / scenarios
-    return [
-        *_judge_groups(pairs, class_names, MessageKind.CLASS, tolerances, CLASS_ALPHA * share),
-        *_judge_groups(pairs, names, MessageKind.MESSAGE, tolerances, MESSAGE_ALPHA * share),
-    ]
+    rows: list[MessageComparison] = []
+    for kind, alpha in ((MessageKind.CLASS, CLASS_ALPHA), (MessageKind.MESSAGE, MESSAGE_ALPHA)):
+        members = group_messages(pairs.messages, kind, classes)
+        if members:
+            rows += _judge_groups(pairs, members, kind, tolerances, alpha * share)
+    return rows
 
 
 def _judge_groups(
     pairs: MessagePairs,
-    group_of: npt.NDArray[np.str_],
+    members_of: Mapping[str, npt.NDArray[np.bool_]],
     kind: MessageKind,
     tolerances: Mapping[str, Tolerance],
     alpha: float,
@@ -50,15 +50,13 @@ def _judge_groups(
 
     Args:
         pairs: The metric in pairs of runs.
-        group_of: Name of the group of each message; empty if it has none.
+        members_of: Which messages each group has.
         kind: Whether the groups are messages or classes.
         tolerances: Margins that differ from the default, by class and message.
         alpha: False-alarm rate of all groups together at this look.
     """
-    names = [name for name in dict.fromkeys(group_of.tolist()) if name]
-    if len(names) < 2:  # noqa: PLR2004 - a single group is the metric itself
-        return []
-    members = np.array([group_of == name for name in names])
+    names = list(members_of)
+    members = np.array(list(members_of.values()))
     priors = PAIR_PRIOR_SD**2 + pairs.noise_of_requests(members)
     changes = dict(zip(names, estimate_groups(pairs, members, priors), strict=True))
     shares = dict(zip(names, (members @ pairs.weights / pairs.weights.sum()).tolist(), strict=True))

@@ -3,13 +3,21 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from bench.core.run.tails import Tail
 from bench.core.samples.metrics import metric
 from bench.core.values import stats
 from bench.core.verdict.change import ChangeEstimate
 from bench.core.verdict.pairs import PAIR_PRIOR_DF, PAIR_PRIOR_SD, PairedChange
 from bench.core.verdict.stopping import MIN_PAIRS
-from bench.core.verdict.tails import compare_tails, count_tails, explain_too_few
+from bench.core.verdict.tails import (
+    changes_of_pairs,
+    compare_tails,
+    count_tails,
+    explain_too_few,
+    spread_of_pairs,
+)
 
 
 def estimate_tail(
@@ -41,11 +49,13 @@ def estimate_tail(
     too_few = explain_too_few(base_tails, head_tails)
     if too_few is not None:
         return too_few
-    change = compare_tails(base_tails, head_tails, paired=True, start_ms=metric(key).resolution)
+    start_ms = metric(key).resolution
+    change = compare_tails(base_tails, head_tails, start_ms)
+    spread = spread_of_pairs(base_tails, head_tails, start_ms)
     prior_variance = change.chance + PAIR_PRIOR_SD**2 / count
-    variance, df = stats.moderate(change.spread, count - 1, prior_variance, PAIR_PRIOR_DF)
+    variance, df = stats.moderate(spread, count - 1, prior_variance, PAIR_PRIOR_DF)
     upper_prior = change.upper_chance + PAIR_PRIOR_SD**2 / count
-    upper_variance, _ = stats.moderate(change.spread, count - 1, upper_prior, PAIR_PRIOR_DF)
+    upper_variance, _ = stats.moderate(spread, count - 1, upper_prior, PAIR_PRIOR_DF)
     estimate = ChangeEstimate(
         key=key,
         base=change.base,
@@ -54,6 +64,6 @@ def estimate_tail(
         standard_error=math.sqrt(variance),
         upper_error=math.sqrt(upper_variance),
         df=df,
-        agreed=change.agreed,
+        agreed=float(np.median(changes_of_pairs(base_tails, head_tails, start_ms))),
     )
     return PairedChange(estimate, count)

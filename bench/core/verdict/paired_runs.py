@@ -1,19 +1,17 @@
 """Judge every metric, message and class of messages of two versions in pairs of runs."""
 
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
-from bench.core.config.prompts import REFUSAL_CLASS
 from bench.core.limits.tolerance import Tolerance
 from bench.core.run.costs import costs_of
 from bench.core.run.figures import Figures, bounds_of, figures_of, usual_value
+from bench.core.run.messages import MessageMix, mix_messages
 from bench.core.run.summary import RunSummary
 from bench.core.run.tails import tails_of
 from bench.core.samples.metric import Part
-from bench.core.samples.metrics import metric, metric_of_tail, tail_key
+from bench.core.samples.metrics import RESPONSE_TIME, metric, metric_of_tail, tail_key
 from bench.core.verdict.bounds import (
     Prompts,
     bounded_prompts,
@@ -22,7 +20,7 @@ from bench.core.verdict.bounds import (
     judge_with_bounds,
 )
 from bench.core.verdict.margins import margin_of
-from bench.core.verdict.message_comparison import MessageComparison
+from bench.core.verdict.message_comparison import JudgedRows, MessageComparison
 from bench.core.verdict.pair_messages import judge_messages_of_pairs
 from bench.core.verdict.pair_tails import estimate_tail
 from bench.core.verdict.pairs import (
@@ -36,8 +34,6 @@ from bench.core.verdict.stopping import MIN_PAIRS, share_of_look
 from bench.core.verdict.success import count_successes, judge_success
 from bench.core.verdict.verdict import MetricComparison, Verdict, sort_by_part, values_by_run
 
-RESPONSE_TIME = "e2e_ms"
-"""Key of the response time, of which a tier may grow by a share."""
 PAIR_MARGIN_RATIO = 0.05
 """Tolerated change in a pair: half of that of a baseline, because the runs share one machine."""
 TAIL_MARGIN_RATIO = 0.10
@@ -55,19 +51,12 @@ PAIR_SUCCESS_ALPHA = 0.005
 """False-alarm rate of the success ratio over all looks."""
 
 
-class JudgedPairs(NamedTuple):
-    """The rows of a comparison of two versions."""
-
-    metrics: tuple[MetricComparison, ...]
-    messages: tuple[MessageComparison, ...]
-
-
 def judge_paired_runs(
     base: Sequence[RunSummary],
     head: Sequence[RunSummary],
     tolerances: Mapping[str, Tolerance],
     scenarios: int = 1,
-) -> JudgedPairs:
+) -> JudgedRows:
     """Judge success, every metric and every message that the pairs have.
 
     Args:
@@ -79,7 +68,7 @@ def judge_paired_runs(
     judge = _PairsOfRuns(base, head, tolerances, scenarios)
     base_bounds = list(map(bounds_of, base))
     metrics = judge_with_bounds(judge.judge_metrics, head, base_bounds)
-    return JudgedPairs((judge.judge_success(), *metrics), judge.judge_messages(base_bounds))
+    return JudgedRows((judge.judge_success(), *metrics), judge.judge_messages(base_bounds))
 
 
 @dataclass(frozen=True)
@@ -102,27 +91,9 @@ class _PairsOfRuns:
         return [figures_of(run) | costs_of(run) for run in self.head]
 
     @cached_property
-    def classes(self) -> dict[str, str]:
-        """Class of each message."""
-        classes: dict[str, str] = {}
-        for run in (*self.base, *self.head):
-            for name, use in run.messages.items():
-                classes[name] = use.message_class
-        return classes
-
-    @cached_property
-    def requests(self) -> Counter[str]:
-        """Number of requests of each message, over both sides."""
-        requests = Counter[str]()
-        for run in (*self.base, *self.head):
-            for name, use in run.messages.items():
-                requests[name] += use.requests
-        return requests
-
-    @cached_property
-    def refusals(self) -> frozenset[str]:
-        """Messages that must be refused: they are not part of a typical value."""
-        return frozenset(name for name, of_name in self.classes.items() if of_name == REFUSAL_CLASS)
+    def mix(self) -> MessageMix:
+        """The messages of both sides."""
+        return mix_messages(run.messages for run in (*self.base, *self.head))
 
     @property
     def share(self) -> float:
@@ -147,7 +118,7 @@ class _PairsOfRuns:
                 continue
             base_values = values_by_run(key, base)
             head_values = values_by_run(key, head)
-            pairs = pair_up(key, base_values, head_values, self.requests, self.refusals)
+            pairs = pair_up(key, base_values, head_values, self.mix.requests, self.mix.refusals)
             change = None if pairs is None else estimate_change(pairs)
             if change is None:
                 rows[key] = _judge_unpaired(key, base_values, head_values)
@@ -166,9 +137,9 @@ class _PairsOfRuns:
                 continue
             kept = [drop_figures({key: run.get(key, {})}, bounded) for run in self.base_figures]
             head = values_by_run(key, self.head_figures)
-            pairs = pair_up(key, values_by_run(key, kept), head, self.requests)
+            pairs = pair_up(key, values_by_run(key, kept), head, self.mix.requests)
             if pairs is not None:
-                rows += judge_messages_of_pairs(pairs, self.classes, self.tolerances, self.scenarios)
+                rows += judge_messages_of_pairs(pairs, self.mix.classes, self.tolerances, self.scenarios)
         if has_waiting(self.head):  # their real times may be longer
             rows = [_without_gain(row) for row in rows]
         return tuple(sorted(rows, key=lambda row: -(row.change_ratio or 0.0)))

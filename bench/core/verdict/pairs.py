@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.core.run.figures import ALL, Figures
-from bench.core.samples.metric import Better, Part
+from bench.core.samples.metric import Part
 from bench.core.samples.metrics import metric
 from bench.core.values import stats
 from bench.core.values.units import FloatArray
@@ -69,8 +69,7 @@ class MessagePairs:
     @cached_property
     def _differences(self) -> FloatArray:
         """The log ratio of head and base, by pair and message; above 0 is worse."""
-        sign = 1.0 if metric(self.key).better is Better.LOWER else -1.0
-        return sign * (self.head - self.base)
+        return metric(self.key).worse_sign * (self.head - self.base)
 
     def distances(self, members: Members) -> FloatArray:
         """Return the distance of each pair in each group of messages; NaN without a message on both sides."""

@@ -66,10 +66,6 @@ class TailChange(NamedTuple):
     """Variance of the lower end of the interval of `log_change`, because each side has few requests."""
     upper_chance: float
     """The same of its upper end."""
-    spread: float
-    """Variance of `log_change` between the runs."""
-    agreed: float
-    """The change of the median pair; that of all runs if they are not paired."""
 
 
 def count_tails(runs: Sequence[Tail]) -> TailCounts:
@@ -95,19 +91,16 @@ def explain_too_few(base: TailCounts, head: TailCounts) -> str | None:
     return f"{fewest} requests are too few for a 95th percentile, {needed} are needed"
 
 
-def compare_tails(base: TailCounts, head: TailCounts, *, paired: bool, start_ms: float = 0.0) -> TailChange:
+def compare_tails(base: TailCounts, head: TailCounts, start_ms: float = 0.0) -> TailChange:
     """Compare the pooled 95th percentiles of two sides.
 
     Args:
         base: The runs of the base.
         head: The runs of the head.
-        paired: Draw the runs of a pair together. Both sides then have the same number of runs.
         start_ms: c of the scale log(x + c).
     """
-    base, head = _sort_runs(base, head, paired=paired)
     base_log = _log_quantiles(base, np.ones((1, len(base.counts))), start_ms)[0]
     head_log = _log_quantiles(head, np.ones((1, len(head.counts))), start_ms)[0]
-    log_change = float(head_log - base_log)
     chance = _chance(base, base_log, start_ms, upwards=True)
     chance += _chance(head, head_log, start_ms, upwards=False)
     upper_chance = _chance(base, base_log, start_ms, upwards=False)
@@ -115,40 +108,36 @@ def compare_tails(base: TailCounts, head: TailCounts, *, paired: bool, start_ms:
     return TailChange(
         base=float(np.exp(base_log) - start_ms),
         head=float(np.exp(head_log) - start_ms),
-        log_change=log_change,
+        log_change=float(head_log - base_log),
         chance=chance,
         upper_chance=upper_chance,
-        spread=_spread(base, head, start_ms, paired=paired),
-        agreed=_median_pair(base, head, start_ms) if paired else log_change,
     )
 
 
-def _sort_runs(base: TailCounts, head: TailCounts, *, paired: bool) -> tuple[TailCounts, TailCounts]:
-    """Return the runs in an order that depends on them only, so that the bootstrap does, too."""
+def changes_of_pairs(base: TailCounts, head: TailCounts, start_ms: float = 0.0) -> FloatArray:
+    """Return the change of each pair; arguments and scale are those of `compare_tails`."""
+    alone = np.eye(len(base.counts))
+    changes: FloatArray = _log_quantiles(head, alone, start_ms) - _log_quantiles(base, alone, start_ms)
+    return changes
+
+
+def spread_of_pairs(base: TailCounts, head: TailCounts, start_ms: float = 0.0) -> float:
+    """Return the variance of the change between pairs: a bootstrap draws the runs of a pair together.
+
+    The arguments are those of `compare_tails`; both sides have the same number of runs.
+    """
+    base, head = _sort_pairs(base, head)
+    drawn = _resamples(len(base.counts))
+    changes = _log_quantiles(head, drawn, start_ms) - _log_quantiles(base, drawn, start_ms)
+    return _unbiased(changes, len(base.counts))
+
+
+def _sort_pairs(base: TailCounts, head: TailCounts) -> tuple[TailCounts, TailCounts]:
+    """Return the pairs in an order that depends on them only, so that the bootstrap does, too."""
     base_logs = _log_quantiles(base, np.eye(len(base.counts)), 0.0)
     head_logs = _log_quantiles(head, np.eye(len(head.counts)), 0.0)
-    if paired:
-        order = np.lexsort((head.requests, base.requests, head_logs, base_logs))
-        return base.select(order), head.select(order)
-    base_order = np.lexsort((base.requests, base_logs))
-    head_order = np.lexsort((head.requests, head_logs))
-    return base.select(base_order), head.select(head_order)
-
-
-def _median_pair(base: TailCounts, head: TailCounts, start_ms: float) -> float:
-    """Return the change of the median pair."""
-    alone = np.eye(len(base.counts))
-    changes = _log_quantiles(head, alone, start_ms) - _log_quantiles(base, alone, start_ms)
-    return float(np.median(changes))
-
-
-def _spread(base: TailCounts, head: TailCounts, start_ms: float, *, paired: bool) -> float:
-    """Return the variance of the change between the runs; a side with one run adds nothing."""
-    drawn_base = _log_quantiles(base, _resamples(len(base.counts)), start_ms)
-    drawn_head = _log_quantiles(head, _resamples(len(head.counts)), start_ms)
-    if paired:
-        return _unbiased(drawn_head - drawn_base, len(base.counts))
-    return _unbiased(drawn_base, len(base.counts)) + _unbiased(drawn_head, len(head.counts))
+    order = np.lexsort((head.requests, base.requests, head_logs, base_logs))
+    return base.select(order), head.select(order)
 
 
 def _unbiased(drawn: FloatArray, runs: int) -> float:

@@ -7,6 +7,7 @@ from bench.core.verdict.change import ChangeEstimate
 from bench.core.verdict.level_messages import MessageChanges, measure_messages
 from bench.core.verdict.level_shift import LevelRuns, estimate_from_baseline
 from bench.core.verdict.message_comparison import MessageKind
+from bench.core.verdict.messages import group_messages
 
 USUAL = {"a": 100.0, "b": 400.0, "c": 900.0}
 NOISE = (1.0, 1.01, 0.99, 1.02, 0.98, 1.0)
@@ -67,7 +68,7 @@ def test_a_message_that_only_one_side_has_is_no_change() -> None:
 
 def test_classes_gather_their_messages() -> None:
     """A message without a class is in none."""
-    members = changes_of(USUAL, level()).members(MessageKind.CLASS, {"a": "short", "b": "long", "c": "long"})
+    members = group_messages(("a", "b", "c"), MessageKind.CLASS, {"a": "short", "b": "long", "c": "long"})
     assert {name: selected.tolist() for name, selected in members.items()} == {
         "long": [False, True, True],
         "short": [True, False, False],

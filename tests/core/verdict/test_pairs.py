@@ -13,8 +13,8 @@ from bench.core.run.messages import MessageUse
 from bench.core.run.summary import RunSummary
 from bench.core.samples.metric import Part
 from bench.core.verdict.compare import Comparison, Decision, decide
-from bench.core.verdict.message_comparison import MessageComparison, MessageKind
-from bench.core.verdict.paired_runs import JudgedPairs, judge_paired_runs
+from bench.core.verdict.message_comparison import JudgedRows, MessageComparison, MessageKind
+from bench.core.verdict.paired_runs import judge_paired_runs
 from bench.core.verdict.pairs import PAIR_PRIOR_SD
 from bench.core.verdict.stopping import MAX_PAIRS, MIN_PAIRS, StopReason, next_step, share_of_look
 from bench.core.verdict.verdict import MetricComparison, Verdict
@@ -68,17 +68,17 @@ def draw(
     return run(times(mood, **noisy), **parts)  # type: ignore[arg-type]
 
 
-def row(judged: JudgedPairs, key: str = "e2e_ms") -> MetricComparison:
+def row(judged: JudgedRows, key: str = "e2e_ms") -> MetricComparison:
     """The row of a metric."""
     return next(row for row in judged.metrics if row.key == key)
 
 
-def worse_groups(judged: JudgedPairs) -> set[str]:
+def worse_groups(judged: JudgedRows) -> set[str]:
     """The names of the messages and classes that became worse."""
     return {row.name for row in judged.messages if row.verdict is Verdict.WORSE}
 
 
-def comparison(judged: JudgedPairs, pairs: int) -> Comparison:
+def comparison(judged: JudgedRows, pairs: int) -> Comparison:
     """The comparison of some pairs."""
     decision, reasons = decide([], judged.metrics, judged.messages)
     return Comparison(
