@@ -5,7 +5,6 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 DOCS_READY := $(VENV)/.docs-ready
 UV     := $(BIN)/uv
-UV_PIN := $(shell grep -m1 -oE '^uv==[0-9.]+' requirements-dev.txt)
 
 .PHONY: bench test setup docs reference lint types contracts unit bench-engine bench-truth bench-transport bench-arrivals bench-soak bench-recovery bench-strays bench-verdicts bench-verdicts-quick bench-answers bench-hostile bench-mock bench-embedded bench-start pictures lock clean help
 
@@ -21,10 +20,10 @@ setup: $(READY)  ## create .venv from the pinned requirements
 	@# Where PYTHONDONTWRITEBYTECODE is set, each command would compile all of its modules again.
 	@$(BIN)/python -m compileall -q bench chatstack
 
-$(READY): requirements-dev.txt pyproject.toml
+$(READY): requirements-build.txt requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v < (3, 15) else "Python 3.11 to 3.14 is needed, this is %d.%d.\n\nhint: make PYTHON=python3.12 ..." % v[:2])'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	test -x $(UV) || $(BIN)/python -m pip install --quiet --disable-pip-version-check $(UV_PIN)
+	test -x $(UV) || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-build.txt
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(UV) pip sync --quiet --compile-bytecode --require-hashes requirements-dev.txt
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(UV) pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
@@ -108,6 +107,8 @@ lock: $(READY)  ## pin the newest versions, with hashes and without addresses
 	  --custom-compile-command 'make lock' --extra dev --constraint requirements.txt --output-file requirements-dev.txt pyproject.toml
 	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --custom-compile-command 'make lock' --extra docs --constraint requirements-dev.txt --output-file requirements-docs.txt pyproject.toml
+	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --custom-compile-command 'make lock' --group build --constraint requirements-dev.txt --output-file requirements-build.txt
 
 clean:  ## remove the files of setup, tests and runs
 	rm -rf $(VENV) results site-docs .cache .bench .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache dist build

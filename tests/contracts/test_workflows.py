@@ -12,21 +12,20 @@ from bench.render.comment import LIMIT
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 WORKFLOWS = {path.name: yaml.safe_load(path.read_text(encoding="utf-8")) for path in FILES}
-ACTIONS = sorted((ROOT / ".github" / "actions").glob("*/action.yml"))
-PUBLISHES = "bench-comment.yml"
-# Those that have a token, by job; the others run what a stranger may have written.
+ACTIONS = [ROOT / "action.yml", ROOT / "publish" / "action.yml"]
+MEASURE, PUBLISH = (yaml.safe_load(path.read_text(encoding="utf-8")) for path in ACTIONS)
+PIPELINE = "bench.yml"
+# Jobs that have a token; the others run what a stranger may have written.
 WRITES = {
-    PUBLISHES: {"begin", "comment"},
-    "_history.yml": {"history"},
+    PIPELINE: {"publish", "command", "record"},
+    "bench-publish.yml": {"publish"},
     "bench-baseline.yml": {"baseline"},
-    "bench-command.yml": {"command"},
-    "bench-nightly.yml": {"baseline", "history", "site"},
     "bench-site.yml": {"deploy"},
     "bench-watch.yml": {"schedule"},
-    "bench-weekly.yml": {"history", "site"},
 }
 SITE = "bench-site.yml"
-KEPT = "bench-history"  # the branch of what was measured: lines of data, and no code
+KEPT = "bench-history"  # the branch of stored runs: lines of data, and no code
+DEFAULT_BRANCH = "${{ github.event.repository.default_branch }}"
 
 
 def _jobs(workflow: dict[Any, Any]) -> dict[str, dict[str, Any]]:
@@ -34,17 +33,20 @@ def _jobs(workflow: dict[Any, Any]) -> dict[str, dict[str, Any]]:
     return jobs
 
 
+def _own_jobs(name: str) -> dict[str, dict[str, Any]]:
+    """Return the jobs with steps; the others call a workflow whose jobs have permissions of their own."""
+    return {key: job for key, job in _jobs(WORKFLOWS[name]).items() if "steps" in job}
+
+
 def _steps() -> list[tuple[str, dict[str, Any]]]:
-    return [
-        (name, step)
-        for name, workflow in WORKFLOWS.items()
-        for job in _jobs(workflow).values()
-        for step in job.get("steps", [])
-    ] + [
-        (path.parent.name, step)
-        for path in ACTIONS
-        for step in yaml.safe_load(path.read_text(encoding="utf-8"))["runs"]["steps"]
-    ]
+    steps = [(name, step) for name in WORKFLOWS for job in _own_jobs(name).values() for step in job["steps"]]
+    for path, action in zip(ACTIONS, (MEASURE, PUBLISH), strict=True):
+        steps += [(path.parent.name, step) for step in action["runs"]["steps"]]
+    return steps
+
+
+def _named(action: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {step["name"]: step for step in action["runs"]["steps"] if "name" in step}
 
 
 def _run(*arguments: str) -> None:
@@ -74,8 +76,21 @@ def test_the_files_conform_to_the_schemas_of_github(schema: str, paths: list[str
 def test_a_workflow_has_only_the_rights_that_it_names(name: str) -> None:
     """No right at the top; each job names its rights, and only jobs that publish may write."""
     assert WORKFLOWS[name]["permissions"] == {}
-    writes = {key for key, job in _jobs(WORKFLOWS[name]).items() if "write" in job["permissions"].values()}
+    writes = {key for key, job in _own_jobs(name).items() if "write" in job["permissions"].values()}
     assert writes == WRITES.get(name, set())
+
+
+def test_a_caller_permits_exactly_what_the_called_jobs_need() -> None:
+    """GitHub starts no workflow whose call permits less, even if the job in question is skipped."""
+    for name, workflow in WORKFLOWS.items():
+        for key, job in _jobs(workflow).items():
+            if "uses" not in job:
+                continue
+            needed: dict[str, str] = {}
+            for called in _own_jobs(Path(job["uses"]).name).values():
+                for right, level in called["permissions"].items():
+                    needed[right] = "write" if "write" in (level, needed.get(right)) else level
+            assert job["permissions"] == needed, f"{name}: {key}"
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
@@ -86,30 +101,62 @@ def test_every_job_has_a_time_limit(name: str) -> None:
 
 
 def test_no_job_with_foreign_code_has_a_secret() -> None:
-    """No file names secrets, and only workflows that publish name the token."""
+    """No file names secrets, and only jobs that publish have the token."""
     for path in [*FILES, *ACTIONS]:
         text = path.read_text(encoding="utf-8")
         assert "secrets" not in text
-        assert "github.token" not in text or path.name in WRITES
+        assert "github.token" not in text or path.name in WRITES or path == ACTIONS[1]
+    measure = _jobs(WORKFLOWS[PIPELINE])["measure"]
+    assert measure["permissions"] == {"contents": "read"}
+    assert "github.token" not in str([measure, MEASURE])
+
+
+def test_no_checkout_stores_the_token() -> None:
+    """Code of a pull request finds no token in the files of git."""
+    for name, step in _steps():
+        if "actions/checkout" in step.get("uses", ""):
+            assert step["with"]["persist-credentials"] is False, name
 
 
 def test_a_job_with_a_token_has_only_the_files_of_the_default_branch() -> None:
     """Neither the head of a pull request nor a merge of it. bench itself reads artifacts.
 
-    A schedule, and a workflow that a schedule calls, has these files anyway.
+    The pipeline's own files come from the commit that the caller names, or from the default branch if this
+    project calls itself. The watch runs on the default branch, so it has these files anyway.
     """
-    for name, step in _steps():
-        uses = step.get("uses", "")
-        if name in WRITES.keys() - {"_history.yml", "bench-watch.yml"} and "checkout" in uses:
-            data = name == SITE and step["with"]["ref"] == KEPT and "path" in step["with"]
-            assert data or step["with"]["ref"] == "${{ github.event.repository.default_branch }}"
-        assert name not in WRITES or "artifact" not in uses or "upload-pages-artifact" in uses
+    own = "${{ job.workflow_repository != github.repository && job.workflow_sha || "
+    allowed = {DEFAULT_BRANCH, own + DEFAULT_BRANCH.removeprefix("${{ ")}
+    for name, keys in WRITES.items():
+        jobs = _own_jobs(name)
+        for step in [step for key in keys for step in jobs[key]["steps"]]:
+            if "checkout" in step.get("uses", "") and name != "bench-watch.yml":
+                assert step["with"]["ref"] in allowed, name
+            assert "artifact" not in step.get("uses", "")
+    (files,) = [step for step in PUBLISH["runs"]["steps"] if "checkout" in step.get("uses", "")]
+    assert files["with"]["ref"] == DEFAULT_BRANCH
+
+
+def test_a_job_with_a_token_restores_no_cache() -> None:
+    """Code of a pull request can write to the cache of its own branch."""
+    assert "cache" not in " ".join(step.get("uses", "") for step in PUBLISH["runs"]["steps"])
+    for name, keys in WRITES.items():
+        for key in keys:
+            assert "cache@" not in str(_jobs(WORKFLOWS[name])[key]["steps"])
 
 
 def test_a_job_that_writes_is_never_cancelled() -> None:
-    """It completes its baseline, history or comment."""
-    for name in WRITES.keys() - {"_history.yml"}:  # which runs in the group of who calls it
-        assert WORKFLOWS[name]["concurrency"]["cancel-in-progress"] is False
+    """Only a measurement is replaced by a newer one. Commands and records wait, without a limit of one."""
+    jobs = _jobs(WORKFLOWS[PIPELINE])
+    assert jobs["measure"]["concurrency"]["cancel-in-progress"] == (
+        "${{ github.event_name == 'pull_request' }}"
+    )
+    for key in ("command", "record"):
+        assert jobs[key]["concurrency"]["queue"] == "max"
+    for name, workflow in WORKFLOWS.items():
+        group = workflow.get("concurrency")
+        assert group is None or name == "ci.yml" or group["cancel-in-progress"] is False
+        callers = [job for job in _jobs(workflow).values() if PIPELINE in job.get("uses", "")]
+        assert not callers or group is None  # a comment would cancel a measurement
 
 
 def test_the_deploying_job_has_one_step() -> None:
@@ -139,29 +186,27 @@ def test_without_pages_the_workflow_prints_a_notice() -> None:
     assert "needs.build.outputs.pages == 'true'" in _jobs(WORKFLOWS[SITE])["deploy"]["if"]
 
 
-def test_a_comment_command_runs_no_pull_request_code() -> None:
-    """Its job only sets up bench and executes the command."""
-    steps = _jobs(WORKFLOWS["bench-command.yml"])["command"]["steps"]
-    assert [step["run"] for step in steps if "run" in step] == [
-        "make setup",
-        ".venv/bin/bench ci command",
-    ]
+def test_every_task_of_the_publisher_is_a_command_of_bench() -> None:
+    """Its steps only install bench and execute commands of it."""
+    for name, step in _named(PUBLISH).items():
+        if name != "install bench":
+            assert re.findall(r"bin/bench\S*", step["run"]), name
+            assert name.removeprefix("bench ").split()[-1] in step["run"]
+    tasks = {
+        step.get("with", {}).get("task", PUBLISH["inputs"]["task"]["default"])
+        for _, step in _steps()
+        if step.get("uses", "").endswith("chatbench/publish")
+    }
+    assert tasks == set(re.findall(r"inputs.task == '(\w+)'", str(PUBLISH["runs"]["steps"])))
 
 
-def test_every_started_check_is_concluded() -> None:
-    """The last step leaves no check in progress, also after an error."""
-    jobs = _jobs(WORKFLOWS[PUBLISHES])
-    assert jobs["begin"]["steps"][-1]["run"] == ".venv/bin/bench ci check start"
-    last = jobs["comment"]["steps"][-1]
-    assert (last["if"], last["run"]) == ("always()", ".venv/bin/bench ci check finish")
-
-
-def test_a_stack_that_does_not_start_reaches_the_verdict() -> None:
-    """`bench check` follows in every case and stores the reason, so no step before it ends the job."""
-    (measure,) = [path for path in ACTIONS if path.parent.name == "measure"]
-    steps = yaml.safe_load(measure.read_text(encoding="utf-8"))["runs"]["steps"]
-    named = {step["name"]: step for step in steps if "name" in step}
-    assert named["bench stack up"]["continue-on-error"] is True
+def test_a_measurement_without_a_verdict_fails_its_check() -> None:
+    """If no comment was written, the check is concluded, also after an error or a cancelled measurement."""
+    check = _named(PUBLISH)["bench ci check"]
+    assert check["if"].startswith("always()")
+    assert "steps.comment.outcome != 'success'" in check["if"]
+    assert re.findall(r"check \w+", check["run"]) == ["check start", "check finish"]
+    assert _jobs(WORKFLOWS[PIPELINE])["publish"]["if"].startswith("always()")
 
 
 def test_a_job_summary_is_shorter_than_the_limit_of_github() -> None:
@@ -169,51 +214,32 @@ def test_a_job_summary_is_shorter_than_the_limit_of_github() -> None:
     assert 4 * LIMIT < 1024**2
 
 
-def test_a_started_stack_is_stopped() -> None:
-    """Its logs are kept and its containers removed, also after an error."""
-    (measure,) = [path for path in ACTIONS if path.parent.name == "measure"]
-    steps = yaml.safe_load(measure.read_text(encoding="utf-8"))["runs"]["steps"]
-    named = {step["name"]: step for step in steps if "name" in step}
-    order = ["bench stack up", "bench check", "bench stack logs", "bench stack down"]
-    assert list(named) == order
-    assert all(named[name]["if"].startswith("always()") for name in order[2:])
-    assert steps[-1]["if"] == "always()"
+def test_a_started_stack_is_stopped_and_its_results_are_kept() -> None:
+    """Containers are removed, and the results uploaded, also after an error."""
+    names = list(_named(MEASURE))
+    assert names.index("bench ci measure") < names.index("bench stack down")
+    assert _named(MEASURE)["bench stack down"]["if"] == "always()"
+    last = MEASURE["runs"]["steps"][-1]
+    assert (last["if"], last["uses"].split("@")[0]) == ("always()", "actions/upload-artifact")
+    assert "github.run_attempt" in last["with"]["name"]
 
 
-@pytest.mark.parametrize(
-    ("place", "first"), [("measure", "bench stack up"), ("_bench.yml", "chatbench:base")], ids=["up", "ab"]
-)
-def test_images_exist_before_containers_start(place: str, first: str) -> None:
-    """A runner has none and bench pulls none: the workflow builds ours and pulls the others."""
-    steps = [step for name, step in _steps() if name == place]
-    (starts,) = [number for number, step in enumerate(steps) if first in step.get("run", "")]
-    (pulls,) = [
-        number for number, step in enumerate(steps) if " pull --policy missing" in step.get("run", "")
+def test_the_runtime_is_cached_before_code_of_a_pull_request_runs() -> None:
+    """The cache contains the packages as they were installed, not as the measured code left them."""
+    steps = MEASURE["runs"]["steps"]
+    (save,) = [number for number, step in enumerate(steps) if "cache/save" in step.get("uses", "")]
+    foreign = [
+        number for number, step in enumerate(steps) if step.get("name") in ("build", "bench ci measure")
     ]
-    assert pulls < starts
-    stacks = {
-        path.stem: yaml.safe_load(path.read_text()) for path in (ROOT / "scenarios/stacks").glob("c*.yaml")
-    }
-    assert {name: stack["compose"]["profiles"] for name, stack in stacks.items()} == {
-        "compose": ["sim"],
-        "compose-ollama": ["ollama"],
-    }
-    assert steps[pulls]["env"]["PROFILE"] == "${{ inputs.stack == 'compose-ollama' && 'ollama' || 'sim' }}"
+    assert save < min(foreign)
 
 
-def test_the_verdict_job_reads_only_folders_of_runs(tmp_path: Path) -> None:
-    """The last job passes the folders of runs, and no other files."""
-    (tmp_path / "runs" / "a-run").mkdir(parents=True)
-    (tmp_path / "runs" / "quick-services.log").touch()
-    given = [
-        step["run"] for name, step in _steps() if name == "_bench.yml" and "runs/*" in step.get("run", "")
-    ]
-    assert len(given) == 2
-    for command in given:
-        (pattern,) = re.findall(r"runs/\S+", command)
-        echo = ["bash", "-c", f"echo {pattern}"]
-        done = subprocess.run(echo, cwd=tmp_path, capture_output=True, text=True, check=True)
-        assert done.stdout.split() == ["runs/a-run/"]
+def test_the_application_keeps_its_own_python() -> None:
+    """Neither action changes PATH, on which a stack finds its programs."""
+    for name, step in _steps():
+        if name in (ROOT.name, "publish") and "setup-python" in step.get("uses", ""):
+            assert step["with"]["update-environment"] is False
+        assert "GITHUB_PATH" not in step.get("run", "")
 
 
 def test_no_text_of_an_event_becomes_a_command() -> None:
@@ -228,7 +254,7 @@ def test_every_action_is_pinned() -> None:
     for path in [*FILES, *ACTIONS]:
         for action, commit in re.findall(r"uses: ([\w./-]+)@(.+)", path.read_text(encoding="utf-8")):
             assert re.fullmatch(r"[0-9a-f]{40} # v\d+\.\d+\.\d+", commit), f"{path.name}: {action}"
-            pins.setdefault(action, set()).add(commit)
+            pins.setdefault("/".join(action.split("/")[:2]), set()).add(commit)
     assert pins
     assert all(len(commits) == 1 for commits in pins.values())
 
@@ -236,10 +262,13 @@ def test_every_action_is_pinned() -> None:
 def test_every_suite_has_its_workflow() -> None:
     """Every suite of scenarios/suites.yaml runs in a workflow, and every workflow runs a known suite."""
     suites = yaml.safe_load((ROOT / "scenarios" / "suites.yaml").read_text(encoding="utf-8"))
-    asked = {
+    calls = [
         job["with"]["suite"]
         for workflow in WORKFLOWS.values()
         for job in _jobs(workflow).values()
-        if "_bench.yml" in job.get("uses", "")
-    }
-    assert {each.removeprefix("${{ inputs.suite || '").removesuffix("' }}") for each in asked} == set(suites)
+        if PIPELINE in job.get("uses", "")
+    ]
+    default = WORKFLOWS["bench-pr.yml"][True]["workflow_dispatch"]["inputs"]["suite"]["default"]
+    asked = {default if call == "${{ inputs.suite }}" else call for call in calls}
+    assert asked >= set(suites) - {"full"}
+    assert asked <= set(suites)
