@@ -2,8 +2,8 @@
 
 import re
 from bisect import bisect_left
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from bench.core.config.target import NAME
 from bench.core.report.suite import SuiteReport
@@ -19,7 +19,8 @@ LIMIT = 65_535
 _MOST_ALERTS = 10
 _SUITE = re.compile(NAME)
 _SHA = re.compile(r"[0-9a-f]{40}")
-_RUN_URL = re.compile(r"https?://[A-Za-z0-9.:/_-]+")
+_URL = re.compile(r"https?://[A-Za-z0-9.:/_-]+(#artifacts)?")
+_LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,60}(\[bot\])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +30,24 @@ class Origin:
     suite: str
     """Name of the suite; a pull request has one comment for each."""
     head_sha: str
-    """The measured commit."""
+    """The newest commit of the pull request when it was measured, not the merge commit."""
     run_url: str | None = None
     """Address of the workflow run; None outside of GitHub Actions."""
+    pull: int | None = None
+    """Number of the pull request; None if it is unknown."""
+    page_url: str | None = None
+    """Address of the page of this run; default: the artifacts of the workflow run."""
+    minutes: float | None = None
+    """Minutes that the workflow run spent; None if they are unknown."""
+    people: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Logins of the people who changed the files of a tier in this pull request, by tier."""
 
     def __post_init__(self) -> None:
         """Refuse values that are not plain text in a comment."""
-        for value, pattern in ((self.suite, _SUITE), (self.head_sha, _SHA), (self.run_url, _RUN_URL)):
+        checked = [(self.suite, _SUITE), (self.head_sha, _SHA), (self.run_url, _URL), (self.page_url, _URL)]
+        for logins in self.people.values():
+            checked += [(login, _LOGIN) for login in logins]
+        for value, pattern in checked:
             if value is not None and not pattern.fullmatch(value):
                 raise ValueError(f"{value!r} does not match {pattern.pattern}")
 

@@ -1,6 +1,7 @@
 import re
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import pytest
 
@@ -152,9 +153,11 @@ def test_without_a_workflow_run_there_is_no_link() -> None:
         {"run_url": "javascript:alert(1)"},
         {"run_url": "https://a.b/)[x](http://c"},
         {"suite": "pr\n"},
+        {"page_url": "data:text/html,x"},
+        {"people": {"prefill": ["octo](http://c)"]}},
     ],
 )
-def test_an_invalid_origin_is_refused(wrong: dict[str, str]) -> None:
+def test_an_invalid_origin_is_refused(wrong: dict[str, Any]) -> None:
     """Values that are not escaped must match their pattern."""
     with pytest.raises(ValueError, match="does not match"):
         Origin(**({"suite": "pr", "head_sha": "a" * 40} | wrong))

@@ -36,6 +36,7 @@ from bench.core.config.placeholders import (
 from bench.core.config.service import Command, Service
 from bench.core.config.stack_tiers import Layers, OtlpReceiver, StackTiers
 from bench.core.config.target import Name, Target, UrlPath
+from bench.core.config.tier_sources import TierName
 from bench.core.config.watching import AlertLimits, Check, HttpCheck, MongoCheck, Readings, TcpCheck
 from bench.core.limits.threshold import ReplacingThresholds
 from bench.core.values.duration import PositiveDuration
@@ -165,6 +166,9 @@ class Stack(Inheriting):
     with the same name are added up over the services."""
     alerts: AlertLimits = AlertLimits()
     """Limits beyond which an alert is raised."""
+    files: dict[TierName, tuple[str, ...]] = {}
+    """Files and folders of your repository that a tier consists of, by tier. The comment on a pull request
+    names the people who changed them."""
     thresholds: ReplacingThresholds = {}
     """Thresholds that replace those of a scenario for the same metric; `null` removes them. Metrics without a
     threshold in the scenario get none."""
@@ -270,7 +274,9 @@ def receive_spans(stack: Stack, port: int | None) -> Stack:
 
 
 # Fields that change how a stack is monitored and judged, but not its work.
-MONITORING_FIELDS = frozenset({"checks", "gauges", "counters", "alerts", "ready", "thresholds", "tiers"})
+MONITORING_FIELDS = frozenset(
+    {"alerts", "checks", "counters", "files", "gauges", "ready", "thresholds", "tiers"}
+)
 
 
 def list_services(stack: Stack) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from bench.core.values.record import Record
 
 NO_RESULT = "it has no result; the log of its job shows the reason"
 """The reason for a scenario of which nothing is known."""
-_MOST_LINES = 20  # of a log; the log itself is next to the results
+_MOST_LINES = 30  # of a log; the log itself is next to the results
 _LONGEST_LINE = 400  # characters
 Line = Annotated[str, Field(max_length=_LONGEST_LINE)]
 
@@ -21,6 +21,10 @@ class NotMeasured(Record):
     """Name of the scenario."""
     reason: Line = NO_RESULT
     """The reason in one line."""
+    service: str | None = Field(default=None, max_length=200)
+    """The service that failed; null if it is unknown, or if no service failed."""
+    exit_code: int | None = None
+    """Exit code of that service; null if it is unknown, or if the service still runs."""
     log: tuple[Line, ...] = Field(default=(), max_length=_MOST_LINES)
     """The last lines of the log of the service, if they are known."""
 
@@ -29,18 +33,24 @@ class NotMeasured(Record):
         return f"{self.scenario} was not measured: {self.reason}"
 
 
-def explain_failure(scenario: str, message: str) -> NotMeasured:
+def explain_failure(
+    scenario: str, message: str, service: str | None = None, exit_code: int | None = None
+) -> NotMeasured:
     """Return the record of a failed run.
 
     Args:
         scenario: Name of the scenario.
         message: The error. Its first line is the reason; further lines are the end of a log.
+        service: The service that failed.
+        exit_code: Its exit code.
     """
     first, *lines = message.splitlines() or [NO_RESULT]
     log = [line.strip()[:_LONGEST_LINE] for line in lines[-_MOST_LINES:]]
     return NotMeasured(
         scenario=scenario[:200],
         reason=first.strip()[:_LONGEST_LINE].removesuffix("; the end of its log:"),
+        service=None if service is None else service[:200],
+        exit_code=exit_code,
         log=tuple(filter(None, log)),
     )
 
