@@ -4,6 +4,7 @@
 BenchError            a run that failed (a failed request is data, not an exception)
 ├── ConfigError       2  an option, a file or an environment variable is wrong
 ├── TargetError       4  the stack did not start, stopped, or refused the test user
+│   └── BaseUnavailableError  the same of the version that a comparison starts from
 ├── MeasurementError  5  the run could not be measured, or is invalid
 ├── StoreError        5  a result, baseline or history could not be read or written
 └── PublishError      6  the verdict could not be published
@@ -79,6 +80,27 @@ class TargetError(BenchError):
     """The stack did not start, stopped, or refused the test user."""
 
     exit_code = Exit.TARGET
+
+    def __init__(
+        self,
+        message: str,
+        hint: str | None = None,
+        *,
+        service: str | None = None,
+        service_exit_code: int | None = None,
+    ) -> None:
+        super().__init__(message, hint)
+        self.service = service
+        """The service that failed; None if it is unknown."""
+        self.service_exit_code = service_exit_code
+        """Exit code of the service; None if it is unknown, or if the service still runs."""
+
+
+class BaseUnavailableError(TargetError):
+    """The version that a comparison starts from cannot be built, did not start, or stopped.
+
+    The other version may be fine, so a baseline can still judge it.
+    """
 
 
 class MeasurementError(BenchError):

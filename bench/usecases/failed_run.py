@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from bench.core.report.not_measured import explain_failure
+from bench.core.report.not_measured import NotMeasured, explain_failure
 from bench.errors import MeasurementError, StoreError, TargetError
 from bench.store import failures
 
@@ -20,8 +20,15 @@ def keep_reason(scenario: str, folder: Path) -> Iterator[None]:
     name = Path(scenario).stem
     try:
         yield
-    except (MeasurementError, TargetError) as error:
-        with suppress(StoreError):  # the error itself is more important
-            failures.save(explain_failure(name, error.message), folder)
+    except TargetError as error:
+        _save(explain_failure(name, error.message, error.service, error.service_exit_code), folder)
+        raise
+    except MeasurementError as error:
+        _save(explain_failure(name, error.message), folder)
         raise
     failures.forget(name, folder)
+
+
+def _save(failure: NotMeasured, folder: Path) -> None:
+    with suppress(StoreError):  # the error itself is more important
+        failures.save(failure, folder)
