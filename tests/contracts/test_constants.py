@@ -38,6 +38,7 @@ IMPLEMENTATION_DETAILS = {
     "other_form.*": "length of the text that a failure quotes",
     "pieces.*": "depth of parts within parts of a text",
     "server_words.*": "length and depth of the words that a failure quotes",
+    "results_digest.*": "length of the digest of results",
     "limited_names.*": "memory for names that a server invents without end",
     "cookies._LONGEST": "length of a cookie, as in browsers",
     "json_text._LONGEST_REST": "length of a quote in a detail",

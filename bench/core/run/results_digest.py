@@ -19,10 +19,10 @@ def results_digest(results: Iterable[RunResult]) -> str:
     The order of the results does not matter.
     """
     texts = [_canonical_json(result) for result in results]
-    whole = hashlib.sha256()
+    digest = hashlib.sha256()
     for text in sorted(texts):
-        whole.update(hashlib.sha256(text.encode()).digest())
-    return f"{PREFIX}{whole.hexdigest()[:_DIGITS]}"
+        digest.update(hashlib.sha256(text.encode()).digest())
+    return f"{PREFIX}{digest.hexdigest()[:_DIGITS]}"
 
 
 def _canonical_json(result: RunResult) -> str:
