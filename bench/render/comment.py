@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from bench.core.config.target import NAME
 from bench.core.report.suite import SuiteReport
 from bench.core.report.words import ICONS
+from bench.core.run.results_digest import PATTERN
 from bench.core.values import wording
 from bench.core.values.escape import escape_markdown
 from bench.core.verdict.compare import Decision
@@ -41,10 +42,13 @@ class Origin:
     """Minutes that the workflow run spent; None if they are unknown."""
     people: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Logins of the people who changed the files of a tier in this pull request, by tier."""
+    digest: str | None = None
+    """Digest of the stored results, which `/bench baseline accept` takes after 12 digits of the commit."""
 
     def __post_init__(self) -> None:
         """Refuse values that are not plain text in a comment."""
         checked = [(self.suite, _SUITE), (self.head_sha, _SHA), (self.run_url, _URL), (self.page_url, _URL)]
+        checked.append((self.digest, PATTERN))
         for logins in self.people.values():
             checked += [(login, _LOGIN) for login in logins]
         for value, pattern in checked:

@@ -13,6 +13,8 @@ class Ending(StrEnum):
     TIMED_OUT = "timed_out"
     STARTUP_FAILURE = "startup_failure"
     ACTION_REQUIRED = "action_required"
+    STALE = "stale"
+    NEUTRAL = "neutral"
     FAILURE = "failure"
     """The workflow run failed before it had a verdict."""
 
@@ -23,6 +25,8 @@ ENDINGS = {
     Ending.TIMED_OUT: Word("Timed out", Tone.BAD),
     Ending.STARTUP_FAILURE: Word("Not started", Tone.BAD),
     Ending.ACTION_REQUIRED: Word("Waiting for approval", Tone.QUIET),
+    Ending.STALE: Word("Not finished", Tone.BAD),
+    Ending.NEUTRAL: Word("Neutral", Tone.QUIET),
     Ending.FAILURE: Word("Not measured", Tone.BAD),
 }
 """The first word of the comment and of the check."""
@@ -32,6 +36,8 @@ _REASONS = {
     Ending.TIMED_OUT: "the workflow run exceeded its time limit",
     Ending.STARTUP_FAILURE: "GitHub could not start the workflow run; its file may be invalid",
     Ending.ACTION_REQUIRED: "a maintainer must approve the workflow run",
+    Ending.STALE: "the workflow run did not end within 14 days",
+    Ending.NEUTRAL: "the workflow run ended with the conclusion neutral",
     Ending.FAILURE: "the workflow run ended without a verdict",
 }
 
