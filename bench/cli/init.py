@@ -64,6 +64,14 @@ Mock = Annotated[
     list[str] | None,
     typer.Option("--mock", metavar="VARIABLE", help="Set it to a simulated model's address; repeatable."),
 ]
+ActionRef = Annotated[
+    str | None,
+    typer.Option(
+        "--action",
+        metavar="OWNER/NAME@REF",
+        help="Call this version in the workflow (default: the installed one).",
+    ),
+]
 Vus = Annotated[int, typer.Option("--vus", metavar="N", min=1, help="Use this number of VUs.")]
 Run = Annotated[bool, typer.Option("--run/--no-run", help="Run the scenario `quick` once.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
@@ -81,6 +89,7 @@ def init(
     header: Headers = None,
     mock: Mock = None,
     vus: Vus = 5,
+    action: ActionRef = None,
     run: Run = True,
     force: Force = False,
 ) -> None:
@@ -103,7 +112,9 @@ def init(
     )
     asker: Asker = Person() if sys.stdin.isatty() else Defaults()
     with listen("quick", live=False) as listener:
-        initialised = initialise(application, asker=asker, force=force, is_run=run, listener=listener)
+        initialised = initialise(
+            application, asker=asker, action=action, force=force, is_run=run, listener=listener
+        )
     _print(initialised)
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -15,6 +15,7 @@ from bench.core.setup import drafts, workflow
 from bench.core.setup.drafts import Setup
 from bench.core.setup.model_variables import find_model_variables
 from bench.core.setup.starts import AppFiles, AppStart, find_starts, list_ports, parse_start
+from bench.core.setup.workflow import Action
 from bench.errors import BenchError, ConfigError, TargetError
 from bench.measure.run.conditions import Listener
 from bench.store import repository as files
@@ -61,6 +62,7 @@ def init(
     application: Application,
     *,
     asker: Asker = Defaults(),
+    action: str | None = None,
     force: bool = False,
     is_run: bool = True,
     listener: Listener = QUIET,
@@ -70,6 +72,7 @@ def init(
     Args:
         application: The facts that are known; the others are looked for.
         asker: Answers questions.
+        action: `OWNER/NAME@REF` of this project, which the workflow calls; default: the installed version.
         force: Replace files that exist.
         is_run: Run the scenario.
         listener: Receives progress, notes and warnings.
@@ -80,6 +83,7 @@ def init(
     """
     folder = Path()
     headers = _parse_headers(application.headers)
+    called = _find_action(action)
     repository = files.read_repository(folder)
     setup, url = _choose_start(application, repository, asker)
     _refuse_existing(folder, setup, force=force)
@@ -91,7 +95,7 @@ def init(
             raise _explain(error, setup, repository) from error
         setup = replace(setup, service=service, target=_target_content(recognised.target))
         setup = replace(setup, ready=find_ready(addresses[service]))
-        written = _write(folder, setup)
+        written = _write(folder, setup, called)
         urls = {service: addresses[service]} if setup.start is None else {}
         stored = _run_once(urls, listener) if is_run else None
     return Initialised(
@@ -99,7 +103,7 @@ def init(
         interface=describe_interface(recognised.target),
         run=stored,
         next_steps=_next_steps(setup, addresses[service], stored),
-        notes=tuple(_notes(setup, repository)),
+        notes=tuple(_notes(setup, repository, called)),
     )
 
 
@@ -186,7 +190,10 @@ def _with_port(start: AppStart, port: int) -> AppStart:
 
 def _refuse_existing(folder: Path, setup: Setup, *, force: bool) -> None:
     paths = [draft.path for draft in drafts.draft_files(setup)]
+    root, inner = _locate(folder)
     existing = files.find_existing(folder, paths)
+    if setup.start is not None:
+        existing = (*existing, *files.find_existing(root, [workflow.workflow_path(inner)]))
     if existing and not force:
         raise ConfigError(f"{existing[0]} exists already", "add --force to replace it")
 
@@ -269,17 +276,17 @@ def _dump(target: Target) -> dict[str, Any]:
     return target.model_dump(mode="json", by_alias=True, exclude_defaults=True)
 
 
-def _write(folder: Path, setup: Setup) -> tuple[str, ...]:
+def _write(folder: Path, setup: Setup, action: Action | None) -> tuple[str, ...]:
     """Write all files, and return their paths."""
     written = drafts.draft_files(setup)
     files.write_drafts(folder, written)
     paths = [draft.path for draft in written]
-    root = files.find_root(folder) or folder.resolve()
-    inner = folder.resolve().relative_to(root).as_posix()
-    text = workflow.draft_workflow(setup, _requirement(), inner)
+    root, inner = _locate(folder)
+    text = None if action is None else workflow.draft_workflow(setup, action, inner)
     if text is not None:
-        files.write_file(root, workflow.PATH, text)
-        paths.append(f"{'../' * inner.count('/')}{'' if inner == '.' else '../'}{workflow.PATH}")
+        path = workflow.workflow_path(inner)
+        files.write_file(root, path, text)
+        paths.append(f"{'../' * inner.count('/')}{'' if inner == '.' else '../'}{path}")
     for kind in _SCHEMAS:
         files.write_file(folder, f"{files.SCHEMAS}/{kind}.json", json.dumps(schema(kind), indent=1) + "\n")
     if files.add_ignored(folder, _IGNORED):
@@ -287,14 +294,22 @@ def _write(folder: Path, setup: Setup) -> tuple[str, ...]:
     return tuple(paths)
 
 
-def _requirement() -> str:
-    """Return what pip installs in a workflow: the commit of this installation, or its version."""
+def _locate(folder: Path) -> tuple[Path, str]:
+    """Return the root of the repository, and the path of a folder in it."""
+    root = files.find_root(folder) or folder.resolve()
+    return root, folder.resolve().relative_to(root).as_posix()
+
+
+def _find_action(text: str | None) -> Action | None:
+    """Return the version that a workflow calls: the named one, or the installed one."""
+    if text is not None:
+        try:
+            return workflow.parse_action(text)
+        except ValueError as error:
+            raise ConfigError(f"--action {text}: {error}", "--action OWNER/chatbench@v1") from error
     distribution = metadata.distribution(_PACKAGE)
-    with suppress(ValueError, KeyError, TypeError):
-        origin = json.loads(distribution.read_text("direct_url.json") or "")
-        commit = origin["vcs_info"]["commit_id"]
-        return f"{_PACKAGE} @ git+{origin['url']}@{commit}"
-    return f"{_PACKAGE}=={distribution.version}"
+    urls = distribution.metadata.get_all("Project-URL") or ()
+    return workflow.find_action(distribution.read_text("direct_url.json"), urls, distribution.version)
 
 
 def _run_once(urls: Mapping[str, str], listener: Listener) -> StoredRun:
@@ -315,9 +330,15 @@ def _next_steps(setup: Setup, url: str, stored: StoredRun | None) -> tuple[str, 
     return tuple(steps)
 
 
-def _notes(setup: Setup, repository: AppFiles) -> Iterator[str]:
+def _notes(setup: Setup, repository: AppFiles, action: Action | None) -> Iterator[str]:
     if setup.start is None:
         yield "a workflow cannot start an application that runs elsewhere, so there is none"
-    elif setup.start.processes and not setup.model_variables:
+        return
+    if action is None:
+        yield (
+            "there is no workflow, because this installation does not name its repository:"
+            " bench init --action OWNER/chatbench@REF --force"
+        )
+    if setup.start.processes and not setup.model_variables:
         for variable in find_model_variables(repository.texts.values())[:1]:
             yield f"to replace the model by a simulated one: bench init --mock {variable} --force"

@@ -1,4 +1,6 @@
+import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import yaml
 from tests.command import bench
 
 APPLICATIONS = Path(__file__).parents[1] / "applications"
+ACTION = f"owner/chatbench@{'0123456789' * 4}"
 
 
 def _copy(name: str, folder: Path) -> Path:
@@ -34,7 +37,7 @@ def test_an_application_is_measured_without_a_written_line(
 ) -> None:
     """Start, interface and health path are found, and the written files give a run without failures."""
     folder = _copy(name, tmp_path)
-    done = bench("init", "--mock", variable, "--no-run", cwd=folder)
+    done = bench("init", "--mock", variable, "--no-run", "--action", ACTION, cwd=folder)
     assert done.code == 0, done.err
     _check_written(folder, done.out)
     target = yaml.safe_load((folder / "scenarios/targets/chat.yaml").read_text())
@@ -49,14 +52,51 @@ def test_an_application_is_measured_without_a_written_line(
 
 
 def _check_written(folder: Path, out: str) -> None:
-    """Check that each file names its schema, the workflow compares two versions, and git ignores results."""
+    """Check that each file names its schema, the workflow calls the pipeline, and git ignores results."""
     for path in out.partition("Written:\n")[2].partition("\n\n")[0].split():
         schema = (folder / path).read_text().splitlines()[0].partition("$schema=")[2]
         assert not schema or ((folder / path).parent / schema).is_file()
     workflow = yaml.safe_load((folder / ".github/workflows/bench.yml").read_text())
-    assert workflow["permissions"] == {"contents": "read"}
-    assert "bench ab app@" in workflow["jobs"]["bench"]["steps"][-1]["run"]
+    assert workflow["permissions"] == {}
+    assert workflow["jobs"]["bench"]["uses"] == ACTION.replace("@", "/.github/workflows/bench.yml@")
+    _check_workflow(folder)
     assert (folder / ".gitignore").read_text().splitlines() == ["results/", ".bench/"]
+
+
+def _check_workflow(folder: Path) -> None:
+    """Check the workflow with zizmor and GitHub's schema, and with actionlint where it is installed."""
+    (path,) = (folder / ".github/workflows").iterdir()
+    tools = [
+        ("zizmor", "--offline", "--no-progress", "--quiet"),
+        ("check-jsonschema", "--builtin-schema", "vendor.github-workflows"),
+        ("actionlint",),
+    ]
+    for name, *options in tools:
+        program = shutil.which(name, path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+        if program is not None:
+            done = subprocess.run([program, *options, str(path)], capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_an_installation_without_a_repository_writes_no_workflow(tmp_path: Path) -> None:
+    """A note names the option; a wrong value of it is refused before a file is written."""
+    folder = _copy("questions", tmp_path)
+    refused = bench("init", "--action", "owner/chatbench", cwd=folder)
+    assert (refused.code, "--action owner/chatbench: write OWNER/NAME@REF" in refused.err) == (2, True)
+    assert [*folder.rglob("*.yaml")] == []
+    done = bench("init", "--mock", "OPENAI_BASE_URL", "--no-run", cwd=folder)
+    assert done.code == 0, done.err
+    assert "bench init --action OWNER/chatbench@REF" in done.out
+    assert not (folder / ".github").exists()
+
+
+def test_a_workflow_is_never_replaced_without_a_word(tmp_path: Path) -> None:
+    """A file of this name may belong to another tool."""
+    folder = _copy("questions", tmp_path)
+    (folder / ".github/workflows").mkdir(parents=True)
+    (folder / ".github/workflows/bench.yml").write_text("mine: true\n")
+    done = bench("init", "--mock", "OPENAI_BASE_URL", "--no-run", cwd=folder)
+    assert (done.code, ".github/workflows/bench.yml exists already" in done.err) == (2, True)
 
 
 def test_a_file_is_never_replaced_without_a_word(tmp_path: Path) -> None:

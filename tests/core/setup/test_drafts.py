@@ -1,7 +1,15 @@
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
 from bench.core.setup.drafts import Setup, draft_files, draft_stack
 from bench.core.setup.model_variables import find_model_variables
 from bench.core.setup.starts import AppStart, Process, Published, parse_start
-from bench.core.setup.workflow import draft_workflow
+from bench.core.setup.workflow import Action, draft_workflow, find_action, parse_action, workflow_path
+
+ACTION = Action("owner/chatbench", "0123456789abcdef0123456789abcdef01234567", "1.2.3")
 
 
 def _setup(command: str, variables: tuple[str, ...] = ()) -> Setup:
@@ -27,27 +35,107 @@ def test_a_simulated_model_has_an_address_and_a_key() -> None:
 def test_an_application_that_runs_elsewhere_has_no_workflow() -> None:
     """Its stack starts no service, and a job could not reach it."""
     elsewhere = Setup("app", "app", {})
-    assert draft_workflow(elsewhere, "chatbench") is None
+    assert draft_workflow(elsewhere, ACTION) is None
     assert "services" not in draft_stack(elsewhere)
     assert draft_files(elsewhere)[0].path == "scenarios/stacks/app.yaml"
 
 
-def test_the_workflow_of_a_subfolder_runs_in_it() -> None:
-    """GitHub reads workflows at the root of a repository only."""
-    setup = _setup("node server.js")
-    assert "working-directory: backend" in (draft_workflow(setup, "chatbench", "backend") or "")
-    assert "working-directory" not in (draft_workflow(setup, "chatbench") or "")
+def _workflow(setup: Setup, folder: str = ".") -> str:
+    text = draft_workflow(setup, ACTION, folder)
+    assert text is not None
+    return text
+
+
+def test_the_workflow_has_at_most_fifteen_lines() -> None:
+    """It names a commit, and the stack that was written."""
+    text = _workflow(_setup("node server.js"))
+    assert len(text.splitlines()) <= 15
+    job = yaml.safe_load(text)["jobs"]["bench"]
+    assert job["uses"] == f"owner/chatbench/.github/workflows/bench.yml@{ACTION.ref}"
+    assert job["with"] == {"suite": "${{ inputs.suite }}", "stack": "app"}
+
+
+def test_the_workflow_of_a_subfolder_has_its_own_name() -> None:
+    """Two applications of a repository have two workflows, because GitHub reads only those at its root."""
+    content = yaml.safe_load(_workflow(_setup("node server.js"), "services/back end"))
+    assert content["name"] == "bench services back end"
+    assert content["jobs"]["bench"]["with"]["folder"] == "services/back end"
+    assert workflow_path("services/back end") == ".github/workflows/bench-services-back-end.yml"
+    assert workflow_path() == ".github/workflows/bench.yml"
+
+
+def test_the_workflow_prepares_the_folder() -> None:
+    """A fresh checkout has no packages."""
+    prepare = (("python3", "-m", "venv", ".venv"), (".venv/bin/pip", "install", "a b", '"c: #d"'))
+    setup = Setup("app", "app", {}, AppStart("Procfile", (Process("app", ("x",)),), prepare))
+    build = yaml.safe_load(_workflow(setup))["jobs"]["bench"]["with"]["build"]
+    assert build == """python3 -m venv .venv && .venv/bin/pip install 'a b' '"c: #d"'"""
+
+
+def test_the_workflow_gives_the_rights_of_all_called_jobs() -> None:
+    """GitHub starts no workflow whose call permits less than a called job declares."""
+    path = Path(__file__).parents[3] / ".github" / "workflows" / "bench.yml"
+    called = yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"].values()
+    needed = {right for job in called for right, level in job["permissions"].items() if level == "write"}
+    rights = yaml.safe_load(_workflow(_setup("node server.js")))["jobs"]["bench"]["permissions"]
+    assert rights == dict.fromkeys(needed, "write")
+
+
+@pytest.mark.parametrize(
+    ("url", "repository"),
+    [
+        ("https://github.com/owner/chatbench", "owner/chatbench"),
+        ("https://github.com/owner/chatbench.git", "owner/chatbench"),
+        ("ssh://git@github.com/name_short/bench.io.git", "name_short/bench.io"),
+        ("git@github.example.com:owner/chatbench.git", "owner/chatbench"),
+        ("https://github.example.com/owner/chatbench/", "owner/chatbench"),
+    ],
+)
+def test_an_installation_from_git_names_its_commit(url: str, repository: str) -> None:
+    """The file direct_url.json of pip has the address and the commit."""
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    origin = json.dumps({"url": url, "vcs_info": {"vcs": "git", "commit_id": commit}})
+    assert find_action(origin, [], "1.2.3") == Action(repository, commit, "1.2.3")
+
+
+def test_a_released_installation_names_its_tag() -> None:
+    """The metadata of the package name the repository."""
+    urls = ["Documentation, https://owner.github.io", "Repository, https://github.com/owner/chatbench"]
+    assert find_action(None, urls, "1.2.3") == Action("owner/chatbench", "v1.2.3")
+    assert find_action(None, urls[:1], "1.2.3") is None
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        '{"url": "file:///home/me/chatbench", "dir_info": {"editable": true}}',
+        '{"url": "https://example.org/chatbench.whl", "archive_info": {}}',
+        '{"url": "https://example.org/only", "vcs_info": {"commit_id": "1"}}',
+        "[]",
+        "not JSON",
+    ],
+)
+def test_an_installation_from_a_folder_names_no_version(origin: str) -> None:
+    """Its files may differ from every commit."""
+    assert find_action(origin, ["Repository, https://github.com/owner/chatbench"], "1.2.3") is None
+
+
+@pytest.mark.parametrize("text", ["owner/name", "name@v1", "owner/name@", "owner/name@v1 # x", "a/b@c\nd"])
+def test_an_action_has_an_owner_a_name_and_a_version(text: str) -> None:
+    """Another text could change the meaning of the workflow."""
+    with pytest.raises(ValueError, match="OWNER/NAME@REF"):
+        parse_action(text)
 
 
 def test_a_compose_file_gives_a_stack_of_containers() -> None:
-    """The workflow judges such an application by its thresholds, because no commit builds its images."""
+    """Its services are those with a published port."""
     start = AppStart("compose.yaml", compose_file="compose.yaml", published=(Published("web", 80, 8080),))
     setup = Setup("app", "web", {}, start, "/health")
     stack = draft_stack(setup)
     assert stack["compose"] == {"file": "compose.yaml", "services": {"web": {"port": 80}}}
     assert stack["ready"] == {"service": "web", "path": "/health"}
     assert start.words == "docker compose --file compose.yaml up"
-    assert "bench run quick --stack app" in (draft_workflow(setup, "chatbench") or "")
+    assert yaml.safe_load(_workflow(setup))["jobs"]["bench"]["with"]["stack"] == "app"
 
 
 def test_a_worker_and_a_fixed_port_are_declared() -> None:
