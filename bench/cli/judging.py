@@ -41,6 +41,16 @@ def end_with_suite(judged: JudgedSuite, outputs: Sequence[Output[SuiteInput]], *
         StoreError: A run could not be stored.
         typer.Exit: Always, with the exit code.
     """
+    write_suite(judged, outputs)
+    raise typer.Exit(exit_code(judged.decision, strict=strict))
+
+
+def write_suite(judged: JudgedSuite, outputs: Sequence[Output[SuiteInput]]) -> None:
+    """Print the report of a suite, and name the folders of its runs.
+
+    Raises:
+        StoreError: A run could not be stored.
+    """
     write_outputs(
         outputs,
         lambda form, terminal: render_suite(judged, form, terminal),
@@ -52,4 +62,3 @@ def end_with_suite(judged: JudgedSuite, outputs: Sequence[Output[SuiteInput]], *
     say("")
     for folder in judged.folders.values():
         say(f"written to {folder}")
-    raise typer.Exit(exit_code(judged.decision, strict=strict))

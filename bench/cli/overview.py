@@ -1,5 +1,6 @@
 """The text of `bench --help`: all commands under their headings."""
 
+from textwrap import wrap
 from typing import assert_never
 
 from bench.cli.tree import SECTIONS, SUMMARY, Command, Entry, Group
@@ -17,6 +18,7 @@ OPTIONS = (
 EXAMPLE = "Example: bench check quick"
 _COMMAND_WIDTH = 17
 _OPTION_WIDTH = 24
+_LINE_WIDTH = 80 - 2 - _COMMAND_WIDTH
 
 
 def overview() -> str:
@@ -40,7 +42,8 @@ def _rows(entry: Entry) -> list[str]:
             return [_row(f"{entry.name} {entry.arguments}", entry.summary)]
         case Group():
             names = ", ".join(child.name for child in entry.entries)
-            return [_row(entry.name, entry.summary), _row("", names)]
+            rows = [_row("", line) for line in wrap(names, _LINE_WIDTH)]
+            return [_row(entry.name, entry.summary), *rows]
         case _:
             assert_never(entry)
 

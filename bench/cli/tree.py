@@ -152,6 +152,12 @@ _CI_HISTORY = (
 )
 _CI = (
     Command(
+        "measure",
+        "ci.measure:measure",
+        "Measure a suite in one job, as its event asks for it.",
+        "bench ci measure --suite pr --against main",
+    ),
+    Command(
         "matrix",
         "ci.matrix:matrix",
         "Print a suite as a job matrix for GitHub Actions.",

@@ -32,6 +32,12 @@ def forget(scenario: str, folder: Path) -> None:
         shutil.rmtree(_home(scenario, folder))
 
 
+def find(scenario: str, folder: Path) -> Path | None:
+    """Return the folder with the reason why a scenario has no result; `None` without one."""
+    home = _home(scenario, folder)
+    return home if is_failure(home) else None
+
+
 def is_failure(path: Path) -> bool:
     """Check whether a path is the folder of a failed run, or its file."""
     return path.name == FAILURE or (path / FAILURE).is_file()

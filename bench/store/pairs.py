@@ -36,12 +36,23 @@ def load_pairs(home: Path, load: Callable[[Path], RunResult] = results.load) -> 
     Raises:
         StoreError: The file has other content, or a run is missing.
     """
+    pairing = load_pairing(home)
+    if pairing is None:
+        return None
+    base = tuple(load(home / RUNS / pair.base) for pair in pairing.pairs)
+    head = tuple(load(home / RUNS / pair.head) for pair in pairing.pairs)
+    return StoredPairs(pairing, base, head)
+
+
+def load_pairing(home: Path) -> Pairing | None:
+    """Return which runs of a comparison belong together, by its folder; `None` for a run that is not one.
+
+    Raises:
+        StoreError: The file has other content.
+    """
     file = home / PAIRS
     if not file.is_file():
         return None
     if file.is_symlink() or (home / RUNS).is_symlink():
         raise StoreError(f"{file} or {home / RUNS} is a link, and results must be files")
-    pairing = read_model(file, Pairing, SCHEMA_VERSION)
-    base = tuple(load(home / RUNS / pair.base) for pair in pairing.pairs)
-    head = tuple(load(home / RUNS / pair.head) for pair in pairing.pairs)
-    return StoredPairs(pairing, base, head)
+    return read_model(file, Pairing, SCHEMA_VERSION)

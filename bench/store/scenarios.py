@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.core.config.choices import NO_CHOICES, Choices
 from bench.core.config.run_spec import RunSpec
@@ -13,6 +14,9 @@ from bench.store import folders
 from bench.store.folders import SCENARIOS, find, list_names, shipped
 from bench.store.scenario_files import ScenarioFiles, find_target_file
 from bench.store.yaml_file import YamlFile
+
+if TYPE_CHECKING:
+    from bench.core.config.suites import Suite
 
 SUITES = "suites.yaml"
 
@@ -114,11 +118,11 @@ def paths() -> dict[str, Path]:
     return dict(sorted(files.items()))
 
 
-def suites() -> dict[str, tuple[str, ...]]:
-    """Return the scenarios of every suite, by the suite's name.
+def suites() -> "dict[str, Suite]":
+    """Return every suite by its name.
 
     Raises:
-        ConfigError: The file is wrong, or names a scenario that does not exist.
+        ConfigError: The file is wrong, names a scenario that does not exist, or names one twice.
     """
     path = find(SCENARIOS, SUITES)
     if path is None:
@@ -127,18 +131,22 @@ def suites() -> dict[str, tuple[str, ...]]:
     from bench.core.config.suites import Suites  # noqa: PLC0415 - see above
 
     file = YamlFile(path, Suites)
-    by_suite = file.parse().root
+    by_suite = file.parse().by_name
     existing = paths()
-    for suite, names in by_suite.items():
-        for index, name in enumerate(names):
-            if name not in existing:
-                message = f"scenario '{name}' does not exist"
-                raise file.error((suite, index), message, suggest(name, existing))
+    for name, suite in by_suite.items():
+        for index, scenario in enumerate(suite.names):
+            where = (name, index) if isinstance(file.content[name], list) else (name, "scenarios", index)
+            if scenario not in existing:
+                raise file.error(where, f"scenario '{scenario}' does not exist", suggest(scenario, existing))
+            if scenario in suite.names[:index]:
+                raise file.error(
+                    where, f"scenario '{scenario}' is in the suite already", "remove one of the two"
+                )
     return by_suite
 
 
-def of_suite(name: str) -> tuple[str, ...]:
-    """Return the scenarios of a suite.
+def find_suite(name: str) -> "Suite":
+    """Return a suite.
 
     Raises:
         ConfigError: The suite does not exist.
@@ -147,6 +155,15 @@ def of_suite(name: str) -> tuple[str, ...]:
     if name not in by_suite:
         raise ConfigError(f"suite '{name}' does not exist", suggest(name, by_suite))
     return by_suite[name]
+
+
+def of_suite(name: str) -> tuple[str, ...]:
+    """Return the names of the scenarios of a suite.
+
+    Raises:
+        ConfigError: The suite does not exist.
+    """
+    return find_suite(name).names
 
 
 def _find_file(name: str) -> Path:

@@ -20,6 +20,7 @@ from bench.usecases.compare import JudgedRun
 from bench.usecases.options import RunOptions
 from bench.usecases.paired import measure_pairs
 from bench.usecases.plan_run import make_conditions
+from bench.usecases.time_limit import NO_LIMIT, TimeLimit
 from bench.usecases.unfinished import mention_unfinished
 from bench.usecases.versions import (
     PlannedVersion,
@@ -42,6 +43,8 @@ def measure_against(
     *,
     pairs: str | int | None = None,
     scenarios: int | None = None,
+    time_limit: TimeLimit = NO_LIMIT,
+    base_name: str | None = None,
 ) -> list[JudgedRun]:
     """Measure scenarios on the files of this folder and on those of a commit, in pairs; judge this folder.
 
@@ -52,6 +55,9 @@ def measure_against(
         listener: Receives progress, notes and warnings, and what is known after each pair.
         pairs: Largest number of pairs, or `LEAST..MOST`.
         scenarios: Number of scenarios that are judged together; default: the number of `names`.
+        time_limit: The time until the comparison has to end. A scenario is left out if the time ends before
+            its first pair.
+        base_name: Name of the commit in reports; default: `ref`.
 
     Raises:
         BenchError: The commit or a scenario does not exist, the stack runs elsewhere, or as for `bench.ab`.
@@ -65,10 +71,10 @@ def measure_against(
     mention_unfinished(results, listener)
     with ExitStack() as files:
         planner = _Planner(stack, names, options, files, listener)
-        base = planner.plan(ref, commit=ref)
+        base = planner.plan(base_name or ref, commit=ref)
         head = planner.plan(_HEAD, inject=options.get("inject", ()))
         plan = plan_pairs(base, head, limits)
-        plan = replace(plan, scenarios=scenarios or len(names))
+        plan = replace(plan, scenarios=scenarios or len(names), time_limit=time_limit)
         return measure_pairs(plan, results, listener)
 
 

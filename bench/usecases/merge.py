@@ -38,7 +38,11 @@ class JudgedSuite:
 
 
 def merge(
-    runs: Sequence[Path | str], *, suite: str | None = None, allow_side_effects: bool = False
+    runs: Sequence[Path | str],
+    *,
+    suite: str | None = None,
+    allow_side_effects: bool = False,
+    notes: Sequence[str] = (),
 ) -> JudgedSuite:
     """Judge stored runs of several scenarios together.
 
@@ -50,6 +54,7 @@ def merge(
         runs: The folders of the runs, or their result.json files, in any order.
         suite: A suite whose scenarios must all be present; default: no check.
         allow_side_effects: Require also the scenarios whose changes outlast a run.
+        notes: Sentences about the measurement, for the report.
 
     Raises:
         ConfigError: A scenario has more than two runs, or two runs that are not comparable.
@@ -69,7 +74,7 @@ def merge(
         pairs = load_pairs(folder_of(path))
         if pairs is not None:
             paired[result.provenance.run_id] = pairs
-    report = judge_together(loaded, suite, failed, paired, allow_side_effects=allow_side_effects)
+    report = judge_together(loaded, suite, failed, paired, allow_side_effects=allow_side_effects, notes=notes)
     return JudgedSuite(report, folders)
 
 
@@ -81,6 +86,7 @@ def judge_together(
     *,
     allow_side_effects: bool = False,
     find_baseline: FindBaseline = baselines.load,
+    notes: Sequence[str] = (),
 ) -> SuiteReport:
     """Return the report of several runs; the other arguments and the errors are those of `merge`.
 
@@ -92,6 +98,7 @@ def judge_together(
             scenario.
         allow_side_effects: Require also the scenarios whose changes outlast a run.
         find_baseline: Returns the baseline of a run; default: the one under `baselines/`.
+        notes: Sentences about the measurement.
     """
     distinct = {run.provenance.run_id: run for run in runs}  # a run does not confirm itself
     by_scenario: dict[str, list[RunResult]] = {}
@@ -99,14 +106,18 @@ def judge_together(
         by_scenario.setdefault(run.scenario.name, []).append(run)
     expected = []
     skipped = []
+    not_measured = {failure.scenario for failure in failed}
     for name in scenarios.of_suite(suite) if suite else ():
+        if name in not_measured:  # its file may be wrong
+            expected.append(name)
+            continue
         scenario = scenarios.load(name).scenario
         if scenario.side_effects is None or allow_side_effects or name in by_scenario:
             expected.append(name)
         else:
             skipped.append(describe_skipped(scenario))
     reports = [_judge_scenario(of_one, pairs, find_baseline) for of_one in by_scenario.values()]
-    return judge_suite(reports, expected, skipped, failed)
+    return judge_suite(reports, expected, (*notes, *skipped), failed)
 
 
 def render_suite(judged: JudgedSuite, form: Format[SuiteInput], terminal: Terminal = PLAIN) -> Iterator[str]:
@@ -132,12 +143,21 @@ def _started_at(run: RunResult) -> float:
 def _judge_scenario(
     runs: Sequence[RunResult], pairs: Mapping[str, StoredPairs], find_baseline: FindBaseline
 ) -> Report:
-    """Judge the runs of a scenario: by its newest pairs if it has some, else against its baseline."""
+    """Judge the runs of a scenario: by its newest pairs if it has some, else against its baseline.
+
+    Pairs that failed decide nothing if the scenario was measured without them, too.
+    """
+    failed: Report | None = None
     for run in reversed(runs):
         paired = pairs.get(run.provenance.run_id)
-        if paired is not None:
+        if paired is not None and paired.pairing.failure is None:
             return judge_stored_pairs(paired, run, find_baseline)
-    return _judge_confirmed(runs, find_baseline)
+        if paired is not None and failed is None:
+            failed = judge_stored_pairs(paired, run, find_baseline)
+    single = [run for run in runs if run.provenance.run_id not in pairs]
+    if failed is not None and not single:
+        return failed
+    return _judge_confirmed(single, find_baseline)
 
 
 def _judge_confirmed(runs: Sequence[RunResult], find_baseline: FindBaseline) -> Report:

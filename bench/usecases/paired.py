@@ -30,6 +30,7 @@ from bench.store import results as store
 from bench.store.pairs import StoredPairs
 from bench.usecases.compare import JudgedRun, judge_pairs, report_pairs
 from bench.usecases.report import store_judgement
+from bench.usecases.time_limit import NO_LIMIT, TimeLimit
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ class PairedPlan:
     limits: PairLimits
     scenarios: int = 1
     """Number of scenarios that are judged together; it divides the rate of false alarms."""
+    time_limit: TimeLimit = NO_LIMIT
+    """The time until the comparison has to end."""
 
 
 class _PairsSoFar:
@@ -53,16 +56,19 @@ class _PairsSoFar:
         self.stopped: str | None = None
         self._plan = plan
         self._pairs: list[Pair] = []
+        self._latest_s = 2.0 * spec.head.scenario.duration_s
         self._failed: FailedPair | None = None
+        self._error: str | None = None
 
     @property
     def number(self) -> int:
         """The number of complete pairs."""
         return len(self._pairs)
 
-    def add(self, pair: Pair) -> str:
+    def add(self, pair: Pair, took_s: float) -> str:
         """Add a pair, decide whether it is the last one, and return what is known so far."""
         self._pairs.append(pair)
+        self._latest_s = took_s
         result, _ = self._join_head()
         paired = self._collect()
         comparison = judge_pairs(paired.pairing, paired.base, paired.head, result)
@@ -75,6 +81,24 @@ class _PairsSoFar:
         self._failed = pair
         self.stopped = f"pair {self.number + 1} failed twice: {pair.problem}"
         return self.stopped
+
+    def end_by_time(self) -> bool:
+        """End the pairs if the next one would exceed the time limit; return whether they ended."""
+        if self._plan.time_limit.has_time_for(self._latest_s):
+            return False
+        self.stopped = f"the time of the job is over after {wording.counted(self.number, 'pair')}"
+        return True
+
+    def end_early(self, reason: str, *, is_error: bool) -> None:
+        """End the pairs that have not ended. After an error they decide nothing."""
+        if self.stopped is None:
+            self.stopped = reason
+            self._error = reason if is_error else None
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether there is a run to judge."""
+        return bool(self._pairs) or self._failed is not None
 
     def judge(self, results: Path) -> JudgedRun:
         """Judge the pairs, at least one or a failed one, and store them with their reports."""
@@ -112,7 +136,7 @@ class _PairsSoFar:
             pairs=tuple(folders),
             scenarios=self._plan.scenarios,
             stopped=self.stopped,
-            failure=None if self._failed is None else self.stopped,
+            failure=self._error if self._failed is None else self.stopped,
         )
         base = tuple(pair.base.result for pair in self._pairs)
         return StoredPairs(pairing, base, tuple(pair.head.result for pair in self._pairs))
@@ -121,7 +145,8 @@ class _PairsSoFar:
 def measure_pairs(plan: PairedPlan, results: Path, listener: Listener) -> list[JudgedRun]:
     """Measure each scenario in pairs until its difference is known; return the judged scenarios in order.
 
-    The scenarios take turns, pair by pair, and each ends on its own.
+    The scenarios take turns, pair by pair, and each ends on its own. A scenario is left out if the time limit
+    ends before its first pair.
 
     Args:
         plan: The versions and the scenarios.
@@ -137,21 +162,25 @@ def measure_pairs(plan: PairedPlan, results: Path, listener: Listener) -> list[J
         with open_versions(plan.base, plan.head, plan.specs, listener, _store_in(results)) as versions:
             while active := [scenario for scenario in measured if scenario.stopped is None]:
                 for scenario in active:
-                    _measure_next(scenario, versions, listener)
+                    if not scenario.end_by_time():
+                        _measure_next(scenario, versions, listener, plan.time_limit)
     except KeyboardInterrupt as interrupt:
-        kept = _keep(measured, "Ctrl-C ended the comparison", results)
+        kept = _keep(measured, "Ctrl-C ended the comparison", results, is_error=False)
         raise KeyboardInterrupt(f"interrupted; {kept or 'no pair is complete'}") from interrupt
     except BenchError as error:
-        kept = _keep(measured, "an error ended the comparison", results)
+        kept = _keep(measured, "an error ended the comparison", results, is_error=True)
         error.message = "; ".join(filter(None, [error.message, kept]))
         raise
-    return [scenario.judge(results) for scenario in measured]
+    return [scenario.judge(results) for scenario in measured if scenario.is_measured]
 
 
-def _measure_next(scenario: _PairsSoFar, versions: Alternation, listener: Listener) -> None:
+def _measure_next(
+    scenario: _PairsSoFar, versions: Alternation, listener: Listener, time_limit: TimeLimit
+) -> None:
     """Measure the next pair of a scenario. A pair that fails is measured once more."""
     name = scenario.spec.name
     number = scenario.number + 1
+    began_s = time_limit.now_s()
     pair = versions.measure_pair(scenario.spec, number)
     if isinstance(pair, FailedPair):
         listener.warning(f"{name}: pair {number} is measured again: {pair.problem}")
@@ -159,7 +188,7 @@ def _measure_next(scenario: _PairsSoFar, versions: Alternation, listener: Listen
     if isinstance(pair, FailedPair):
         listener.warning(f"{name}: {scenario.fail(pair)}")
     else:
-        listener.note(f"{name}, {scenario.add(pair)}")
+        listener.note(f"{name}, {scenario.add(pair, time_limit.now_s() - began_s)}")
 
 
 def _store_in(results: Path) -> Callable[[PairRun], None]:
@@ -172,13 +201,16 @@ def _store_in(results: Path) -> Callable[[PairRun], None]:
     return store_run
 
 
-def _keep(measured: Sequence[_PairsSoFar], reason: str, results: Path) -> str | None:
-    """Store the complete pairs after an early end; return their place, or `None` without one."""
+def _keep(measured: Sequence[_PairsSoFar], reason: str, results: Path, *, is_error: bool) -> str | None:
+    """Store the complete pairs after an early end; return their place, or `None` without one.
+
+    After an error they are invalid, because the version that failed may be the one that is judged.
+    """
     commands: list[str] = []
     pairs = 0
     for scenario in measured:
         if scenario.number:
-            scenario.stopped = scenario.stopped or reason
+            scenario.end_early(reason, is_error=is_error)
             pairs += scenario.number
             commands.append(f"bench compare {scenario.judge(results).folder}")
     if not commands:

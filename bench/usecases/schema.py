@@ -14,6 +14,7 @@ from bench.core.history.history import HistoryPoint
 from bench.core.history.trend import Trend
 from bench.core.report.report import Report
 from bench.core.report.suite import SuiteReport
+from bench.core.run.job import SuiteJob
 from bench.core.run.recording import RecordingFile, request_line_model
 from bench.core.run.result import RunResult
 from bench.core.values.nearest import suggest
@@ -34,6 +35,7 @@ SCHEMAS: dict[str, Any] = {
     "comparison": Comparison,
     "report": Report,
     "suite": SuiteReport,
+    "job": SuiteJob,
     "history": HistoryPoint,  # one line of the file
     "trend": tuple[Trend, ...],
     "noise": Noise,

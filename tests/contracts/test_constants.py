@@ -22,6 +22,7 @@ IMPLEMENTATION_DETAILS = {
     "headline.*": "which messages the first sentence names",
     "sentences._MOST_NAMES": "the number of messages that a sentence names",
     "sentences._TIMES_AS_MUCH": "the choice between per cent and a factor in a sentence",
+    "job.*": "format of the file of a job, and length of its sentences",
     "not_measured.*": "length of the reason and of the log that a report shows",
     "message_rows.*": "the number of rows that a load from the command line reads",
     "document_reader.*": "speed of parsing a response",

@@ -1,7 +1,6 @@
 """`bench check --against REF`, as a user runs it in the repository of an application."""
 
 import json
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,58 +13,8 @@ from bench.measure.run.conditions import Listener
 from bench.store import stacks
 from bench.usecases.versions import load_stack_of
 from tests.command import Done, bench
+from tests.small_application import STACK, git, make_application, slow_down
 
-SERVER = """
-import http.server, json, os, sys, time
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    def log_message(self, *arguments):
-        pass
-
-    def do_GET(self):
-        self.answer({})
-
-    def do_POST(self):
-        self.rfile.read(int(self.headers["content-length"]))
-        time.sleep(float(os.environ["DELAY_MS"]) / 1000)
-        self.answer({"reply": "fine"})
-
-    def answer(self, content):
-        body = json.dumps(content).encode()
-        self.send_response(200)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
-"""
-STACK = """
-name: app
-purpose: A small server.
-services:
-  app:
-    command: ["${python}", server.py, "${port}"]
-    environment: {DELAY_MS: "20"}
-    ready: /
-"""
-TARGET = """
-name: app
-service: app
-path: /chat
-body: {message: "${message}"}
-answer: {kind: json, text: reply}
-"""
-SCENARIO = """
-name: NAME
-purpose: A short load.
-target: app
-seed: 1
-messages: [Hello]
-executor: constant-vus
-vus: 2
-duration: 300ms
-"""
 Call = Callable[..., Done]
 COMPARE = ("--stack", "app", "--pairs", "3", "--no-calibration")
 
@@ -73,24 +22,7 @@ COMPARE = ("--stack", "app", "--pairs", "3", "--no-calibration")
 @pytest.fixture
 def application(tmp_path: Path) -> Path:
     """Provide a repository with an application, its stack and two scenarios, all committed."""
-    root = tmp_path / "application"
-    (root / "scenarios" / "stacks").mkdir(parents=True)
-    (root / "scenarios" / "targets").mkdir()
-    (root / "server.py").write_text(SERVER)
-    (root / "scenarios" / "stacks" / "app.yaml").write_text(STACK)
-    (root / "scenarios" / "targets" / "app.yaml").write_text(TARGET)
-    for name in ("one", "two"):
-        (root / "scenarios" / f"{name}.yaml").write_text(SCENARIO.replace("NAME", name))
-    (root / "scenarios" / "suites.yaml").write_text("both: [one, two]\n")
-    identity = ["-c", "user.name=Tess", "-c", "user.email=tess@example.invalid"]
-    for arguments in (["init", "--quiet", "-b", "main"], ["add", "."], ["commit", "--quiet", "-m", "one"]):
-        subprocess.run(["git", *identity, *arguments], cwd=root, check=True)
-    return root
-
-
-def _slow_down(application: Path) -> None:
-    """Change the stack file of the folder, without a commit."""
-    (application / "scenarios" / "stacks" / "app.yaml").write_text(STACK.replace('"20"', '"200"'))
+    return make_application(tmp_path / "application")
 
 
 @pytest.fixture
@@ -110,8 +42,7 @@ def call(application: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 
 def test_a_slower_folder_fails_against_its_branch(application: Path) -> None:
     """The change is in the stack file only, which each version has of its own; no baseline is needed."""
-    stack = application / "scenarios" / "stacks" / "app.yaml"
-    stack.write_text(STACK.replace('"20"', '"200"'))
+    slow_down(application)
     done = bench("check", "--suite", "both", "--against", "main", *COMPARE, "--out", "json", cwd=application)
     order = [line.split(":")[0] for line in done.err.splitlines() if "more at most" in line]
     if done.code == Exit.MEASUREMENT:  # a busy machine makes a run invalid
@@ -122,9 +53,7 @@ def test_a_slower_folder_fails_against_its_branch(application: Path) -> None:
     reports = json.loads(done.out)["reports"]
     assert {report["comparison"]["base_name"] for report in reports} == {"main"}
     assert {report["comparison"]["pairs"] for report in reports} == {3}
-    command = ["git", "worktree", "list"]
-    listed = subprocess.run(command, cwd=application, capture_output=True, text=True, check=True)
-    assert len(listed.stdout.splitlines()) == 1
+    assert len(git(application, "worktree", "list").splitlines()) == 1
     for folder in (application / "results").iterdir():
         assert bench("compare", str(folder), cwd=application).code == Exit.REGRESSION
 

@@ -73,6 +73,19 @@ def read_at(commit: str, path: str) -> str | None:
         return None
 
 
+def list_changed_files(base: str) -> list[str] | None:
+    """Return the files that differ between a commit and HEAD, relative to the top of the repository.
+
+    Returns:
+        None if the commit is not here.
+    """
+    try:
+        listed = _git("diff", "--name-only", "--no-renames", "-z", f"{base}^{{commit}}", "HEAD", ref=base)
+    except ConfigError:
+        return None
+    return [name for name in listed.split("\0") if name]
+
+
 @dataclass(frozen=True, slots=True)
 class Repository:
     """The repository of the current folder."""
