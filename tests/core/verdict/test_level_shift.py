@@ -68,7 +68,8 @@ def test_a_slower_version_never_gets_a_better_rank(
     usual = judge(heads, base, **machine)
     worse = judge([head + slower for head in heads], base, **machine)
     assert RANKS[worse.verdict] >= RANKS[usual.verdict]
-    assert worse.change > usual.change
+    # Two runs that disagree about the direction show no change, however large both are.
+    assert worse.change >= usual.change
 
 
 @settings(max_examples=50)

@@ -102,8 +102,12 @@ def test_an_unchanged_tier_changes_no_other_verdict(rule: Rule, world: World, sh
 @settings(max_examples=20)
 @given(world=worlds())
 def test_the_unit_does_not_matter(rule: Rule, world: World) -> None:
-    """If all times are about 1,000 times as long, every change and the decision stay."""
-    long = replace(world.version, usual_ms=tuple(100.0 + value for value in world.version.usual_ms))
+    """If all times are about 1,000 times as long, every change and the decision stay.
+
+    The law holds for times far above the resolution of their metric, 0.1 ms for a tier, so the responses here
+    take 20 s, and the smallest tier takes 200 ms of them.
+    """
+    long = replace(world.version, usual_ms=tuple(20_000.0 + value for value in world.version.usual_ms))
     small = replace(world, version=long)
     large = replace(small, version=replace(long, usual_ms=tuple(THOUSAND * value for value in long.usual_ms)))
     one = rule(small, 0)

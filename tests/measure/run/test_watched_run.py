@@ -126,7 +126,8 @@ def test_the_work_of_a_message_is_exact(twice: int) -> None:
         work["database_operations"] == 3
     )  # reads the token's revocation and the user, writes the time of the chat
     assert recording.work["answer_bytes"] > 0
-    assert result.warnings == ()
+    (warning,) = result.warnings
+    assert warning.startswith("7 of 13 messages were not sent")  # six requests cannot send thirteen
 
 
 def test_counters_are_read_once() -> None:
