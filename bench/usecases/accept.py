@@ -6,15 +6,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.core.run.result import RunResult
-from bench.core.verdict.acceptance import AcceptedBaseline, AcceptRequest, LevelChoice, accept_all
+from bench.core.verdict.acceptance import (
+    AcceptedBaseline,
+    AcceptRequest,
+    LevelChoice,
+    accept_all,
+    describe_change,
+)
+from bench.core.verdict.accepted_change import AcceptedChange
 from bench.core.verdict.baseline import Baseline, baseline_json, baseline_path
 from bench.core.verdict.effect import describe_effect
 from bench.core.verdict.noise import Noise
 from bench.errors import ConfigError
 from bench.measure.run.provenance import git_user
 from bench.store import baselines, noise, scenarios
-from bench.store import results as store
 from bench.store.files import read_text, write_text
+from bench.usecases.compare import judge_pairs
+from bench.usecases.stored_runs import StoredSuite, load_suite
 
 ReadText = Callable[[str], str | None]
 """Return the text of a file of the repository; None if it does not exist."""
@@ -65,7 +73,7 @@ def accept(
         MeasurementError: A run is invalid, was broken off, or has no successful request.
         StoreError: A result or a baseline cannot be read or written.
     """
-    results = [store.load(Path(run)) for run in runs]
+    stored = load_suite(runs)
     request = AcceptRequest(
         reason=reason,
         by=by or git_user(),
@@ -75,19 +83,19 @@ def accept(
         allow_regression=allow_regression,
     )
     with baselines.lock():
-        accepted = _accept_local(results, request)
+        accepted = _accept_local(stored, request)
         _announce_effect(accepted.values(), announce)
         paths: dict[str, Path] = {}
         for place, of_place in accepted.items():
             if of_place.after is not None and of_place.changed and not dry_run:
                 paths[place] = baselines.save(of_place.after)
-    return tuple(_describe_acceptances(results, accepted, paths))
+    return tuple(_describe_acceptances(stored.results, accepted, paths))
 
 
-def _accept_local(results: Sequence[RunResult], request: AcceptRequest) -> dict[str, AcceptedBaseline]:
+def _accept_local(stored: StoredSuite, request: AcceptRequest) -> dict[str, AcceptedBaseline]:
     before: dict[str, Baseline] = {}
     noises: dict[str, Noise] = {}
-    for result in results:
+    for result in stored.results:
         place = baseline_path(result)
         baseline = baselines.of(place)
         measured_noise = noise.load(result)
@@ -95,7 +103,18 @@ def _accept_local(results: Sequence[RunResult], request: AcceptRequest) -> dict[
             before[place] = baseline
         if measured_noise is not None:
             noises[place] = measured_noise
-    return accept_all(before, results, request, noises)
+    return accept_all(before, stored.results, request, noises, _measure_changes(stored))
+
+
+def _measure_changes(stored: StoredSuite) -> dict[str, AcceptedChange]:
+    """Return the changes for the worse that the pairs of runs show, by the id of the run."""
+    changes: dict[str, AcceptedChange] = {}
+    for result in stored.results:
+        paired = stored.pairs.get(result.provenance.run_id)
+        change = None if paired is None else describe_change(judge_pairs(paired, result))
+        if change is not None:
+            changes[result.provenance.run_id] = change
+    return changes
 
 
 def _describe_acceptances(
@@ -119,7 +138,7 @@ def _announce_effect(accepted: Iterable[AcceptedBaseline], announce: Announce | 
 
 
 def update(
-    runs: Sequence[RunResult],
+    stored: StoredSuite,
     suite: str,
     request: AcceptRequest,
     *,
@@ -129,7 +148,7 @@ def update(
     """Accept all runs of a suite, also slower ones, and return the baseline files that changed.
 
     Args:
-        runs: The results.
+        stored: The results, with the pairs of those that compare two versions.
         suite: The suite that has the scenarios of all runs.
         request: Who accepts the runs, why, and into which level.
         dry_run: Change no file, and return those that would change.
@@ -139,7 +158,7 @@ def update(
         BenchError: As for `change_baselines`, or a file cannot be written.
     """
     with baselines.lock():
-        changes = change_baselines(runs, suite, _read_local, request)
+        changes = change_baselines(stored, suite, _read_local, request)
         for line in changes.effect:
             if announce is not None:
                 announce(line)
@@ -160,12 +179,12 @@ class BaselineChanges:
 
 
 def change_baselines(
-    runs: Sequence[RunResult], suite: str, read: ReadText, request: AcceptRequest
+    stored: StoredSuite, suite: str, read: ReadText, request: AcceptRequest
 ) -> BaselineChanges:
     """Return the baseline files that change when runs are accepted; no file changes.
 
     Args:
-        runs: The results to accept.
+        stored: The results to accept, with the pairs of those that compare two versions.
         suite: The suite that has the scenarios of all runs; a run of another suite is refused.
         read: Reads a file of the repository.
         request: Who accepts the runs, why, and into which level.
@@ -175,6 +194,7 @@ def change_baselines(
         MeasurementError: A run is invalid, was broken off, or has no successful request.
         StoreError: A baseline cannot be read.
     """
+    runs = stored.results
     measured = {run.scenario.name for run in runs}
     foreign = sorted(measured - set(scenarios.of_suite(suite)))
     if foreign:
@@ -189,7 +209,7 @@ def change_baselines(
             before[place] = baselines.parse(text, path)
     files: dict[str, str] = {}
     effect: list[str] = []
-    for place, accepted in accept_all(before, runs, request).items():
+    for place, accepted in accept_all(before, runs, request, changes=_measure_changes(stored)).items():
         effect += describe_effect(accepted)
         if accepted.after is not None and accepted.changed:
             files[f"{baselines.FOLDER}/{place}"] = baseline_json(accepted.after)

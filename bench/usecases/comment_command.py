@@ -132,7 +132,7 @@ def _accept(command: Accept, commented: _Commented) -> str:
     head = commented.pull.head
     _check_head(head.sha, command.sha)
     run = commented.runs.measured(WORKFLOW, head.sha, head.owner)
-    results = fetch_runs(commented.runs, run.id)
+    stored = fetch_runs(commented.runs, run.id)
     default = commented.github.default_branch()
     parent = commented.branches.head(default) if commented.from_fork else head.sha
 
@@ -140,15 +140,14 @@ def _accept(command: Accept, commented: _Commented) -> str:
         return commented.branches.text(path, parent or default)
 
     request = AcceptRequest(reason=command.reason, by=commented.login, at=datetime.now(UTC))
-    changes = change_baselines(results, run.suite, read, request)
+    changes = change_baselines(stored, run.suite, read, request)
     if not changes.files:
         return f"The baseline has the runs of `{head.sha[:9]}` already."
     number = commented.pull.number
     message = accept_message(head.sha, command.reason, commented.login, number)
     _check_head(commented.github.pull(number).head.sha, head.sha)
-    runs = (
-        f"{len(results)} runs of suite `{run.suite}` at `{head.sha[:9]}` ({escape_markdown(command.reason)})"
-    )
+    count = len(stored.results)
+    runs = f"{count} runs of suite `{run.suite}` at `{head.sha[:9]}` ({escape_markdown(command.reason)})"
     effect = effect_markdown(changes.effect)
     if commented.from_fork:
         proposal = Proposal(

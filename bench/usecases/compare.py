@@ -1,20 +1,18 @@
 """Judge a stored run against its baseline."""
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.core.report.report import Report, make_report
-from bench.core.run.pairing import Pairing
 from bench.core.run.result import RunResult
 from bench.core.verdict import compare as verdict
 from bench.core.verdict.ab import compare_pairs
-from bench.core.verdict.baseline import Baseline, baseline_path
+from bench.core.verdict.baseline import Baseline, Level, baseline_path
 from bench.core.verdict.compare import Comparison, Decision
-from bench.core.verdict.levels import has_new_level
+from bench.core.verdict.levels import new_level
 from bench.errors import StoreError
-from bench.measure.run.checkout import read_at
+from bench.measure.run.checkout import has_commit, read_at
 from bench.store import baselines, noise, results
 from bench.store.pairs import StoredPairs, load_pairs
 
@@ -82,8 +80,8 @@ def report_pairs(
     """Return the report on two versions.
 
     The level of the head is also compared with the committed baseline, by the rule of `bench check`: with the
-    head's second run as the confirmation run. The pairs decide, unless the head's files accept a new level:
-    then a change for the worse is accepted if the head has this level.
+    head's second run as the confirmation run. The pairs decide. If the head's files accept a new level, the
+    pairs tolerate the change that was accepted with it, and a change also passes if the head has this level.
 
     Args:
         paired: The pairs, and why they ended.
@@ -93,46 +91,58 @@ def report_pairs(
     Raises:
         StoreError: The baseline cannot be read.
     """
-    comparison = judge_pairs(paired.pairing, paired.base, paired.head, joined)
     if not paired.head or joined.provenance.injections:
-        return make_report(joined, comparison)
+        return make_report(joined, judge_pairs(paired, joined))
     first, *others = paired.head
+    accepted = find_accepted(paired.base[0], first, find_baseline)
+    comparison = judge_pairs(paired, joined, accepted)
     confirmation = next(iter(others), None)
     level = judge_run(first, confirmation=confirmation, find_baseline=find_baseline)
     if not level.comparison.baseline_runs:
         return make_report(joined, comparison)
     fails = comparison.decision is Decision.FAIL and not joined.crossed
-    if fails and level.decision is Decision.PASS and _accepts_level(paired.base[0], first, find_baseline):
+    if fails and level.decision is Decision.PASS and accepted is not None:
         return level
     return make_report(joined, comparison.model_copy(update={"level": level.headline}))
 
 
-def _accepts_level(base: RunResult, head: RunResult, find_baseline: FindBaseline) -> bool:
-    """Return whether the baseline of the head has a newest level that the one of the base does not have.
+def find_accepted(
+    base: RunResult, head: RunResult, find_baseline: FindBaseline = baselines.load
+) -> Level | None:
+    """Return the newest level of the head's baseline if the baseline of the base does not have it.
 
     The baseline of the base is the one in its commit; if the commit is not here, the one of this folder.
+
+    Args:
+        base: A run of the base.
+        head: A run of the head.
+        find_baseline: Returns the baseline of the head; default: the one under `baselines/`.
+
+    Raises:
+        StoreError: The baseline cannot be read.
     """
     accepted = find_baseline(head)
-    before = baselines.load(head)
+    if accepted is None:
+        return None
     commit = base.provenance.commit
-    text = None if commit is None else read_at(commit, f"{baselines.FOLDER}/{baseline_path(head)}")
-    if text is not None:
-        with suppress(StoreError):  # an older format
-            before = baselines.parse(text, commit or "")
-    return accepted is not None and before is not None and has_new_level(accepted, before)
+    if commit is None or not has_commit(commit):
+        return new_level(accepted, baselines.load(head))
+    text = read_at(commit, f"{baselines.FOLDER}/{baseline_path(head)}")
+    try:
+        return new_level(accepted, baselines.parse(text, commit) if text else None)
+    except StoreError:  # an older format
+        return new_level(accepted, baselines.load(head))
 
 
-def judge_pairs(
-    pairing: Pairing, base: Sequence[RunResult], head: Sequence[RunResult], joined: RunResult
-) -> Comparison:
+def judge_pairs(paired: StoredPairs, joined: RunResult, accepted: Level | None = None) -> Comparison:
     """Return the comparison of two versions.
 
     Args:
-        pairing: The pairs, and why they ended.
-        base: The run of the base of each pair.
-        head: The run of the head of each pair.
+        paired: The pairs, and why they ended.
         joined: All runs of the head as one.
+        accepted: The level that the head's files accept and those of the base do not have.
     """
+    pairing = paired.pairing
     failure = pairing.failure or (None if pairing.pairs else "no pair is complete")
     if failure is not None:
         return Comparison(
@@ -142,8 +152,13 @@ def judge_pairs(
             pairs=len(pairing.pairs),
             stopped=pairing.stopped,
         )
-    comparison = compare_pairs(base, head, joined, pairing.base_name, pairing.scenarios)
-    return comparison.model_copy(update={"stopped": pairing.stopped})
+    change = None if accepted is None else accepted.accepted_change
+    name = pairing.base_name
+    comparison = compare_pairs(paired.base, paired.head, joined, name, pairing.scenarios, accepted=change)
+    changes: dict[str, str | None] = {"stopped": pairing.stopped}
+    if accepted is not None and change is not None:
+        changes["accepted"] = f"{accepted.accepted_by} accepted {change.sentence}: {accepted.reason}"
+    return comparison.model_copy(update=changes)
 
 
 def judge_run(

@@ -49,7 +49,7 @@ def add_to_history(
         PublishError: GitHub refused, or other jobs change the branch all the time.
         StoreError: A result or a history cannot be read or written.
     """
-    points = [to_history_point(run, from_run) for run in load_runs(runs, from_run)]
+    points = [to_history_point(run, from_run) for run in load_runs(runs, from_run).results]
     folder = Path(history)
     if branch is None:
         return _append(points, folder)

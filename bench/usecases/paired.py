@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from bench.core.report.pair_progress import describe_pair
@@ -10,6 +11,7 @@ from bench.core.run.pairing import PairedFolders, Pairing
 from bench.core.run.recording import Recording
 from bench.core.run.result import RunResult
 from bench.core.values import wording
+from bench.core.verdict.baseline import Level
 from bench.core.verdict.compare import Comparison
 from bench.core.verdict.pair_limits import PairLimits
 from bench.core.verdict.stopping import next_step
@@ -28,7 +30,7 @@ from bench.measure.run.conditions import Listener
 from bench.store import pairs as pairs_store
 from bench.store import results as store
 from bench.store.pairs import StoredPairs
-from bench.usecases.compare import JudgedRun, judge_pairs, report_pairs
+from bench.usecases.compare import JudgedRun, find_accepted, judge_pairs, report_pairs
 from bench.usecases.report import store_judgement
 from bench.usecases.time_limit import NO_LIMIT, TimeLimit
 
@@ -60,6 +62,11 @@ class _PairsSoFar:
         self._failed: FailedPair | None = None
         self._error: str | None = None
 
+    @cached_property
+    def _accepted(self) -> Level | None:
+        """The level that only the head's files accept, once a pair is complete."""
+        return find_accepted(self._pairs[0].base.result, self._pairs[0].head.result)
+
     @property
     def number(self) -> int:
         """The number of complete pairs."""
@@ -71,7 +78,7 @@ class _PairsSoFar:
         self._latest_s = took_s
         result, _ = self._join_head()
         paired = self._collect()
-        comparison = judge_pairs(paired.pairing, paired.base, paired.head, result)
+        comparison = judge_pairs(paired, result, self._accepted)
         self.stopped = self._find_end(comparison)
         comparison = comparison.model_copy(update={"stopped": self.stopped})
         return describe_pair(comparison, self.number, self._plan.limits)

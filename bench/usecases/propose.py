@@ -1,8 +1,5 @@
 """Change the baselines of a suite on GitHub: in a pull request, or on the default branch."""
 
-from collections.abc import Sequence
-
-from bench.core.run.result import RunResult
 from bench.core.verdict.acceptance import AcceptRequest
 from bench.errors import PublishError
 from bench.publish.api import RETRIES
@@ -11,13 +8,14 @@ from bench.publish.github import GitHub
 from bench.render.effect import effect_markdown
 from bench.usecases.accept import BaselineChanges, change_baselines
 from bench.usecases.job import connect_api, read_repository
+from bench.usecases.stored_runs import StoredSuite
 
 
-def propose(runs: Sequence[RunResult], suite: str, request: AcceptRequest) -> str | None:
+def propose(stored: StoredSuite, suite: str, request: AcceptRequest) -> str | None:
     """Open a pull request that accepts runs; return its address, or None if no baseline changes.
 
     Args:
-        runs: The results to accept.
+        stored: The results to accept, with the pairs of those that compare two versions.
         suite: The suite that has the scenarios of all runs.
         request: Who accepts the runs, why, and into which level.
 
@@ -26,25 +24,25 @@ def propose(runs: Sequence[RunResult], suite: str, request: AcceptRequest) -> st
     """
     default, branches = _connect_branches()
     head = branches.head(default)
-    changes = _change_on(branches, head or default, runs, suite, request)
+    changes = _change_on(branches, head or default, stored, suite, request)
     if not changes.files:
         return None
     title = f"Accept the runs of suite {suite}: {request.reason}"
     proposal = Proposal(
-        branch=f"bench-baseline/{suite}-{runs[0].provenance.run_id}",
+        branch=f"bench-baseline/{suite}-{stored.results[0].provenance.run_id}",
         base=default,
         at=head,
         title=title,
-        body=f"{len(runs)} runs, accepted by `{request.by}`.\n\n{effect_markdown(changes.effect)}",
+        body=f"{len(stored.results)} runs, accepted by `{request.by}`.\n\n{effect_markdown(changes.effect)}",
     )
     return branches.propose(proposal, changes.files, f"{title}\n\n{request.by}\n")
 
 
-def commit_to_default(runs: Sequence[RunResult], suite: str, request: AcceptRequest) -> BaselineChanges:
+def commit_to_default(stored: StoredSuite, suite: str, request: AcceptRequest) -> BaselineChanges:
     """Commit the baselines with accepted runs to the default branch, and return the changes.
 
     Args:
-        runs: The results to accept.
+        stored: The results to accept, with the pairs of those that compare two versions.
         suite: The suite that has the scenarios of all runs.
         request: Who accepts the runs, why, and into which level.
 
@@ -55,7 +53,7 @@ def commit_to_default(runs: Sequence[RunResult], suite: str, request: AcceptRequ
     title = f"Add the runs of suite {suite} to its baselines: {request.reason}"
     for _ in range(RETRIES):  # another job may have committed in between
         head = branches.head(default)
-        changes = _change_on(branches, head or default, runs, suite, request)
+        changes = _change_on(branches, head or default, stored, suite, request)
         message = f"{title}\n\n{request.by}\n"
         if not changes.files or branches.commit(default, head, changes.files, message):
             return changes
@@ -73,11 +71,11 @@ def _connect_branches() -> tuple[str, Branches]:
 
 
 def _change_on(
-    branches: Branches, commit: str, runs: Sequence[RunResult], suite: str, request: AcceptRequest
+    branches: Branches, commit: str, stored: StoredSuite, suite: str, request: AcceptRequest
 ) -> BaselineChanges:
     """Return the changes of the baselines of a commit."""
 
     def read(path: str) -> str | None:
         return branches.text(path, commit)
 
-    return change_baselines(runs, suite, read, request)
+    return change_baselines(stored, suite, read, request)

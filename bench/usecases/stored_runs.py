@@ -30,7 +30,7 @@ class StoredSuite:
 
 def load_runs(
     runs: Sequence[Path | str], from_run: int | None = None, of_suite: str | None = None
-) -> list[RunResult]:
+) -> StoredSuite:
     """Return the results in folders, or those that a workflow run keeps. Result files are untrusted input.
 
     Args:
@@ -46,7 +46,7 @@ def load_runs(
     suite = load_suite(runs, from_run, of_suite)
     if from_run is not None:
         _check_results(suite, from_run)
-    return list(suite.results)
+    return suite
 
 
 def load_suite(
@@ -65,7 +65,7 @@ def load_suite(
     return _load([path for path in paths if path not in failed], failed)
 
 
-def fetch_runs(runs: Runs, number: int) -> list[RunResult]:
+def fetch_runs(runs: Runs, number: int) -> StoredSuite:
     """Return the results that a workflow run keeps as artifacts.
 
     Raises:
@@ -74,7 +74,7 @@ def fetch_runs(runs: Runs, number: int) -> list[RunResult]:
     """
     suite = fetch_suite(runs, number)
     _check_results(suite, number)
-    return list(suite.results)
+    return suite
 
 
 def fetch_suite(runs: Runs, number: int, of_suite: str | None = None) -> StoredSuite:

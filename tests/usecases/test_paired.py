@@ -353,5 +353,33 @@ def test_the_baseline_of_the_base_is_the_one_in_its_commit(
     before = baselines.paths()[0].read_text()
     baselines.save(_accept(1.4))
     assert bench.compare(judged.folder).decision is Decision.FAIL  # there is no repository
+    monkeypatch.setattr("bench.usecases.compare.has_commit", lambda _: True)
     monkeypatch.setattr("bench.usecases.compare.read_at", lambda *_: before)
     assert bench.compare(judged.folder).decision is Decision.PASS
+
+
+@pytest.mark.parametrize(
+    ("factor", "decision"), [(1.4, Decision.PASS), (1.38, Decision.PASS), (1.9, Decision.FAIL)]
+)
+def test_a_change_is_accepted_without_a_baseline(
+    measure: Callable[..., Measured], factor: float, decision: Decision
+) -> None:
+    """The first pull request of a user can be accepted: its pairs measured the change that is accepted."""
+    slow = measure({"lunch": [SLOW]}, enough=5).judged[0]
+    with pytest.raises(ConfigError, match=r"is worse than its base: response time \+40 %"):
+        bench.accept([slow.folder], reason="a larger model", by="Ada")
+    lines: list[str] = []
+    bench.accept(
+        [slow.folder], reason="a larger model", by="Ada", allow_regression=True, announce=lines.append
+    )
+    assert "  accepted until the merge: response time +40 %" in "\n".join(lines)
+    again = measure({"lunch": [(1.0, factor)]}, enough=5).judged[0]
+    paired = load_pairs(again.folder)
+    assert paired is not None
+    accepted = baselines.parse(baselines.paths()[0].read_text(), "the head's file")
+    baselines.paths()[0].unlink()  # the base has none
+    report = judge_stored_pairs(paired, results.load(again.folder), lambda _: accepted)
+    assert report.decision is decision
+    assert report.comparison.accepted is not None
+    assert report.comparison.accepted.startswith("Ada accepted response time +40 %")
+    assert report.comparison.accepted.endswith(": a larger model")

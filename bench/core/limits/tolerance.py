@@ -31,7 +31,10 @@ class Tolerance(Record):
     """How much worse a metric may become before the change is a regression. The larger value counts."""
 
     ratio: Annotated[
-        float | None, Field(gt=0, lt=10), BeforeValidator(_read_ratio), WithJsonSchema(_RATIO_SCHEMA)
+        float | None,
+        Field(gt=0, lt=10),
+        BeforeValidator(_read_ratio),
+        WithJsonSchema(_RATIO_SCHEMA),
     ] = None
     """Share of the base's value: `10%` or 0.1. Without it, only `absolute` counts."""
     absolute: Annotated[float | None, Field(gt=0), WithJsonSchema(_QUANTITY_SCHEMA)] = None

@@ -17,6 +17,7 @@ from bench.core.samples.samples import SampleLog
 from bench.core.samples.token_times import Span, shift_spans
 from bench.core.tiers.histogram_means import join_means
 from bench.core.values.histogram import Histogram
+from bench.core.verdict.accepted_change import AcceptedChange
 from bench.core.verdict.compare import (
     Comparison,
     Decision,
@@ -36,12 +37,14 @@ def run_order(pairs: int) -> str:
     return ("ABBA" * pairs)[: 2 * pairs]
 
 
-def compare_pairs(
+def compare_pairs(  # noqa: PLR0913 - most callers need four of them
     base: Sequence[RunResult],
     head: Sequence[RunResult],
     joined_head: RunResult,
     base_name: str,
     scenarios: int = 1,
+    *,
+    accepted: AcceptedChange | None = None,
 ) -> Comparison:
     """Compare the head with the base.
 
@@ -52,7 +55,10 @@ def compare_pairs(
         joined_head: All head runs as one run, for the thresholds.
         base_name: Name of the base in reports.
         scenarios: Number of scenarios that are compared together: they share the false-alarm rates.
+        accepted: A change for the worse that was accepted: the head is compared with its level.
     """
+    if accepted is not None:
+        base = _without_missing(base, accepted)
     invalid: list[str] = []
     for run in (*base, *head):
         invalid += run.validity.reasons
@@ -66,7 +72,9 @@ def compare_pairs(
 
     base_summaries = [run.summary for run in base]
     head_summaries = [run.summary for run in head]
-    judged = judge_paired_runs(base_summaries, head_summaries, joined_head.scenario.tolerances, scenarios)
+    judged = judge_paired_runs(
+        base_summaries, head_summaries, joined_head.scenario.tolerances, scenarios, accepted
+    )
     vanished = vanished_messages(
         [run.messages for run in base_summaries], [run.messages for run in head_summaries]
     )
@@ -91,6 +99,17 @@ def compare_pairs(
         counters=counters,
         work=work,
     )
+
+
+def _without_missing(runs: Sequence[RunResult], accepted: AcceptedChange) -> list[RunResult]:
+    """Return runs of the base without the metrics and the messages whose absence was accepted."""
+    kept: list[RunResult] = []
+    for run in runs:
+        metrics = {key: row for key, row in run.summary.metrics.items() if key not in accepted.missing}
+        messages = {name: use for name, use in run.summary.messages.items() if name not in accepted.missing}
+        summary = run.summary.model_copy(update={"metrics": metrics, "messages": messages})
+        kept.append(run.model_copy(update={"summary": summary}))
+    return kept
 
 
 def join_recordings(recordings: Sequence[Recording]) -> Recording:

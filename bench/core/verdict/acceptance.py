@@ -9,11 +9,12 @@ from bench.core.run.result import RunResult, check_usable
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import metric, sentence_name, tier_name
 from bench.core.values import wording
+from bench.core.verdict.accepted_change import AcceptedChange
 from bench.core.verdict.accepted_runs import ALPHAS
 from bench.core.verdict.baseline import Baseline, Level, baseline_path
 from bench.core.verdict.change import SCREEN_ALPHA
 from bench.core.verdict.compare import Comparison, compare, explain_vanished
-from bench.core.verdict.levels import accept, start_level
+from bench.core.verdict.levels import accept, add_change, start_level
 from bench.core.verdict.message_comparison import MessageComparison
 from bench.core.verdict.noise import Noise
 from bench.core.verdict.verdict import MetricComparison, Verdict
@@ -21,6 +22,8 @@ from bench.errors import BenchError, ConfigError
 
 # Runs of one request start a new level if this share of them differs from the newest level.
 MOVED_SHARE = 0.5
+# A change for the worse with one of these verdicts is a part of an accepted change.
+_ACCEPTED = frozenset({Verdict.WORSE, Verdict.WITHIN_TOLERANCE, Verdict.INCONCLUSIVE})
 
 
 class LevelChoice(StrEnum):
@@ -88,6 +91,8 @@ class _JudgedRun:
 
     result: RunResult
     comparison: Comparison
+    change: AcceptedChange | None = None
+    """The change for the worse that pairs of runs showed."""
 
     @property
     def moved(self) -> tuple[str, ...]:
@@ -110,6 +115,7 @@ def accept_all(
     results: Sequence[RunResult],
     request: AcceptRequest,
     noises: Mapping[str, Noise] | None = None,
+    changes: Mapping[str, AcceptedChange] | None = None,
 ) -> dict[str, AcceptedBaseline]:
     """Add runs to their baselines. Runs of one request that join one baseline join the same level.
 
@@ -118,6 +124,7 @@ def accept_all(
         results: The runs, in any order.
         request: Who accepts the runs, why, and into which level.
         noises: Measured noise by `baseline_path`, as in `bench check`.
+        changes: By run id, the change for the worse that pairs of runs showed. Such a run starts a level.
 
     Returns:
         The baselines of the runs by `baseline_path`, also those that do not change.
@@ -132,12 +139,16 @@ def accept_all(
     accepted: dict[str, AcceptedBaseline] = {}
     for path, of_baseline in sorted(by_path.items()):
         noise = noises.get(path) if noises else None
-        accepted[path] = _accept_into(before.get(path), of_baseline, request, noise)
+        accepted[path] = _accept_into(before.get(path), of_baseline, request, noise, changes or {})
     return accepted
 
 
 def _accept_into(
-    baseline: Baseline | None, results: Sequence[RunResult], request: AcceptRequest, noise: Noise | None
+    baseline: Baseline | None,
+    results: Sequence[RunResult],
+    request: AcceptRequest,
+    noise: Noise | None,
+    changes: Mapping[str, AcceptedChange],
 ) -> AcceptedBaseline:
     """Add runs to one baseline."""
     judged: list[_JudgedRun] = []
@@ -145,7 +156,8 @@ def _accept_into(
     for result in results:
         if baseline is not None and baseline.has(result.provenance.run_id):
             continue
-        run = _JudgedRun(result, compare(result, baseline, noise=noise))
+        change = changes.get(result.provenance.run_id)
+        run = _JudgedRun(result, compare(result, baseline, noise=noise), change)
         try:
             _check_acceptable(run, request)
             _check_age(run, baseline)
@@ -155,7 +167,7 @@ def _accept_into(
             left_out.append(error.message)
         else:
             judged.append(run)
-    after = _add_runs(baseline, [run.result for run in judged], request, new=_starts_level(judged, request))
+    after = _add_runs(baseline, judged, request, new=_starts_level(judged, request))
     moved: dict[str, None] = {}
     messages: dict[tuple[str, str, str], MessageComparison] = {}
     for run in judged:
@@ -166,14 +178,15 @@ def _accept_into(
 
 
 def _add_runs(
-    baseline: Baseline | None, results: Sequence[RunResult], request: AcceptRequest, *, new: bool
+    baseline: Baseline | None, runs: Sequence[_JudgedRun], request: AcceptRequest, *, new: bool
 ) -> Baseline | None:
     """Add acceptable runs to the newest level, or to a new one."""
     add = start_level if new else accept
-    for result in results:
-        baseline = add(baseline, result, reason=request.reason, by=request.by, at=request.at)
+    for run in runs:
+        baseline = add(baseline, run.result, reason=request.reason, by=request.by, at=request.at)
         add = accept
-    return baseline
+    change = next((run.change for run in runs if run.change is not None), None)
+    return add_change(baseline, change) if new and baseline and change else baseline
 
 
 def _check_acceptable(run: _JudgedRun, request: AcceptRequest) -> None:
@@ -191,12 +204,14 @@ def _check_acceptable(run: _JudgedRun, request: AcceptRequest) -> None:
             "commit them and measure again, or use --allow-dirty",
         )
     is_intended = request.allow_regression and request.level is not LevelChoice.EXTEND
+    if is_intended:
+        return
+    hint = "use --allow-regression if you intend this change"
+    if run.change is not None:
+        raise ConfigError(f"run {run_id} is worse than its base: {run.change.sentence}", hint)
     regressions = describe_regressions(run.comparison)
-    if regressions and not is_intended:
-        raise ConfigError(
-            f"run {run_id} is worse than its baseline: {wording.listing(regressions)}",
-            "use --allow-regression if you intend this change",
-        )
+    if regressions:
+        raise ConfigError(f"run {run_id} is worse than its baseline: {wording.listing(regressions)}", hint)
 
 
 def _check_age(run: _JudgedRun, baseline: Baseline | None) -> None:
@@ -216,9 +231,33 @@ def _check_age(run: _JudgedRun, baseline: Baseline | None) -> None:
         )
 
 
+def describe_change(comparison: Comparison) -> AcceptedChange | None:
+    """Return the change for the worse that pairs show; `None` if they show none that fails the run."""
+    if comparison.pairs is None:
+        return None
+    rows: list[MetricComparison | MessageComparison] = [*comparison.metrics, *comparison.messages]
+    missing = (*comparison.vanished, *comparison.vanished_messages)
+    if not missing and all(row.verdict is not Verdict.WORSE for row in rows):
+        return None
+    changes: dict[str, float] = {}
+    messages: dict[str, dict[str, float]] = {}
+    for row in rows:
+        worse = metric(row.key).worse_sign * (row.change_ratio or 0.0)
+        if row.verdict not in _ACCEPTED or worse <= 0.0:
+            continue
+        if isinstance(row, MessageComparison):
+            messages.setdefault(row.key, {})[f"{row.kind}.{row.name}"] = worse
+        else:
+            changes[row.key] = worse
+    commit = comparison.newest_baseline_commit
+    return AcceptedChange(base=commit, changes=changes, messages=messages, missing=missing)
+
+
 def _starts_level(judged: Sequence[_JudgedRun], request: AcceptRequest) -> bool:
     if request.level is not LevelChoice.AUTO:
         return request.level is LevelChoice.NEW
+    if any(run.change is not None for run in judged):
+        return True
     differing = sum(run.differs for run in judged)
     return bool(judged) and differing >= MOVED_SHARE * len(judged)
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AwareDatetime, Field, field_validator, model_validator
 
@@ -19,6 +19,7 @@ from bench.core.run.tails import Tail, tails_of
 from bench.core.samples.cost_metrics import cost_metric
 from bench.core.values import wording
 from bench.core.values.record import NotNegative, Record
+from bench.core.verdict.accepted_change import AcceptedChange
 from bench.core.watch.work import Work
 
 SCHEMA_VERSION = 2
@@ -120,6 +121,8 @@ class Level(Record):
     """When it was started."""
     runs: Annotated[tuple[BaselineRun, ...], Field(min_length=1)]
     """The accepted runs, oldest first, with the outliers."""
+    accepted_change: AcceptedChange | None = None
+    """The change that pairs of runs showed when the level was accepted; it counts until the merge."""
 
     @property
     def counted(self) -> tuple[BaselineRun, ...]:
@@ -189,9 +192,11 @@ def baseline_path(result: RunResult) -> str:
 def baseline_json(baseline: Baseline) -> str:
     """Return the content of a baseline's file. Absent and empty optional parts are left out."""
     pinned = baseline.pinned
-    levels: dict[int, dict[str, dict[int, set[str]]]] = {}
+    levels: dict[int, dict[str, Any]] = {}
     for number, level in enumerate(baseline.levels):
         levels[number] = {"runs": _empty_fields(level.runs)}
+        if level.accepted_change is None:
+            levels[number]["accepted_change"] = True
     excluded = {
         "levels": levels,
         "pinned": {"runs": _empty_fields(pinned.runs)} if pinned else True,

@@ -17,7 +17,7 @@ equal, the verdict moves from better over no change, tolerated and cannot tell t
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from bench.core.samples.metric import Part
@@ -86,6 +86,27 @@ class ChangeEstimate:
     def highest_change(self) -> float:
         """The largest possible change."""
         return self.log_change if self.highest is None else max(self.highest, self.log_change)
+
+    def beyond(self, accepted: float) -> "ChangeEstimate":
+        """Return the change from a level that is worse than the base, and that pairs measured before.
+
+        The accepted level is an estimate too, with about the same error, so the two variances add up.
+
+        Args:
+            accepted: How much worse the level is, as a share of the base.
+        """
+        scale = _Scale(self.key, self.base)
+        log_accepted = scale.log_of(accepted * self.base)
+        return replace(
+            self,
+            base=self.base + scale.change_of(log_accepted),
+            log_change=self.log_change - log_accepted,
+            agreed=self.agreed - log_accepted,
+            lowest=None if self.lowest is None else self.lowest - log_accepted,
+            highest=None if self.highest is None else self.highest - log_accepted,
+            standard_error=math.sqrt(2.0) * self.standard_error,
+            upper_error=None if self.upper_error is None else math.sqrt(2.0) * self.upper_error,
+        )
 
     @property
     def p_worse(self) -> float:

@@ -75,6 +75,8 @@ class Comparison(Record):
     level: str | None = None
     """The head's first runs compared with the committed baseline, in one sentence; null without pairs or
     without comparable runs. It does not influence the decision."""
+    accepted: str | None = None
+    """The change that was accepted with the head's new level and is tolerated here, in one sentence."""
     against_pinned: tuple[MetricComparison, ...] = ()
     """The deciding metrics, compared with the pinned baseline; empty without one."""
     pinned_at: AwareDatetime | None = None

@@ -24,6 +24,9 @@ def describe_effect(accepted: AcceptedBaseline) -> Iterator[str]:
         if accepted.changed:
             yield from _describe_metrics(accepted, after)
             yield from _describe_messages(accepted)
+            change = after.newest.accepted_change
+            if change is not None:
+                yield f"  accepted until the merge: {change.sentence}, compared with the base"
     for sentence in accepted.left_out:
         yield f"  left out: {sentence}"
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bench.core.run.result import RunResult, check_usable, environment
+from bench.core.verdict.accepted_change import AcceptedChange
 from bench.core.verdict.baseline import (
     MIN_RUNS,
     Baseline,
@@ -51,12 +52,12 @@ def accept(baseline: Baseline | None, result: RunResult, *, reason: str, by: str
     return baseline.model_copy(update={"levels": levels})
 
 
-def has_new_level(baseline: Baseline, before: Baseline) -> bool:
-    """Return whether a baseline has a newest level that an earlier state of it does not have."""
+def new_level(baseline: Baseline, before: Baseline | None) -> Level | None:
+    """Return the newest level of a baseline if an earlier state of it does not have this level."""
     newest = baseline.newest
-    return all(
-        (level.accepted_at, level.reason) != (newest.accepted_at, newest.reason) for level in before.levels
-    )
+    levels = before.levels if before else ()
+    starts = [(level.accepted_at, level.reason) for level in levels]
+    return None if (newest.accepted_at, newest.reason) in starts else newest
 
 
 def start_level(
@@ -91,6 +92,12 @@ def start_level(
         levels=limit_runs((*levels, started), MAX_RUNS),
         pinned=baseline.pinned if baseline else None,
     )
+
+
+def add_change(baseline: Baseline, change: AcceptedChange) -> Baseline:
+    """Return the baseline with the change that pairs of runs showed, in its newest level."""
+    newest = baseline.newest.model_copy(update={"accepted_change": change})
+    return baseline.model_copy(update={"levels": (*baseline.levels[:-1], newest)})
 
 
 def _to_acceptable(result: RunResult, reason: str, by: str, at: datetime) -> BaselineRun:

@@ -12,6 +12,7 @@ from bench.core.run.summary import RunSummary
 from bench.core.run.tails import tails_of
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import RESPONSE_TIME, metric, metric_of_tail, tail_key
+from bench.core.verdict.accepted_change import AcceptedChange
 from bench.core.verdict.bounds import (
     Prompts,
     bounded_prompts,
@@ -21,7 +22,7 @@ from bench.core.verdict.bounds import (
 )
 from bench.core.verdict.margins import margin_of
 from bench.core.verdict.message_comparison import JudgedRows, MessageComparison
-from bench.core.verdict.pair_messages import judge_messages_of_pairs
+from bench.core.verdict.pair_messages import MessageRule
 from bench.core.verdict.pair_tails import estimate_tail
 from bench.core.verdict.pairs import (
     LOOKS_WORSE,
@@ -38,6 +39,8 @@ PAIR_MARGIN_RATIO = 0.05
 """Tolerated change in a pair: half of that of a baseline, because the runs share one machine."""
 TAIL_MARGIN_RATIO = 0.10
 """Tolerated change of a 95th percentile, which varies more than a typical value."""
+ACCEPTED_FACTOR = 2.0
+"""An accepted level was measured at another time, so the tolerance is that of a baseline: twice as large."""
 PAIR_ALPHAS = {
     Part.DECIDES: 0.006,
     Part.TAILS: 0.004,
@@ -56,6 +59,7 @@ def judge_paired_runs(
     head: Sequence[RunSummary],
     tolerances: Mapping[str, Tolerance],
     scenarios: int = 1,
+    accepted: AcceptedChange | None = None,
 ) -> JudgedRows:
     """Judge success, every metric and every message that the pairs have.
 
@@ -64,8 +68,9 @@ def judge_paired_runs(
         head: The runs of the head, in the order of the base's.
         tolerances: Margins that differ from the default, by metric.
         scenarios: Number of scenarios that share the false-alarm rates.
+        accepted: A change for the worse that was accepted.
     """
-    judge = _PairsOfRuns(base, head, tolerances, scenarios)
+    judge = _PairsOfRuns(base, head, tolerances, scenarios, accepted or AcceptedChange())
     base_bounds = list(map(bounds_of, base))
     metrics = judge_with_bounds(judge.judge_metrics, head, base_bounds)
     return JudgedRows((judge.judge_success(), *metrics), judge.judge_messages(base_bounds))
@@ -79,6 +84,7 @@ class _PairsOfRuns:
     head: Sequence[RunSummary]
     tolerances: Mapping[str, Tolerance]
     scenarios: int
+    accepted: AcceptedChange
 
     @cached_property
     def base_figures(self) -> list[Mapping[str, Figures]]:
@@ -139,7 +145,14 @@ class _PairsOfRuns:
             head = values_by_run(key, self.head_figures)
             pairs = pair_up(key, values_by_run(key, kept), head, self.mix.requests)
             if pairs is not None:
-                rows += judge_messages_of_pairs(pairs, self.mix.classes, self.tolerances, self.scenarios)
+                rule = MessageRule(
+                    pairs=pairs,
+                    classes=self.mix.classes,
+                    tolerances=self.tolerances,
+                    scenarios=self.scenarios,
+                    accepted=self.accepted.messages.get(key, {}),
+                )
+                rows += rule.judge()
         if has_waiting(self.head):  # their real times may be longer
             rows = [_without_gain(row) for row in rows]
         return tuple(sorted(rows, key=lambda row: -(row.change_ratio or 0.0)))
@@ -148,9 +161,12 @@ class _PairsOfRuns:
         self, change: PairedChange, margin_ratio: float, response_ms: float | None
     ) -> MetricComparison:
         key = change.estimate.key
-        part = metric(key).part
+        accepted = self.accepted.changes.get(key)
+        if accepted is not None:
+            margin_ratio *= ACCEPTED_FACTOR
+            change = change.beyond(accepted)
         margin = margin_of(key, self.tolerances, margin_ratio, response_ms)
-        return judge_paired_metric(change, PAIR_ALPHAS[part], margin, self.scenarios)
+        return judge_paired_metric(change, PAIR_ALPHAS[metric(key).part], margin, self.scenarios)
 
     def _judge_tails(self, keys: Collection[str]) -> dict[str, MetricComparison]:
         """Judge the 95th percentiles of the metrics that have one."""

@@ -14,7 +14,7 @@ common with a baseline, but its two runs still differ by an effect that nothing 
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -180,6 +180,14 @@ class PairedChange:
     """The change."""
     pairs: int
     """Number of pairs that have the metric."""
+
+    def beyond(self, accepted: float | None) -> "PairedChange":
+        """Return the change from an accepted level, which is worse than the base by a share of it.
+
+        Args:
+            accepted: The share; None if no change was accepted.
+        """
+        return self if accepted is None else replace(self, estimate=self.estimate.beyond(accepted))
 
     def probably_within(self, tolerated: float) -> bool:
         """Return whether the change is probably below a margin on the scale of logarithms."""

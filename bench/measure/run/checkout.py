@@ -60,6 +60,15 @@ def commit_of(ref: str) -> str:
         raise ConfigError(f"cannot check out '{ref}': the repository has no such commit", hint) from error
 
 
+def has_commit(commit: str) -> bool:
+    """Return whether the repository of this folder has a commit, by its full id."""
+    try:
+        _git("cat-file", "-e", f"{commit}^{{commit}}", ref=commit)
+    except ConfigError:
+        return False
+    return True
+
+
 def read_at(commit: str, path: str) -> str | None:
     """Return the text of a file in a commit; `None` if the commit or the file does not exist here.
 

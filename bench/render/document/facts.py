@@ -38,6 +38,7 @@ def facts(report: Report) -> tuple[tuple[str, str], ...]:
         "baseline": _baseline(comparison),
         "pairs": _pairs(comparison),
         "level": comparison.level or "",
+        "accepted": comparison.accepted or "",
         "confirmed by": comparison.confirmed_by or "",
         "stack": f"{place.stack} ({environment(place)})",
         "machine": _machine(place),
