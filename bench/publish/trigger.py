@@ -17,6 +17,7 @@ SKIP_LABEL = "bench:skip"
 FULL_SUITE = "full"
 _DEPLOYMENT = "deployment_status"
 _DEPLOYED = "success"
+_DISPATCH = "workflow_dispatch"
 # These events have secrets, or a token that can write; a measurement runs code of the pull request.
 _WITH_SECRETS = {"pull_request_target", "workflow_run", "issue_comment"}
 Address = Annotated[str, StringConstraints(pattern=r"^https?://[^\s\x00-\x1f]{1,2000}$")]
@@ -37,6 +38,8 @@ class Trigger(Record):
     """Commit that the event names as the base."""
     head_sha: CommitId | None = None
     """Commit that the event is about."""
+    starts_from: str | None = None
+    """The default branch, for a measurement that a person or a command started on another branch."""
     merge_sha: CommitId | None = None
     """Commit in which GitHub merged the head of a pull request into its base."""
     labels: frozenset[str] = frozenset()
@@ -101,7 +104,12 @@ class _DeploymentStatus(Foreign):
     environment_url: Address | None = None
 
 
+class _Repository(Foreign):
+    default_branch: str | None = None
+
+
 class _TriggerEvent(Foreign):
+    repository: _Repository | None = None
     pull_request: _PullRequest | None = None
     merge_group: _MergeGroup | None = None
     deployment: _Deployment | None = None
@@ -132,6 +140,9 @@ def read_trigger(environ: Mapping[str, str], event: str) -> Trigger:
     }
     try:
         parsed = _TriggerEvent.model_validate_json(event) if name else _TriggerEvent()
+        if name == _DISPATCH and parsed.repository is not None:
+            default = parsed.repository.default_branch
+            own["starts_from"] = None if environ.get("GITHUB_REF") == f"refs/heads/{default}" else default
         return Trigger.model_validate(own | _read_commits(parsed, own["head_sha"]))
     except ValidationError as error:
         where = ".".join(str(part) for part in error.errors()[0]["loc"])

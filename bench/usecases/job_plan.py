@@ -8,7 +8,7 @@ from bench.core.config.choices import model_variables
 from bench.core.config.suites import Suite, SuiteEntry
 from bench.core.run.job import JobScenario, JudgedBy, cut_sentence
 from bench.errors import ConfigError
-from bench.measure.run.checkout import commit_of, find_repository, list_changed_files
+from bench.measure.run.checkout import commit_of, find_repository, list_changed_files, merge_base
 from bench.measure.run.provenance import head_commits
 from bench.publish.trigger import FULL_SUITE, Trigger
 from bench.store import scenarios, stacks
@@ -18,7 +18,7 @@ from bench.usecases.options import RunOptions
 AUTO = "auto"
 """The base that belongs to the event."""
 _WITH_BASE = {"pull_request", "merge_group"}
-_DEPTH_HINT = "actions/checkout needs fetch-depth: 2 for a pull request, and 0 for a merge queue"
+_DEPTH_HINT = "actions/checkout needs fetch-depth: 2 for a pull request, and 0 for other events"
 _EXTERNAL = "external"
 _EMBEDDED = "embedded"
 
@@ -133,6 +133,9 @@ def _find_base(against: str, trigger: Trigger) -> tuple[str | None, str | None]:
     """
     if against != AUTO:
         return (commit_of(against), None) if against else (None, None)
+    if trigger.starts_from is not None:
+        base = merge_base(f"refs/remotes/origin/{trigger.starts_from}")
+        return base, None if base else f"the branch {trigger.starts_from} is not here; {_DEPTH_HINT}"
     if trigger.event not in _WITH_BASE:
         return None, None
     base = trigger.base_sha

@@ -82,6 +82,14 @@ def read_at(commit: str, path: str) -> str | None:
         return None
 
 
+def merge_base(ref: str) -> str | None:
+    """Return the commit at which the branch of HEAD left another branch; `None` if that is not here."""
+    try:
+        return _git("merge-base", ref, "HEAD", ref=ref).strip()
+    except ConfigError:
+        return None
+
+
 def list_changed_files(base: str) -> list[str] | None:
     """Return the files that differ between a commit and HEAD, relative to the top of the repository.
 
