@@ -1,12 +1,20 @@
-"""The streams of the process: text for people on stderr, data on stdout."""
+"""The streams of the process: text for people on stderr, data on stdout.
+
+All text leaves the program here, so this module makes it harmless: no text from outside steers a terminal,
+and none is a command for the runner of GitHub Actions.
+"""
 
 import codecs
 import io
 import os
+import secrets
+import stat
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import NoReturn, TextIO
 
-from bench.core.values.escape import one_line
+from bench.core.values.escape import escape_log, escape_output, one_line
 from bench.errors import BenchError, Exit, StoreError
 
 # Characters of reports and messages, and those that replace them in an encoding that lacks them.
@@ -32,12 +40,50 @@ class OutputError(Exception):
         self.error = error
 
 
-class _Output(io.TextIOWrapper):
-    """stdout. It writes all characters, and an error is an OutputError."""
+class _Harmless(io.TextIOWrapper):
+    """A stream whose text is escaped. In a log of GitHub Actions, it writes complete lines."""
+
+    _is_log = False
+    _has_styles = False
+    _begun = ""
+    """Start of a line whose end is not written yet."""
+
+    def set_kind(self) -> None:
+        """Find out where the text goes: to a terminal, to the log of a job, or to a file or a program."""
+        self._has_styles = self.isatty()
+        self._is_log = is_actions_job() and _is_log(self)
 
     def write(self, text: str) -> int:
+        escaped = escape_output(text, has_styles=self._has_styles)
+        if self._is_log:
+            lines, line_end, self._begun = (self._begun + escaped).rpartition("\n")
+            escaped = escape_log(lines) + line_end
+        self._write(escaped)
+        return len(text)
+
+    def write_command(self, text: str) -> None:
+        """Write commands for the runner, whose values are escaped already."""
+        self.flush()
+        self._write(escape_output(text))
+        self.flush()
+
+    def flush(self) -> None:
+        begun = self._begun
+        self._begun = ""
+        if begun:
+            self._write(escape_log(begun))
+        super().flush()
+
+    def _write(self, text: str) -> None:
+        super().write(text)
+
+
+class _Output(_Harmless):
+    """stdout. It writes all characters, and an error is an OutputError."""
+
+    def _write(self, text: str) -> None:
         try:
-            return super().write(text)
+            super()._write(text)
         except OSError as error:
             raise OutputError(error) from error
 
@@ -48,14 +94,12 @@ class _Output(io.TextIOWrapper):
             raise OutputError(error) from error
 
 
-class _Messages(io.TextIOWrapper):
+class _Messages(_Harmless):
     """stderr. It writes all characters; a message that cannot be written ends no measurement."""
 
-    def write(self, text: str) -> int:
-        try:
-            return super().write(text)
-        except OSError:
-            return len(text)
+    def _write(self, text: str) -> None:
+        with suppress(OSError):
+            super()._write(text)
 
     def flush(self) -> None:
         try:
@@ -97,20 +141,57 @@ def print_line(text: str) -> None:
 
 
 def say(text: str) -> None:
-    """Print one line on stderr."""
-    print(text, file=sys.stderr, flush=True)
+    """Print lines on stderr. They may contain the words of a server, so they have no control sequences."""
+    print(escape_output(text), file=sys.stderr, flush=True)
 
 
 def warn(text: str) -> None:
-    """Print a warning on stderr, on one line: it may contain the words of a server."""
+    """Print a warning on stderr, on one line."""
     say(f"warning: {one_line(text)}")
 
 
 def fail(error: BenchError) -> NoReturn:
     """Print an error with its hint, and exit with the error's code."""
     hint = f"\n\nhint: {error.hint}" if error.hint else ""
-    say(f"error: {error.message}{hint}")
+    with foreign_output(sys.stderr, wanted="\n" in error.message):  # the log of a service
+        say(f"error: {error.message}{hint}")
     raise SystemExit(error.exit_code)
+
+
+def is_actions_job() -> bool:
+    """Return whether this is a job of GitHub Actions."""
+    return os.environ.get("GITHUB_ACTIONS") == "true"
+
+
+def print_command(text: str, stream: TextIO | None = None) -> None:
+    """Write commands for the runner of GitHub Actions, by default to stdout."""
+    stream = stream or sys.stdout
+    if isinstance(stream, _Harmless):
+        stream.write_command(text)
+    else:
+        print(text, end="", file=stream, flush=True)
+
+
+@contextmanager
+def foreign_output(stream: TextIO, *, wanted: bool = True) -> Iterator[None]:
+    """Let the runner of GitHub Actions ignore all commands that a stream contains in this block."""
+    if not (wanted and is_actions_job() and _is_log(stream)):
+        yield
+        return
+    token = secrets.token_hex(16)
+    print_command(f"::stop-commands::{token}\n", stream)
+    try:
+        yield
+    finally:
+        print_command(f"::{token}::\n", stream)
+
+
+def _is_log(stream: TextIO) -> bool:
+    """Return whether a stream can be the log of a job, and not a file."""
+    try:
+        return not stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+    except (OSError, ValueError):  # the stream of a test
+        return True
 
 
 def _replace(error: UnicodeError) -> tuple[str, int]:
@@ -134,16 +215,18 @@ def _open_standard_files() -> None:
     os.close(number)
 
 
-def _wrap(kind: type[io.TextIOWrapper], stream: TextIO | None, number: int) -> TextIO:
+def _wrap(kind: type[_Harmless], stream: TextIO | None, number: int) -> TextIO:
     """Return a standard stream as one of this kind; other streams, such as those of a test, stay."""
     if stream is None:
         return kind(os.fdopen(number, "wb"), "utf-8", _REPLACE)
     if type(stream) is not io.TextIOWrapper:
         return stream
-    return kind(
+    harmless = kind(
         stream.buffer,
         stream.encoding,
         _REPLACE,
         line_buffering=stream.line_buffering,
         write_through=stream.write_through,
     )
+    harmless.set_kind()
+    return harmless

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.cli.console import say, warn
+from bench.cli.console import is_actions_job, print_command, say, warn
 from bench.core.load.progress import Progress
+from bench.core.values.escape import escape_actions
 from bench.measure.run.conditions import Listener
 from bench.render.live import progress_line
 
@@ -37,12 +38,12 @@ def listen(scenario: str, *, live: bool) -> Iterator[Listener]:
 
 @contextmanager
 def _view(name: str, *, live: bool) -> Iterator[Listener]:
-    if live and os.environ.get("GITHUB_ACTIONS") == "true":
-        say(f"::group::measuring {name}")
+    if live and is_actions_job():
+        print_command(f"::group::measuring {escape_actions(name)}\n", sys.stderr)
         try:
             yield _log()
         finally:
-            say("::endgroup::")
+            print_command("::endgroup::\n", sys.stderr)
     elif not sys.stderr.isatty():
         yield _log()
     elif live and os.environ.get("TERM", "dumb") != "dumb":

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Generic
 
 import typer
 
-from bench.cli.console import say
+from bench.cli.console import foreign_output, say
 from bench.errors import ConfigError
 from bench.render.document.format import COLUMNS, PLAIN, Format, Input, Terminal
 from bench.render.formats import RUN_FORMATS, find_format
@@ -84,8 +84,9 @@ def write_outputs(
             paths[_choose_path(output, folder)] = output.form
     on_stdout = printed.form if printed else default
     if on_stdout is not None:
-        for part in render(on_stdout, layout_of_stdout()):
-            print(part, end="", flush=True)
+        with foreign_output(sys.stdout, wanted=on_stdout.name == "text"):
+            for part in render(on_stdout, layout_of_stdout()):
+                print(part, end="", flush=True)
     for path, form in paths.items():
         write_chunks(path, (part.encode() for part in render(form, PLAIN)))
         say(f"written to {path}")

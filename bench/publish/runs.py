@@ -12,7 +12,7 @@ from bench.publish.context import suite_of
 from bench.publish.foreign import Foreign, is_same_name
 
 _MOST_ARTIFACTS = 300  # a matrix has 256 jobs at most
-_MOST_BYTES = 200_000_000  # packed
+_MOST_BYTES = 200_000_000  # packed, of all archives of a workflow run
 
 
 class _Repository(Foreign):
@@ -129,9 +129,11 @@ class Runs:
                 f"workflow run {run} has {len(artifacts)} artifacts, a suite has at most {_MOST_ARTIFACTS}"
             )
         files: list[Path] = []
+        left_bytes = _MOST_BYTES
         for artifact in artifacts:
             file = folder / f"{artifact.id}.zip"
-            self._api.download(f"{self._base}/artifacts/{artifact.id}/zip", file, _MOST_BYTES)
+            self._api.download(f"{self._base}/artifacts/{artifact.id}/zip", file, left_bytes)
+            left_bytes -= file.stat().st_size
             files.append(file)
         return files
 

@@ -10,7 +10,7 @@ from bench.errors import ConfigError, StoreError
 from bench.owners.temporary import temporary_folder
 from bench.publish.runs import Runs
 from bench.store import failures
-from bench.store.archives import unpack
+from bench.store.archives import Allowance, unpack
 from bench.store.pairs import StoredPairs, load_pairs
 from bench.store.results import RESULT, folder_of, load_foreign
 from bench.usecases.job import connect_api, read_repository
@@ -85,8 +85,9 @@ def fetch_suite(runs: Runs, number: int, of_suite: str | None = None) -> StoredS
         StoreError: A file is neither a result nor a failed run.
     """
     with temporary_folder("artifacts") as folder:
+        allowance = Allowance()
         for archive in runs.fetch(number, folder, of_suite):
-            unpack(archive, archive.with_suffix(""))
+            unpack(archive, archive.with_suffix(""), allowance)
             archive.unlink()
         stored = sorted(folder.glob(f"*/*/{RESULT}"))
         failed = sorted(folder.glob(f"*/*/{failures.FAILURE}"))

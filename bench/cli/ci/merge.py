@@ -1,11 +1,11 @@
 """`bench ci merge`: judge runs of several scenarios together."""
 
-import os
 from typing import Annotated
 
 import typer
 
 from bench.cli import options
+from bench.cli.console import is_actions_job, print_command
 from bench.cli.outputs import find_printed, out_option, parse_outputs, write_outputs
 from bench.cli.verdict import exit_code
 from bench.publish.actions import annotations
@@ -39,8 +39,8 @@ def merge(
     judged = merge_runs(runs, suite=suite, allow_side_effects=allow_side_effects)
     printed = find_printed(outputs)
     prints_text = printed is None or printed.form is _TEXT
-    if prints_text and os.environ.get("GITHUB_ACTIONS") == "true":
-        print(annotations(judged.report), end="")
+    if prints_text and is_actions_job():
+        print_command(annotations(judged.report))
     write_outputs(
         outputs,
         lambda form, terminal: render_suite(judged, form, terminal),

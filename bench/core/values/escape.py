@@ -2,8 +2,10 @@
 
 | way out | function |
 | :--- | :--- |
-| terminal | `escape_terminal` |
-| log of GitHub Actions | `escape_actions` |
+| cell or line on a terminal | `escape_terminal` |
+| stdout and stderr | `escape_output`, once more for all text |
+| log of GitHub Actions | `escape_log`, after `escape_output` |
+| command of the Actions runner | `escape_actions` |
 | Markdown of GitHub | `escape_markdown` |
 | HTML | `escape_html` |
 | CSV | `escape_csv` |
@@ -27,6 +29,17 @@ _LONGEST_TEXT = 1_000
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _INVISIBLE = frozenset({"Cc", "Cf", "Zl", "Zp"})
 """Unicode categories of controls, direction marks, zero-width characters and line separators."""
+
+# Output. A line end stays, and a tab; a carriage return only before a line feed.
+_STEERING = re.compile(
+    r"\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff"
+    r"\U000e0000-\U000e007f]"
+)
+"""Characters that move a cursor, start a control sequence, or change the direction of a line."""
+_STYLE = re.compile(r"(\x1b\[[0-9;?]*[A-Za-z]|\r)")
+"""Control sequences that bench and rich write to a terminal."""
+# The runner finds `::command::` after blanks at the start of a line, and `##[command]` anywhere.
+_COMMAND = re.compile(r"^([^\S\n]*):(?=:)|#(?=\[)(?<=##)", re.MULTILINE)
 
 # Markdown
 _CODE = re.compile(r"((?<!`)`[A-Za-z0-9._-]+`(?!`))")
@@ -61,6 +74,36 @@ def one_line(text: str) -> str:
 def escape_terminal(text: str) -> str:
     """Return at most 200 characters on one line, without control sequences."""
     return _cut(one_line(text), _LONGEST_CELL)
+
+
+def escape_output(text: str, *, has_styles: bool = False) -> str:
+    r"""Return a text in which each character that steers a terminal is written as `\u001b`.
+
+    In JSON this means the same character, so data keeps its meaning.
+
+    Args:
+        text: Any text, also of several lines.
+        has_styles: Keep the control sequences that bench itself writes to a terminal.
+    """
+    if not has_styles:
+        return _STEERING.sub(_escape_character, text)
+    parts = _STYLE.split(text)
+    return "".join(part if _STYLE.fullmatch(part) else escape_output(part) for part in parts)
+
+
+def escape_log(text: str) -> str:
+    r"""Return a text in which the Actions runner finds no command: `\u003a:error::` for `::error::`."""
+    return _COMMAND.sub(_escape_command, text)
+
+
+def _escape_character(match: re.Match[str]) -> str:
+    """Return a character as JSON writes it in ASCII: above U+FFFF as two surrogates."""
+    units = match[0].encode("utf-16-be")
+    return "".join(f"\\u{units[place]:02x}{units[place + 1]:02x}" for place in range(0, len(units), 2))
+
+
+def _escape_command(match: re.Match[str]) -> str:
+    return "\\u0023" if match[0] == "#" else f"{match[1]}\\u003a"
 
 
 def escape_actions(text: str, *, is_property: bool = False) -> str:

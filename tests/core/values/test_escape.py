@@ -1,5 +1,6 @@
 """Text from outside is harmless on each way out. Markdown's rules are in tests/render/test_formats.py."""
 
+import unicodedata
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -10,8 +11,10 @@ from bench.core.values.escape import (
     escape_actions,
     escape_csv,
     escape_html,
+    escape_log,
     escape_markdown,
     escape_markdown_cell,
+    escape_output,
     escape_terminal,
     escape_xml,
     one_line,
@@ -32,6 +35,25 @@ def test_every_way_out_has_one_line(text: str) -> None:
     ):
         assert not set("\r\n\x1b\x00\u2028\u2029\x85") & set(escape(text))
     assert not set("\r\n") & set(escape_actions(text))
+
+
+@given(st.text(st.characters() | st.sampled_from("\x1b\r\n\t\u202e\x9b")))
+def test_output_has_no_steering_character(text: str) -> None:
+    """Lines and tabs stay, and a second pass changes nothing."""
+    escaped = escape_output(text)
+    steering = [letter for letter in escaped if unicodedata.category(letter) == "Cc"]
+    assert set(steering) <= set("\n\t\r")
+    assert "\r" not in escaped.replace("\r\n", "")
+    assert not set("\u202e\u2066\u200f") & set(escaped)
+    assert escape_output(escaped) == escaped
+
+
+@given(st.text(st.sampled_from(":# [\u3000\nx")))
+def test_a_log_has_no_command(text: str) -> None:
+    """The runner removes blanks of any kind before it compares; no other character changes."""
+    escaped = escape_log(escape_output(text))
+    assert not [line for line in escaped.split("\n") if line.strip().startswith("::") or "##[" in line]
+    assert escaped.replace("\\u003a", ":").replace("\\u0023", "#") == text
 
 
 def test_a_terminal_gets_a_short_line() -> None:
