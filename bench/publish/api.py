@@ -1,76 +1,37 @@
-"""GitHub's REST API with retries and rate limits. The only module that uses github3.
-
-github3's models fail on deleted accounts, and its session does not retry. Therefore this module uses
-the session with a retrying adapter, and reads the answers with its own models.
-"""
+"""GitHub's REST API with redirects, rate limits and pages."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import requests
-from github3.session import GitHubSession
 from pydantic import SecretStr, TypeAdapter, ValidationError
 from pydantic_core import from_json
-from requests.adapters import HTTPAdapter
-from urllib3.util.retry import Retry
 
 from bench.errors import PublishError
+from bench.publish.addresses import MOST_HOPS, REDIRECTS, Renames, is_below, redirected
 from bench.publish.foreign import Foreign
-from bench.publish.limits import rate_limit_wait_s
+from bench.publish.limits import rate_limit_wait_s, remaining_requests
 from bench.publish.refusals import PROXY_HINT, hint_of, words_of
+from bench.publish.session import RETRIES, TIMEOUT_S, Answer, LostAnswerError, Session, lost_answer
 
-RETRIES = 4
 NOT_PERMITTED = frozenset({403, 404})
-_TIMEOUT_S = (5.0, 30.0)
+NOT_FOUND = 404
+RESERVED_REQUESTS = 50
+"""If fewer requests remain until GitHub's limit, optional ones are left out."""
 _LONGEST_WAIT_S = 120.0
 _MOST_PAGES = 100
 _TO_STORAGE = 302
 _SUCCESS = 200
 _REDIRECT = 300
 _SERVER_ERROR = 500
-NOT_FOUND = 404
 _PART = 1 << 16
 _LONGEST_ADDRESS = 200
-_BAD_ADDRESS = (
-    requests.exceptions.InvalidURL,
-    requests.exceptions.InvalidSchema,
-    requests.exceptions.MissingSchema,
-)
-# The first class that an error has selects the next step.
-_NETWORK_HINTS = (
-    (requests.exceptions.ProxyError, "check HTTPS_PROXY, and that the proxy allows this address"),
-    (requests.exceptions.SSLError, "name the certificates of your proxy or server in REQUESTS_CA_BUNDLE"),
-    (_BAD_ADDRESS, "check GITHUB_API_URL: it is an address like https://api.github.com"),
-    (requests.exceptions.Timeout, "try again later"),
-    (requests.exceptions.ConnectionError, "check GITHUB_API_URL and the network, or try again later"),
-    (Exception, "try again later"),
-)
-Answer = requests.Response
+_OF_APP = "ghs_"  # tokens of workflows and of apps start with it
 Model = TypeVar("Model", bound=Foreign)
-
-
-class _LostAnswerError(PublishError):
-    """No answer arrived, so GitHub may have carried out the request or not."""
-
-
-class _Retry(Retry):
-    """A retry policy whose waiting can be replaced in tests."""
-
-    def __init__(self, *parts: Any, wait: Callable[[float], object] = time.sleep, **named: Any) -> None:
-        super().__init__(*parts, **named)
-        self._wait = wait
-
-    def new(self, **named: Any) -> "_Retry":
-        """Return the policy with one attempt less."""
-        return super().new(wait=self._wait, **named)
-
-    def sleep(self, response: Any = None) -> None:  # noqa: ARG002 - urllib3's signature
-        """Wait longer before each attempt."""
-        self._wait(self.get_backoff_time())
 
 
 class Api:
@@ -90,23 +51,24 @@ class Api:
         sleep: Callable[[float], object] = time.sleep,
         now: Callable[[], float] = time.time,
     ) -> None:
+        self.is_of_app = token.get_secret_value().startswith(_OF_APP)
+        """Whether the token is known to belong to an app, which may not ask for its own name."""
         self._url = url.rstrip("/")
         self._sleep = sleep
         self._now = now
-        self._session = GitHubSession()
-        self._session.token_auth(token.get_secret_value())
-        self._session.headers["Accept"] = "application/vnd.github+json"
-        retry = _Retry(
-            total=RETRIES,
-            backoff_factor=0.5,
-            status_forcelist=(500, 502, 503, 504),
-            allowed_methods=frozenset({"GET", "PATCH"}),  # repeating these is harmless
-            respect_retry_after_header=False,  # `_send` does, for every method, up to a limit
-            raise_on_status=False,
-            wait=sleep,
-        )
-        for scheme in ("https://", "http://"):
-            self._session.mount(scheme, HTTPAdapter(max_retries=retry))
+        self._session = Session(token, sleep)
+        self._renames = Renames()
+        self._remaining: float | None = None
+
+    @property
+    def has_renames(self) -> bool:
+        """Whether a repository has another name than the requests use."""
+        return self._renames.has_any
+
+    @property
+    def is_short(self) -> bool:
+        """Whether so few requests remain that optional ones must be left out."""
+        return self._remaining is not None and self._remaining < RESERVED_REQUESTS
 
     def ask(self, method: str, path: str, **parts: Any) -> Answer:
         """Send a request and return the answer, of any status.
@@ -117,7 +79,7 @@ class Api:
             **parts: Arguments `json`, `params` or `headers` of requests.
 
         Raises:
-            PublishError: GitHub does not answer, or a rate limit lasts too long.
+            PublishError: GitHub does not answer, a rate limit lasts too long, or a redirect leads elsewhere.
         """
         return self._send(method, f"{self._url}{path}", **parts)
 
@@ -125,13 +87,26 @@ class Api:
         """Send a POST request once. Returns `None` if the answer was lost: the request may have succeeded.
 
         Raises:
-            PublishError: A rate limit lasts too long.
+            PublishError: A rate limit lasts too long, or a redirect leads elsewhere.
         """
         try:
             answer = self.ask("POST", path, json=content)
-        except _LostAnswerError:
+        except LostAnswerError:
             return None
         return None if answer.status_code >= _SERVER_ERROR else answer
+
+    def post_optional(self, path: str, content: Mapping[str, Any]) -> Answer | None:
+        """Send a POST request once, and wait for no rate limit.
+
+        Returns `None` if GitHub refused, did not answer, or few requests remain.
+        """
+        if self.is_short:
+            return None
+        try:
+            answer = self._follow(self._session.send, "POST", f"{self._url}{path}", json=content)
+        except PublishError:
+            return None
+        return answer if answer.ok else None
 
     def pages(
         self, path: str, model: type[Model], query: Mapping[str, str], within: str | None = None
@@ -157,7 +132,7 @@ class Api:
             params = {}  # the address of the next page contains them
             if not url:
                 return
-            if not url.startswith(f"{self._url}/"):
+            if not is_below(url, self._url):
                 raise PublishError(
                     f"GitHub's next page of {path} is on another host: {url[:_LONGEST_ADDRESS]}", PROXY_HINT
                 )
@@ -184,7 +159,7 @@ class Api:
         Raises:
             PublishError: GitHub refused or does not answer, or the archive is larger than `most_bytes`.
         """
-        redirect = self.ask("GET", path)
+        redirect = self._send("GET", f"{self._url}{path}", to_storage=True)
         address = redirect.headers.get("Location", "")
         if redirect.status_code != _TO_STORAGE or not address:
             done(redirect)
@@ -193,7 +168,7 @@ class Api:
             raise PublishError(f"the address of {path} is not https: {address[:100]}")
         size = 0
         try:
-            with requests.get(address, stream=True, timeout=_TIMEOUT_S, allow_redirects=False) as answer:
+            with requests.get(address, stream=True, timeout=TIMEOUT_S, allow_redirects=False) as answer:
                 done(answer)
                 with file.open("wb") as out:
                     for part in answer.iter_content(_PART):
@@ -202,9 +177,59 @@ class Api:
                             raise PublishError(f"{path} is larger than {most_bytes / 1e6:.0f} MB")
                         out.write(part)
         except requests.RequestException as error:
-            raise _lost_answer(error, address) from error
+            raise lost_answer(error, address) from error
 
-    def _send(self, method: str, url: str, **parts: Any) -> Answer:
+    def _send(self, method: str, url: str, *, to_storage: bool = False, **parts: Any) -> Answer:
+        """Send a request, follow redirects, and wait for the end of rate limits."""
+        return self._follow(self._send_patiently, method, url, to_storage=to_storage, **parts)
+
+    def _follow(
+        self, send: Callable[..., Answer], method: str, url: str, *, to_storage: bool = False, **parts: Any
+    ) -> Answer:
+        """Send a request, and send it again with its method and body to where a redirect leads.
+
+        Args:
+            send: Sends one request.
+            method: HTTP method.
+            url: Address.
+            to_storage: Return a redirect to the storage of archives.
+            **parts: Arguments of requests.
+
+        Raises:
+            PublishError: A redirect leads to another host, or to no end.
+        """
+        visited: set[str] = set()
+        while True:
+            answer = send(method, self._renames.current(url), **parts)
+            self._count(answer)
+            location = answer.headers.get("Location", "")
+            if answer.status_code not in REDIRECTS or not location:
+                return answer
+            if to_storage and answer.status_code == _TO_STORAGE and not self._is_repository(location):
+                return answer
+            address = redirected(_place(answer), answer.url, location, self._url)
+            if address in visited or len(visited) == MOST_HOPS:
+                raise PublishError(
+                    f"{_place(answer)} has moved to {address[:_LONGEST_ADDRESS]}, the end of a loop or of "
+                    f"{MOST_HOPS} redirects",
+                    PROXY_HINT,
+                )
+            self._renames.learn(url, address, answer.status_code)
+            visited.add(address)
+            url = address
+            if urlsplit(address).query:
+                parts.pop("params", None)  # the new address contains them
+
+    def _is_repository(self, address: str) -> bool:
+        return address.startswith((f"{self._url}/repos/", f"{self._url}/repositories/"))
+
+    def _count(self, answer: Answer) -> None:
+        """Learn how many requests remain."""
+        remaining = remaining_requests(answer.headers)
+        if remaining is not None:
+            self._remaining = remaining
+
+    def _send_patiently(self, method: str, url: str, **parts: Any) -> Answer:
         """Send a request. After a rate limit, wait as long as GitHub asks, and send it again.
 
         Raises:
@@ -212,44 +237,34 @@ class Api:
         """
         attempts = 0
         while True:
-            answer = self._once(method, url, **parts)
+            answer = self._session.send(method, url, **parts)
             if answer.ok:
                 return answer
             wait_s = rate_limit_wait_s(answer.status_code, answer.headers, _words(answer), self._now())
             if wait_s is None:
                 return answer
             if wait_s > _LONGEST_WAIT_S or attempts == RETRIES:
-                end = datetime.fromtimestamp(self._now() + wait_s, UTC)
-                raise PublishError(
-                    f"GitHub's rate limit refused {_place(answer)} with {answer.status_code} until "
-                    f"{end:%Y-%m-%d %H:%M:%S} UTC: {_words(answer)}",
-                    "publish again after that time; other jobs with this token count too",
-                )
+                raise self._limited(answer, wait_s)
             self._sleep(wait_s)
             attempts += 1
 
-    def _once(self, method: str, url: str, **parts: Any) -> Answer:
-        try:
-            answer: Answer = self._session.request(
-                method, url, timeout=_TIMEOUT_S, allow_redirects=False, **parts
-            )
-        except (requests.RequestException, ValueError) as error:  # ValueError: a malformed redirect
-            raise _lost_answer(error, url) from error
-        return answer
+    def _limited(self, answer: Answer, wait_s: float) -> PublishError:
+        end = datetime.fromtimestamp(self._now() + wait_s, UTC)
+        return PublishError(
+            f"GitHub's rate limit refused {_place(answer)} with {answer.status_code} until "
+            f"{end:%Y-%m-%d %H:%M:%S} UTC: {_words(answer)}",
+            "publish again after that time; other jobs with this token count too",
+        )
 
 
 def done(answer: Answer) -> Answer:
     """Return a successful answer.
 
-    A redirect is an error too: in another name the repository would look like a fork of itself.
-
     Raises:
-        PublishError: GitHub refused, and the message quotes GitHub; or the address has moved.
+        PublishError: GitHub refused, and the message quotes GitHub.
     """
     if _SUCCESS <= answer.status_code < _REDIRECT:
         return answer
-    if answer.is_redirect:
-        raise _moved(answer)
     words = _words(answer)
     hint = hint_of(answer.status_code, words, answer.headers)
     raise PublishError(f"GitHub refused {_place(answer)} with {answer.status_code}: {words}", hint)
@@ -290,24 +305,6 @@ def _content(answer: Answer) -> Any:
 def _unexpected_form(answer: Answer, error: ValidationError) -> PublishError:
     field = ".".join(map(str, error.errors()[0]["loc"]))
     return PublishError(f"GitHub's answer to {_place(answer)} has an unexpected form: {field}")
-
-
-def _moved(answer: Answer) -> PublishError:
-    """Return the error for a redirect. Within GitHub the repository has a new name, else a proxy answers."""
-    address = urljoin(answer.url, answer.headers["Location"])
-    new = urlsplit(address)
-    old = urlsplit(answer.url)
-    hint = PROXY_HINT
-    if (new.scheme, new.netloc) == (old.scheme, old.netloc):
-        hint = "the repository was renamed or transferred: set GITHUB_REPOSITORY to its new name"
-    return PublishError(f"{_place(answer)} has moved to {address[:_LONGEST_ADDRESS]}", hint)
-
-
-def _lost_answer(error: Exception, url: str) -> _LostAnswerError:
-    """Return the error for a failed exchange. Its text has no token, unlike the text of the cause."""
-    hint = next(hint for kind, hint in _NETWORK_HINTS if isinstance(error, kind))
-    server = urlsplit(url).netloc or url
-    return _LostAnswerError(f"GitHub does not answer at {server}: {type(error).__name__}", hint)
 
 
 def _place(answer: Answer) -> str:

@@ -99,12 +99,16 @@ class Branches:
             path = f"{self._base}/git/refs/heads/{quote(branch)}"
             # Without force GitHub accepts only a descendant of the current commit.
             answer = self._api.ask("PATCH", path, json={"sha": new, "force": False})
+            unchanged = parent
         else:
             reference = {"ref": f"refs/heads/{branch}", "sha": new}
             answer = self._api.ask("POST", f"{self._base}/git/refs", json=reference)
+            unchanged = None
         if answer.status_code == _UNPROCESSABLE:
-            return self.head(branch) == new  # true if an earlier request succeeded and its answer was lost
-        done(answer)
+            current = self.head(branch)
+            if current != unchanged:
+                return current == new  # true if an earlier request succeeded and its answer was lost
+        done(answer)  # the branch has not moved, so GitHub refused for another reason, such as a rule
         return True
 
     def propose(self, proposal: Proposal, files: Mapping[str, str], message: str) -> str:
@@ -123,9 +127,11 @@ class Branches:
             raise PublishError(f"branch {branch} exists already", "merge or delete it first")
         content = {"head": branch, "base": proposal.base, "title": proposal.title, "body": proposal.body}
         answer = self._api.ask("POST", f"{self._base}/pulls", json=content)
-        if answer.status_code in {403, _UNPROCESSABLE}:
-            raise PublishError(
-                f"branch {branch} was created, but GitHub refused to open a pull request",
-                "allow GitHub Actions to create pull requests: Settings, Actions, General",
-            )
-        return read(answer, _Pull).html_url
+        try:
+            return read(answer, _Pull).html_url
+        except PublishError as error:
+            hint = error.hint
+            if answer.status_code in {403, _UNPROCESSABLE}:
+                hint = "allow GitHub Actions to create pull requests: Settings, Actions, General"
+            message = f"branch {branch} was created without a pull request: {error.message}"
+            raise PublishError(message, hint) from error

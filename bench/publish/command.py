@@ -2,13 +2,13 @@
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import StringConstraints, ValidationError
+from pydantic import ValidationError
 
 from bench.core.config.target import NAME
 from bench.errors import PublishError
-from bench.publish.foreign import Foreign
+from bench.publish.foreign import Foreign, Login
 
 HELP = """\
 | comment | what it does |
@@ -23,8 +23,6 @@ _SHA = re.compile(r"[0-9a-f]{7,40}")
 _LONGEST_REASON = 300
 _TOO_LONG = f"a reason has at most {_LONGEST_REASON} characters"
 _WRITERS = frozenset({"admin", "write"})  # GitHub reports `maintain` as `write` here
-
-Login = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,39}(\[bot\])?$")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,8 @@ from pydantic import StringConstraints, ValidationError
 from bench.core.config.target import NAME
 from bench.core.values.record import Record
 from bench.errors import PublishError
-from bench.publish.foreign import Foreign, is_same_name
+from bench.publish.foreign import Foreign, RepositoryName, is_same_name
 
-Repository = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100}$")]
 Sha = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.:/_-]{1,500}$")]
 # In these events the job may have the files of the pull request.
@@ -36,7 +35,7 @@ def suite_of(event: str, title: str) -> str:
 class Context(Record):
     """A job and the commit that it reports on."""
 
-    repository: Repository
+    repository: RepositoryName
     """Repository in which the job runs."""
     event: str
     """Event that started the job."""
@@ -46,8 +45,10 @@ class Context(Record):
     """Address of the workflow run that measured."""
     head_sha: Sha
     """Measured commit."""
-    head_repository: Repository | None
+    head_repository: RepositoryName | None
     """Repository of the commit; `null` if it was deleted."""
+    head_branch: str | None = None
+    """Branch of the commit; `null` if the event does not name it."""
     suite: str = SUITE
     """Measured suite."""
 
@@ -58,11 +59,12 @@ class Context(Record):
 
 
 class _Named(Foreign):
-    full_name: Repository
+    full_name: RepositoryName
 
 
 class _Head(Foreign):
     sha: Sha
+    ref: str | None = None
     repo: _Named | None
 
 
@@ -72,6 +74,7 @@ class _PullRequest(Foreign):
 
 class _WorkflowRun(Foreign):
     head_sha: Sha
+    head_branch: str | None = None
     head_repository: _Named | None
     html_url: Url
     event: str = ""
@@ -121,12 +124,14 @@ def _measured_commit(event: _Event) -> dict[str, str | None]:
         return {
             "run_url": run.html_url,
             "head_sha": run.head_sha,
+            "head_branch": run.head_branch,
             "head_repository": run.head_repository.full_name if run.head_repository else None,
             "suite": suite_of(run.event, run.display_title),
         }
     if event.pull_request is not None:
         head = event.pull_request.head
-        return {"head_sha": head.sha, "head_repository": head.repo.full_name if head.repo else None}
+        repository = head.repo.full_name if head.repo else None
+        return {"head_sha": head.sha, "head_branch": head.ref, "head_repository": repository}
     return {}
 
 

@@ -1,6 +1,14 @@
-"""The base of all values that GitHub sends."""
+"""The base of all values that GitHub sends, and the forms of its names."""
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+# A managed user of an enterprise is called `name_enterprise`; an app `name[bot]`.
+Login = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,100}(\[bot\])?$")]
+"""Name of an account."""
+RepositoryName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100}$")]
+"""`owner/name`."""
 
 
 class Foreign(BaseModel):

@@ -1,10 +1,12 @@
 """Pull requests, comments and checks of one repository on GitHub."""
 
-from contextlib import suppress
+from collections.abc import Iterator
+from itertools import chain
 from typing import Any, assert_never
+from urllib.parse import quote
 
 from bench.errors import PublishError
-from bench.publish.api import NOT_FOUND, NOT_PERMITTED, RETRIES, Answer, Api, read
+from bench.publish.api import NOT_FOUND, NOT_PERMITTED, Api, read
 from bench.publish.check import (
     BeginCheck,
     Check,
@@ -17,11 +19,10 @@ from bench.publish.check import (
     status_content,
 )
 from bench.publish.foreign import Foreign, is_same_name
-from bench.publish.plan import Comment, Create, Skip, Update, plan_comment
+from bench.publish.identity import Identity
+from bench.publish.plan import Comment, Create, Skip, Update, plan_comment, with_marker
 from bench.publish.refusals import STATUS_HINT
-
-# Account of a workflow's own token, which may not ask for its name.
-ACTIONS = "github-actions[bot]"
+from bench.publish.session import RETRIES, Answer
 
 
 class _Repository(Foreign):
@@ -47,11 +48,8 @@ class PullRequest(Foreign):
     state: str = "open"
 
 
-class _User(Foreign):
-    login: str
-
-
 class _Settings(Foreign):
+    full_name: str
     default_branch: str
 
 
@@ -82,26 +80,46 @@ class GitHub:
 
     def __init__(self, repository: str, api: Api) -> None:
         self._api = api
+        self._repository = repository
         self._base = f"/repos/{repository}"
+        self._settings: _Settings | None = None
+        self.identity = Identity(repository, api)
+        """The account of the token."""
 
-    def login(self) -> str:
-        """Return the account of the token, which writes the comments.
+    def login(self, seen: str | None = None) -> str:
+        """Return the account of the token, which writes the comments: see `Identity.login`.
 
         Raises:
             PublishError: GitHub does not answer.
         """
-        answer = self._api.ask("GET", "/user")
-        return ACTIONS if answer.status_code in NOT_PERMITTED else read(answer, _User).login
+        return self.identity.login(seen)
 
-    def pull_requests(self, head_sha: str, head_repository: str | None) -> tuple[PullRequest, ...]:
+    def is_own(self, name: str | None) -> bool:
+        """Check that a name is the name of this repository, or its new name after it was renamed.
+
+        Raises:
+            PublishError: GitHub refused, or does not answer.
+        """
+        if is_same_name(name, self._repository):
+            return True
+        return self._api.has_renames and is_same_name(name, self._read_settings().full_name)
+
+    def pull_requests(
+        self, head_sha: str, head_repository: str | None, head_branch: str | None = None
+    ) -> tuple[PullRequest, ...]:
         """Return the open pull requests whose head is this commit.
+
+        Args:
+            head_sha: Commit.
+            head_repository: Repository of the commit; `None` if it was deleted.
+            head_branch: Branch of the commit; with it, GitHub lists only the pull requests of this branch.
 
         Raises:
             PublishError: No open pull request has this head: its branch has moved, or it was closed.
         """
         pulls: list[PullRequest] = []
-        for pull in self._api.pages(f"{self._base}/pulls", PullRequest, {"state": "open"}):
-            if pull.head.sha == head_sha and is_same_name(pull.head.owner, head_repository):
+        for pull in self._list_pulls(head_sha, head_repository, head_branch):
+            if pull.head.sha == head_sha and pull.state == "open" and self._is_of(pull, head_repository):
                 pulls.append(pull)
         if pulls:
             return tuple(pulls)
@@ -110,6 +128,23 @@ class GitHub:
             f"no open pull request of {owner} has {head_sha[:9]} as its head",
             "its branch has a newer commit, or it was closed; the newer commit gets its own comment",
         )
+
+    def _list_pulls(
+        self, head_sha: str, head_repository: str | None, head_branch: str | None
+    ) -> Iterator[PullRequest]:
+        path = f"{self._base}/pulls"
+        if head_repository is not None and head_branch:
+            owner = head_repository.partition("/")[0]
+            query = {"state": "open", "head": f"{owner}:{head_branch}"}
+            return self._api.pages(path, PullRequest, query)
+        if self.is_own(head_repository):
+            return self._api.pages(f"{self._base}/commits/{head_sha}/pulls", PullRequest, {})
+        # GitHub does not find the commit of a fork by its name.
+        return self._api.pages(path, PullRequest, {"state": "open", "sort": "updated", "direction": "desc"})
+
+    def _is_of(self, pull: PullRequest, head_repository: str | None) -> bool:
+        owner = pull.head.owner
+        return is_same_name(owner, head_repository) or (self.is_own(owner) and self.is_own(head_repository))
 
     def pull(self, number: int) -> PullRequest:
         """Return a pull request by its number.
@@ -125,7 +160,12 @@ class GitHub:
         Raises:
             PublishError: GitHub refused, or does not answer.
         """
-        return read(self._api.ask("GET", self._base), _Settings).default_branch
+        return self._read_settings().default_branch
+
+    def _read_settings(self) -> _Settings:
+        if self._settings is None:
+            self._settings = read(self._api.ask("GET", self._base), _Settings)
+        return self._settings
 
     def permission(self, login: str) -> str:
         """Return the permission of an account: `admin`, `write`, `read` or `none`.
@@ -133,23 +173,30 @@ class GitHub:
         Raises:
             PublishError: GitHub does not answer.
         """
-        answer = self._api.ask("GET", f"{self._base}/collaborators/{login}/permission")
+        answer = self._api.ask("GET", f"{self._base}/collaborators/{quote(login)}/permission")
         return "none" if answer.status_code == NOT_FOUND else read(answer, _Permission).permission
 
     def react(self, comment: int, content: str) -> None:
-        """React to a comment. A failed request is ignored."""
-        with suppress(PublishError):
-            self._api.post(f"{self._base}/issues/comments/{comment}/reactions", {"content": content})
+        """React to a comment. The reaction is optional: a failed request is ignored."""
+        path = f"{self._base}/issues/comments/{comment}/reactions"
+        answer = self._api.post_optional(path, {"content": content})
+        if answer is not None:
+            self.identity.learn(answer)
 
-    def say(self, pull: PullRequest, body: str, author: str) -> Create | Update | Skip:
+    def say(self, pull: PullRequest, body: str, author: str | None = None) -> Create | Update | Skip:
         """Create or update the comment on a pull request, and return the action.
+
+        Args:
+            pull: Pull request.
+            body: Text. Its first line is the marker by which the comment is found again.
+            author: Account that comments; default: the account of the token.
 
         Raises:
             PublishError: GitHub refused, or does not answer.
         """
         path = f"{self._base}/issues/{pull.number}/comments"
         for _ in range(RETRIES):
-            action = plan_comment(self._api.pages(path, Comment, {}), body, author)
+            action = self._plan_comment(path, body, author)
             match action:
                 case Skip():
                     return action
@@ -162,8 +209,18 @@ class GitHub:
                     answer = self._api.post(path, {"body": text})
                     if answer is not None:
                         read(answer, _Made)
+                        self.identity.learn(answer)
                         return action
         raise PublishError("GitHub did not accept the comment", STATUS_HINT)
+
+    def _plan_comment(self, path: str, body: str, author: str | None) -> Create | Update | Skip:
+        """Plan the comment. Only if a comment with its marker exists, the name of the account is needed."""
+        marked = with_marker(self._api.pages(path, Comment, {}), body)
+        first = next(marked, None)
+        if first is None:
+            return Create(body)
+        author = author or self.login(f"issues/comments/{first.id}")
+        return plan_comment(chain([first], marked), body, author)
 
     def show(self, head_sha: str, check: Check, run_url: str, *, only_open: bool = False) -> CheckAction:
         """Show a check at a commit, or a status if the token may not write checks; return the action.
@@ -191,8 +248,10 @@ class GitHub:
             if answer.status_code in NOT_PERMITTED:
                 return self._show_status(head_sha, check, run_url, only_open=only_open)
             address = f"{self._base}/check-runs/{read(answer, _Made).id}"
+            self.identity.learn(answer)
             for content in more:
-                read(self._api.ask("PATCH", address, json=content), _Made)
+                if not self._api.is_short:
+                    read(self._api.ask("PATCH", address, json=content), _Made)
             return action
         raise PublishError("GitHub did not accept the check", STATUS_HINT)
 
@@ -239,5 +298,6 @@ class GitHub:
             answer = self._api.post(f"{self._base}/statuses/{head_sha}", status_content(check, run_url))
             if answer is not None:
                 read(answer, _Made)
+                self.identity.learn(answer)
                 return BeginCheck()
         raise PublishError("GitHub did not accept the status", STATUS_HINT)

@@ -5,7 +5,7 @@ Source: https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-r
 
 import re
 from collections.abc import Mapping
-from datetime import UTC
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 _TOO_MANY_REQUESTS = 429
@@ -13,7 +13,13 @@ _UNPROCESSABLE = 422  # also the status of text that was submitted too quickly
 _REFUSALS = frozenset({403, _UNPROCESSABLE, _TOO_MANY_REQUESTS})
 _DEFAULT_WAIT_S = 60.0  # GitHub's advice for a rate limit without a time
 _CLOCKS_AGREE_S = 86_400.0  # GitHub's limits end within an hour
-_WORDS = re.compile(r"rate limit|abuse detection|submitted too quickly", re.IGNORECASE)
+_WORDS = re.compile(
+    r"rate[- ]?limit|abuse (detect|limit|rate)|too many requests|too quickly|throttl|(api|request) quota"
+    r"|wait a (few|moment|minute)|slow down|limit exceeded|exceeded [^.]{0,40}\blimit",
+    re.IGNORECASE,
+)
+_WORDS_OF_422 = re.compile(r"rate[- ]?limit|too quickly|abuse detect", re.IGNORECASE)
+_ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{1,10}(\.[0-9]+)?", re.ASCII)
 
 
@@ -28,15 +34,24 @@ def rate_limit_wait_s(status: int, headers: Mapping[str, str], words: str, now: 
     """
     if status not in _REFUSALS:
         return None
-    requested_s = _number(headers.get("Retry-After", ""))
+    retry_after = headers.get("Retry-After", "").strip()
+    requested_s = _number(retry_after)
     if requested_s is not None:
         return requested_s
+    is_used_up = status != _UNPROCESSABLE and _is_used_up(headers)
+    reset = _number(headers.get("X-RateLimit-Reset", "")) if is_used_up else None
     clocks = (_date(headers.get("Date", "")), now)
-    reset = None if status == _UNPROCESSABLE else _reset(headers)
-    for moment in (_date(headers.get("Retry-After", "")), reset):
+    for moment in (_date(retry_after), reset):
         if moment is not None:
             return _seconds_until(moment, clocks)
-    return _DEFAULT_WAIT_S if status == _TOO_MANY_REQUESTS or _WORDS.search(words) else None
+    pattern = _WORDS_OF_422 if status == _UNPROCESSABLE else _WORDS
+    is_limit = status == _TOO_MANY_REQUESTS or is_used_up or retry_after or pattern.search(words)
+    return _DEFAULT_WAIT_S if is_limit else None
+
+
+def remaining_requests(headers: Mapping[str, str]) -> float | None:
+    """Return the number of requests that remain until the rate limit; `None` if the answer does not tell."""
+    return _number(headers.get("X-RateLimit-Remaining", ""))
 
 
 def _seconds_until(moment: float, clocks: tuple[float | None, float]) -> float:
@@ -47,10 +62,8 @@ def _seconds_until(moment: float, clocks: tuple[float | None, float]) -> float:
     return _DEFAULT_WAIT_S
 
 
-def _reset(headers: Mapping[str, str]) -> float | None:
-    """Return the moment at which a used-up rate limit starts again; `None` if requests remain."""
-    used_up = headers.get("X-RateLimit-Remaining") == "0"
-    return _number(headers.get("X-RateLimit-Reset", "")) if used_up else None
+def _is_used_up(headers: Mapping[str, str]) -> bool:
+    return remaining_requests(headers) == 0
 
 
 def _number(text: str) -> float | None:
@@ -60,7 +73,7 @@ def _number(text: str) -> float | None:
 def _date(text: str) -> float | None:
     """Return the seconds since 1970 of a date in a header; `None` if the text is no date."""
     try:
-        moment = parsedate_to_datetime(text)
+        moment = datetime.fromisoformat(text) if _ISO_DATE.match(text) else parsedate_to_datetime(text)
         # A date without a zone is in UTC.
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):

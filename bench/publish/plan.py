@@ -1,6 +1,6 @@
 """Plan the comment on a pull request. Pure: no request is sent here."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from bench.publish.foreign import Foreign, is_same_name
@@ -47,8 +47,18 @@ Action = Create | Update | Skip
 
 def is_ours(user: Author | None, body: str, marker: str, author: str) -> bool:
     """Check that `author` wrote a text and that its first line is the marker."""
-    first = normalize(body).partition("\n")[0]
-    return user is not None and is_same_name(user.login, author) and first == marker
+    return user is not None and is_same_name(user.login, author) and has_marker(body, marker)
+
+
+def has_marker(body: str | None, marker: str) -> bool:
+    """Check that the first line of a text is the marker."""
+    return normalize(body or "").partition("\n")[0] == marker
+
+
+def with_marker(comments: Iterable[Comment], body: str) -> Iterator[Comment]:
+    """Yield the comments of any account that have the same marker as a text."""
+    marker = body.partition("\n")[0]
+    return (comment for comment in comments if has_marker(comment.body, marker))
 
 
 def normalize(text: str) -> str:

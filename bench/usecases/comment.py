@@ -68,9 +68,8 @@ def comment(
     if check:
         wanted = check_of(report, suite, body, strict=strict)
         github.show(context.head_sha, wanted, context.run_url)
-    author = author or github.login()
     published = []
-    for pull in github.pull_requests(context.head_sha, context.head_repository):
+    for pull in github.pull_requests(context.head_sha, context.head_repository, context.head_branch):
         action = github.say(pull, body, author)
         published.append(PublishedComment(context.repository, pull.number, not isinstance(action, Skip)))
     return tuple(published)

@@ -38,7 +38,7 @@ class _Commented:
 
     @property
     def from_fork(self) -> bool:
-        return self.pull.head.owner != self.repository
+        return not self.github.is_own(self.pull.head.owner)
 
 
 def execute_comment_command() -> str | None:
@@ -80,7 +80,7 @@ def _reply(commented: _Commented, comment: int, reaction: str, text: str) -> Non
     """React and reply. The reply has the number of the comment, so that each comment has one reply."""
     commented.github.react(comment, reaction)
     body = f"{marker(f'answer-{comment}')}\n{text}\n"
-    commented.github.say(commented.pull, body, commented.github.login())
+    commented.github.say(commented.pull, body)
 
 
 def _describe_refusal(error: BenchError) -> str:

@@ -12,6 +12,7 @@ from bench.core.verdict.compare import Decision
 from bench.errors import ConfigError
 from bench.publish.check import CheckRun
 from bench.publish.github import GitHub
+from bench.publish.identity import Identity
 from bench.publish.issues import IssueAction, WatchProblem, show_issue
 from bench.publish.runs import Runs
 from bench.render.markdown import trend_markdown
@@ -143,6 +144,5 @@ def _describe_gate(suite: str, verdicts: Sequence[tuple[str, CheckRun]]) -> Watc
 def _keep_issue(watch: str, problem: WatchProblem | None) -> tuple[IssueAction, str]:
     api = connect_api()
     repository = read_repository()
-    author = GitHub(repository, api).login()
-    action = show_issue(api, repository, watch, author, problem)
+    action = show_issue(api, repository, Identity(repository, api), watch, problem)
     return action, problem.title if problem else ""

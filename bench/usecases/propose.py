@@ -2,9 +2,9 @@
 
 from bench.core.verdict.acceptance import AcceptRequest
 from bench.errors import PublishError
-from bench.publish.api import RETRIES
 from bench.publish.branches import Branches, Proposal
 from bench.publish.github import GitHub
+from bench.publish.session import RETRIES
 from bench.render.effect import effect_markdown
 from bench.usecases.accept import BaselineChanges, change_baselines
 from bench.usecases.job import connect_api, read_repository

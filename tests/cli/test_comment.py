@@ -138,12 +138,18 @@ def test_a_rate_limit_exits_with_6_and_the_time_of_its_end(bench: Bench, fake: F
     assert not fake.comments
 
 
-def test_a_renamed_repository_exits_with_6(bench: Bench, fake: FakeGitHub) -> None:
-    """A redirect of the new comment is not taken for success."""
-    moved = {"Location": f"{fake.url}/repositories/5/issues/7/comments"}
-    fake.faults = [Fault("POST", "/comments", 307, moved)]
-    done = bench("ci", "comment", store(1.0))
-    assert (done.code, "set GITHUB_REPOSITORY to its new name" in done.err) == (Exit.PUBLISH, True)
+def test_a_renamed_repository_is_no_fork_of_itself(bench: Bench, fake: FakeGitHub) -> None:
+    """The job knows the old name, and GitHub answers with the new one."""
+    event = Path(os.environ["GITHUB_EVENT_PATH"])
+    fake.pulls[0]["head"]["repo"]["full_name"] = "owner/new"
+    content = json.loads(event.read_text())
+    content["workflow_run"]["head_repository"]["full_name"] = "owner/name"
+    event.write_text(json.dumps(content))
+    fake.new_name = "owner/new"
+    fake.git.add_branch("feature", SHA)
+    done = bench("ci", "comment", store(1.4))
+    assert done.code == Exit.PASS, done.err
+    assert len(fake.comments[7]) == len(fake.checks) == 1
 
 
 @pytest.mark.parametrize("token", ["to\nken", "tökén", "a\tb"])

@@ -310,13 +310,17 @@ def test_worse_runs_of_the_default_branch_are_left_out(bench: Bench, fake: FakeG
 
 
 def test_a_protected_default_branch_is_an_error(bench: Bench, fake: FakeGitHub) -> None:
-    """GitHub refuses the commit; the hint names the setting and the other way."""
+    """GitHub refuses the commit, although the branch has not moved; the hint names the other way."""
     fake.add_artifact(42, "bench-nightly-quick", pack_run(1.0))
-    fake.faults = [Fault("PATCH", "/git/refs/heads/main$", 422, times=9)]
+    refusal = {
+        "message": "Repository rule violations found",
+        "errors": ["Changes must be made in a pull request"],
+    }
+    fake.faults = [Fault("PATCH", "/git/refs/heads/main$", 422, value=refusal)]
     nightly = ("baseline", "update", "--extend", "--commit", "--suite", "nightly", "--from-run")
     done = bench(*nightly, "42", "--reason", "nightly", "--by", "bench")
     assert done.code == Exit.PUBLISH
-    assert "GitHub did not accept a commit to branch main" in done.err
+    assert "Repository rule violations found: Changes must be made in a pull request" in done.err
     assert "or use --propose" in done.err
 
 

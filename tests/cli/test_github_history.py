@@ -91,10 +91,19 @@ def test_concurrent_jobs_lose_no_run(bench: Bench, fake: FakeGitHub, monkeypatch
     assert other.run_id in list_runs(fake)
 
 
-def test_a_branch_that_changes_all_the_time_is_an_error(bench: Bench, fake: FakeGitHub) -> None:
+def test_a_branch_that_changes_all_the_time_is_an_error(
+    bench: Bench, fake: FakeGitHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The number of attempts is limited."""
     bench("ci", "history", "add", store(50), "--branch", "bench-history")
-    fake.faults = [Fault("PATCH", "/git/refs/", 422, times=99)]
+    answer = fake.git.answer
+
+    def push_first(method: str, *request: Any) -> tuple[int, Any]:
+        if method == "PATCH":
+            fake.git.push("bench-history", {}, f"push {len(fake.git.commits)}")
+        return answer(method, *request)
+
+    monkeypatch.setattr(fake.git, "answer", push_first)
     done = bench("ci", "history", "add", store(51), "--branch", "bench-history")
     assert (done.code, "all the time" in done.err) == (Exit.PUBLISH, True)
 

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 from tests.publish.fake_git import FakeGit
 
 PAGE = 2  # three items make two pages
+MOVED = "/repositories/5"  # a renamed repository is found by its number
 
 
 @dataclass
@@ -56,6 +57,8 @@ class FakeGitHub:
     issues: list[dict[str, Any]] = field(default_factory=list)
     url: str = ""
     author: str = "github-actions[bot]"
+    new_name: str = ""
+    """New name of the repository `owner/name`; GitHub redirects requests for its old name."""
 
     def add_pull(self, number: int, sha: str, repository: str | None) -> None:
         """Add an open pull request."""
@@ -101,6 +104,11 @@ class FakeGitHub:
     def answer(self, method: str, path: str, content: Any, query: dict[str, str]) -> tuple[int, Any]:  # noqa: PLR0911, PLR0912, PLR0915 - one branch per path
         """Answer one request of the API."""
         base = "/repos/owner/name"
+        if self.new_name:
+            if path.startswith(base):
+                status = 301 if method == "GET" else 307
+                return status, {"Location": f"{self.url}{path.replace(base, MOVED, 1)}"}
+            path = path.replace(MOVED, base, 1)
         if path == "/user":
             if self.login is None:
                 return 403, {"message": "Resource not accessible by integration"}
@@ -109,7 +117,9 @@ class FakeGitHub:
             return 404, {"message": "Not Found"}
         rest = path.removeprefix(base)
         if (method, rest) == ("GET", "/pulls"):
-            return 200, self.pulls
+            return 200, self._find_pulls(query)
+        if match := re.fullmatch(r"/commits/([0-9a-f]{40})/pulls", rest):
+            return 200, [pull for pull in self.pulls if pull["head"]["sha"] == match[1]]
         if match := re.fullmatch(r"/issues/(\d+)/comments", rest):
             number = int(match[1])
             if method == "GET":
@@ -126,7 +136,7 @@ class FakeGitHub:
             matching[0]["body"] = content["body"]
             return 200, matching[0]
         if rest == "":
-            return 200, {"full_name": "owner/name", "default_branch": "main"}
+            return 200, {"full_name": self.new_name or "owner/name", "default_branch": "main"}
         if (method, rest) == ("POST", "/pulls"):
             self.pulls.append(
                 {"number": 90 + len(self.pulls), "proposed": content, "head": {"sha": "0" * 40, "repo": None}}
@@ -137,14 +147,16 @@ class FakeGitHub:
             return (200, pulls[0]) if pulls else (404, {"message": "Not Found"})
         if match := re.fullmatch(r"/collaborators/([\w-]+)/permission", rest):
             return 200, {"permission": self.permissions.get(match[1], "read")}
-        if match := re.fullmatch(r"/issues/comments/(\d+)/reactions", rest):
+        if match := re.fullmatch(r"/issues/(?:comments/)?(\d+)/reactions", rest):
             self.reactions.append((int(match[1]), content["content"]))
-            return 201, {"id": 1}
+            return 201, {"id": 1, "user": {"login": self.author, "id": 1}, "content": content["content"]}
         if rest == "/issues":
             if method == "GET":
-                return 200, self.issues
+                return 200, self._find_issues(query)
             user = {"login": self.author, "id": 1}
-            self.issues.append({"number": 50 + len(self.issues), "state": "open", "user": user, **content})
+            labels = [{"name": name} for name in content.get("labels", [])]
+            issue = {"number": 50 + len(self.issues), "state": "open", "user": user, **content}
+            self.issues.append(issue | {"labels": labels})
             return 201, self.issues[-1]
         if match := re.fullmatch(r"/issues/(\d+)", rest):
             (issue,) = [candidate for candidate in self.issues if candidate["number"] == int(match[1])]
@@ -168,7 +180,8 @@ class FakeGitHub:
         if rest == "/commits" or re.match(r"/(git|contents|compare)/|/commits/[0-9a-f]{40}$", rest):
             return self.git.answer(method, rest, content, query)
         if rest == "/check-runs":
-            self.checks.append({"conclusion": None, **content, "id": len(self.checks) + 1})
+            app = {"slug": self.author.removesuffix("[bot]")} if self.author.endswith("[bot]") else None
+            self.checks.append({"conclusion": None, **content, "id": len(self.checks) + 1, "app": app})
             return 201, self.checks[-1]
         if match := re.fullmatch(r"/check-runs/(\d+)", rest):
             check = self.checks[int(match[1]) - 1]
@@ -183,8 +196,27 @@ class FakeGitHub:
             return 200, [status for status in reversed(self.statuses) if status["sha"] == match[1]]
         if match := re.fullmatch(r"/statuses/([0-9a-f]{40})", rest):
             self.statuses.append({"sha": match[1], **content})
-            return 201, {"id": 1}
+            return 201, {"id": 1, "creator": {"login": self.author, "id": 1}}
         return 404, {"message": "Not Found"}
+
+    def _find_pulls(self, query: dict[str, str]) -> list[dict[str, Any]]:
+        """Return the open pull requests, all or those of a branch `owner:branch`."""
+        found = []
+        for pull in self.pulls:
+            repository = (pull["head"].get("repo") or {}).get("full_name", "")
+            label = f"{repository.partition('/')[0]}:{pull['head'].get('ref')}"
+            if pull.get("state") == "open" and query.get("head", label).lower() == label.lower():
+                found.append(pull)
+        return found
+
+    def _find_issues(self, query: dict[str, str]) -> list[dict[str, Any]]:
+        """Return the open issues, the newest first, all or those with a label."""
+        found = []
+        for issue in reversed(self.issues):
+            labels = {label["name"] for label in issue.get("labels", [])}
+            if issue.get("state", "open") == "open" and {query.get("labels", "")} <= labels | {""}:
+                found.append(issue)
+        return found
 
 
 @contextmanager
@@ -213,7 +245,7 @@ def serving(github: FakeGitHub) -> Iterator[FakeGitHub]:
             if isinstance(value, str):
                 self._send(status, value.encode(), headers)
                 return
-            if status == 302:
+            if status in {301, 302, 307}:
                 headers, value = headers | dict(value or {}), {}
             key, value = value if isinstance(value, tuple) else (None, value)
             if isinstance(value, list):

@@ -1,3 +1,4 @@
+from datetime import UTC, datetime
 from email.utils import formatdate
 
 import pytest
@@ -28,10 +29,9 @@ def test_retry_after_is_a_number_of_seconds(text: str, expected: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["soon", "-5", "inf", "nan", "1e3", "٣", "9" * 400, "32 Foo 2026", "1,5"])
-def test_an_unreadable_retry_after_counts_as_absent(text: str) -> None:
-    """The status 429 and the words of a limit still mean one minute."""
-    assert wait_s(403, retry_after=text) is None
-    assert wait_s(429, retry_after=text) == wait_s(403, "secondary rate limit", retry_after=text) == 60
+def test_an_unreadable_retry_after_means_one_minute(text: str) -> None:
+    """GitHub sends the header only with a rate limit."""
+    assert wait_s(403, retry_after=text) == wait_s(429, retry_after=text) == 60
 
 
 def test_retry_after_is_a_date_by_the_clock_of_github() -> None:
@@ -41,6 +41,7 @@ def test_retry_after_is_a_date_by_the_clock_of_github() -> None:
     assert wait_s(429, retry_after=formatdate(github_now + 30, usegmt=True), date=date) == 30
     assert wait_s(429, retry_after=formatdate(github_now - 30, usegmt=True), date=date) == 0
     assert wait_s(429, retry_after=formatdate(NOW + 40, usegmt=True)) == 40
+    assert wait_s(429, retry_after=datetime.fromtimestamp(NOW + 40, UTC).isoformat()) == 40
 
 
 def test_a_time_that_fits_no_clock_means_one_minute() -> None:
@@ -57,6 +58,18 @@ def test_a_used_up_limit_ends_at_its_reset(offset_s: float, expected: float) -> 
     assert wait_s(403, x_ratelimit_remaining="9", x_ratelimit_reset=reset) is None
 
 
+@pytest.mark.parametrize("reset", ["", "soon"])
+def test_a_used_up_limit_without_its_end_means_one_minute(reset: str) -> None:
+    """No request remains, so the refusal is a limit in any words."""
+    assert wait_s(403, "Forbidden", x_ratelimit_remaining="0", x_ratelimit_reset=reset) == 60
+
+
+def test_a_wrong_field_is_no_limit_in_other_words() -> None:
+    """The words of a limit of length are no rate limit."""
+    assert wait_s(422, "Validation Failed: exceeded the limit of 100 labels") is None
+    assert wait_s(403, "Commenting is disabled on issues with more than 2500 comments") is None
+
+
 def test_a_wrong_field_is_no_rate_limit_after_the_last_request() -> None:
     """The status 422 is a rate limit only by its words."""
     assert wait_s(422, "Body is too long", x_ratelimit_remaining="0", x_ratelimit_reset=f"{NOW}") is None
@@ -70,6 +83,11 @@ def test_a_wrong_field_is_no_rate_limit_after_the_last_request() -> None:
         "You have exceeded a Secondary Rate Limit",
         "You have triggered an abuse detection mechanism.",
         "API rate limit exceeded for 192.0.2.1",
+        "Too many requests",
+        "Request was throttled. Expected available in 5 seconds.",
+        "You have exceeded the hourly limit of requests",
+        "Please wait a few minutes before you try again.",
+        "Rate-limited by the proxy",
     ],
 )
 def test_a_rate_limit_without_headers_is_known_by_its_words(words: str) -> None:
