@@ -2,11 +2,12 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+ACTIONLINT := v1.7.12
 READY  := $(VENV)/.ready
 DOCS_READY := $(VENV)/.docs-ready
 UV     := $(BIN)/uv
 
-.PHONY: bench test setup docs reference lint types contracts unit bench-engine bench-truth bench-transport bench-arrivals bench-soak bench-recovery bench-strays bench-verdicts bench-verdicts-quick bench-answers bench-hostile bench-mock bench-embedded bench-start pictures lock clean help
+.PHONY: bench test setup actionlint containers docs-commands docs reference lint types contracts unit bench-engine bench-truth bench-transport bench-arrivals bench-soak bench-recovery bench-strays bench-verdicts bench-verdicts-quick bench-answers bench-hostile bench-mock bench-embedded bench-start pictures lock clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -21,7 +22,7 @@ setup: $(READY)  ## create .venv from the pinned requirements
 	@$(BIN)/python -m compileall -q bench chatstack
 
 $(READY): requirements-build.txt requirements-dev.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v < (3, 15) else "Python 3.11 to 3.14 is needed, this is %d.%d.\n\nhint: make PYTHON=python3.12 ..." % v[:2])'
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v < (3, 16) else "Python 3.11 to 3.15 is needed, this is %d.%d.\n\nhint: make PYTHON=python3.12 ..." % v[:2])'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	test -x $(UV) || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-build.txt
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(UV) pip sync --quiet --compile-bytecode --require-hashes requirements-dev.txt
@@ -38,7 +39,19 @@ types: $(READY)
 contracts: $(READY)
 	$(BIN)/lint-imports
 
-unit: $(READY) $(DOCS_READY)  ## all tests, with the coverage gates
+actionlint: $(READY)  ## build actionlint, which has no wheel, where Go is installed
+	@test -x $(BIN)/actionlint || ! command -v go >/dev/null || \
+	  GOBIN=$(CURDIR)/$(BIN) go install github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT) || \
+	  echo "actionlint was not built, so the tests skip it"
+
+containers: $(READY)  ## tests with containers; needs an engine and the image chatbench:ci
+	docker pull --quiet mongo:7.0
+	docker rm --force chatbench-test-mongodb 2>/dev/null || true
+	docker run --detach --rm --name chatbench-test-mongodb --publish 127.0.0.1:27018:27017 mongo:7.0
+	BENCH_TEST_MONGODB_URI=mongodb://127.0.0.1:27018 $(BIN)/pytest -m containers --no-skips; \
+	  status=$$?; docker stop chatbench-test-mongodb; exit $$status
+
+unit: $(READY) $(DOCS_READY) actionlint  ## all tests, with the coverage gates
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest --numprocesses 3 --dist worksteal
 	$(BIN)/coverage combine --quiet

@@ -1,6 +1,6 @@
 """Options and fixtures of all tests."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
@@ -14,8 +14,18 @@ _GOLDEN = Path(__file__).parent / "golden"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--update-golden`, which writes the golden files. Read the difference before you commit it."""
+    """Add `--update-golden`, after which you read the difference before you commit it, and `--no-skips`."""
     parser.addoption("--update-golden", action="store_true", help="write the golden files")
+    parser.addoption("--no-skips", action="store_true", help="fail instead of skipping a test")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With `--no-skips`, a skipped test fails: where containers must be tested, an image must exist."""
+    report = yield
+    if report.skipped and item.config.getoption("--no-skips"):
+        report.outcome = "failed"
+    return report
 
 
 @pytest.fixture

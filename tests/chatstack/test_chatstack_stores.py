@@ -35,7 +35,7 @@ def mongodb() -> Iterator[dict[str, str]]:
         client.drop_database(name)
 
 
-@pytest.fixture(params=["sqlite", "mongodb"])
+@pytest.fixture(params=["sqlite", pytest.param("mongodb", marks=pytest.mark.containers)])
 def variables(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
     """Return the environment variables of each store."""
     if request.param == "sqlite":

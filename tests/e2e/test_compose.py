@@ -62,7 +62,10 @@ def find_skip_reason() -> str | None:
     return f"no image {', '.join(missing)}, so these tests started no container" if missing else None
 
 
-pytestmark = pytest.mark.skipif(find_skip_reason() is not None, reason=str(find_skip_reason()))
+pytestmark = [
+    pytest.mark.containers,
+    pytest.mark.skipif(find_skip_reason() is not None, reason=str(find_skip_reason())),
+]
 
 
 @pytest.fixture
