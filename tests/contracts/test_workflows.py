@@ -13,12 +13,14 @@ WORKFLOWS = {path.name: yaml.safe_load(path.read_text(encoding="utf-8")) for pat
 ACTIONS = [ROOT / "action.yml", ROOT / "publish" / "action.yml"]
 MEASURE, PUBLISH = (yaml.safe_load(path.read_text(encoding="utf-8")) for path in ACTIONS)
 PIPELINE = "bench.yml"
+RELEASE = "release.yml"  # which starts for a tag on a commit of the default branch
 # Jobs that have a token; the others run what a stranger may have written.
 WRITES = {
     PIPELINE: {"publish", "command", "record"},
     "bench-publish.yml": {"publish"},
     "bench-baseline.yml": {"baseline"},
     "bench-site.yml": {"deploy"},
+    RELEASE: {"attest", "image", "pypi", "github"},
     "bench-watch.yml": {"schedule"},
 }
 # They read the code, execute none of it, and write only findings.
@@ -78,14 +80,18 @@ def test_every_job_has_a_time_limit(name: str) -> None:
 
 
 def test_no_job_with_foreign_code_has_a_secret() -> None:
-    """No file names secrets, and only jobs that publish have the token."""
+    """Only jobs that publish have the token, and only two of them the key of an app, to get its token."""
     for path in [*FILES, *ACTIONS]:
         text = path.read_text(encoding="utf-8")
-        assert "secrets" not in text
+        assert "secrets." not in text or path.name == PIPELINE
         assert "github.token" not in text or path.name in WRITES or path == ACTIONS[1]
-    measure = _jobs(WORKFLOWS[PIPELINE])["measure"]
-    assert measure["permissions"] == {"contents": "read"}
-    assert "github.token" not in str([measure, MEASURE])
+    jobs = _jobs(WORKFLOWS[PIPELINE])
+    assert {key for key, job in jobs.items() if "secrets." in str(job)} == {"command", "record"}
+    for key in ("command", "record"):
+        (app,) = [step for step in jobs[key]["steps"] if "secrets." in str(step)]
+        assert app["uses"].startswith("actions/create-github-app-token@")
+    assert jobs["measure"]["permissions"] == {"contents": "read"}
+    assert "github.token" not in str([jobs["measure"], MEASURE])
 
 
 def test_no_checkout_stores_the_token() -> None:
@@ -103,9 +109,9 @@ def test_a_job_with_a_token_has_only_the_files_of_the_default_branch() -> None:
     """
     own = "${{ job.workflow_repository != github.repository && job.workflow_sha || "
     allowed = {DEFAULT_BRANCH, own + DEFAULT_BRANCH.removeprefix("${{ ")}
-    for name, keys in WRITES.items():
+    for name in WRITES.keys() - {RELEASE}:
         jobs = _own_jobs(name)
-        for step in [step for key in keys for step in jobs[key]["steps"]]:
+        for step in [step for key in WRITES[name] for step in jobs[key]["steps"]]:
             if "checkout" in step.get("uses", "") and name != "bench-watch.yml":
                 assert step["with"]["ref"] in allowed, name
             assert "artifact" not in step.get("uses", "")
@@ -217,6 +223,21 @@ def test_the_application_keeps_its_own_python() -> None:
         if name in (ROOT.name, "publish") and "setup-python" in step.get("uses", ""):
             assert step["with"]["update-environment"] is False
         assert "GITHUB_PATH" not in step.get("run", "")
+
+
+def test_a_release_comes_from_the_default_branch_and_has_no_password() -> None:
+    """Its first job refuses another commit; PyPI trusts the workflow, so no job has a password."""
+    jobs = _jobs(WORKFLOWS[RELEASE])
+    commands = [step.get("run", "") for step in jobs["build"]["steps"]]
+    (check,) = [number for number, command in enumerate(commands) if "merge-base --is-ancestor" in command]
+    (build,) = [number for number, command in enumerate(commands) if "hatchling" in command]
+    assert check < build
+    assert "--require-hashes" in commands[build]
+    assert all("build" in job["needs"] for key, job in jobs.items() if key not in ("build", "github"))
+    assert jobs["pypi"]["permissions"] == {"id-token": "write"}
+    assert jobs["pypi"]["environment"] == "pypi"
+    assert not any("run" in step for step in jobs["pypi"]["steps"])
+    assert jobs["github"]["permissions"] == {"contents": "write"}
 
 
 def test_no_text_of_an_event_becomes_a_command() -> None:

@@ -15,7 +15,7 @@ _REPOSITORY = re.compile(
 )
 _URL_LABELS = ("repository", "source", "homepage")
 
-# Those of all jobs of the reusable workflow; each of its jobs takes only the ones that it needs.
+# Those of all jobs of the reusable workflow.
 _RIGHTS = ("actions", "checks", "contents", "issues", "pull-requests", "statuses")
 _FILE = """\
 # Measures each pull request, executes /bench commands in comments, and extends the baselines every night.
@@ -30,7 +30,7 @@ on:
 permissions: {{}}
 jobs:
   bench:
-    permissions: {{{permissions}}}
+    permissions: {{{permissions}}} # each job takes only what it needs
     uses: {repository}/.github/workflows/bench.yml@{ref}{comment}
     with: {{{inputs}}}
 """
