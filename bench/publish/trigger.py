@@ -5,7 +5,8 @@ from typing import Annotated
 
 from pydantic import StringConstraints, ValidationError
 
-from bench.core.run.job import Attempt, CommitId, EventName, RunNumber
+from bench.core.run.job import CommitId, EventName
+from bench.core.run.origin import Attempt, RunNumber
 from bench.core.values.record import Record
 from bench.errors import ConfigError
 from bench.publish.foreign import Foreign
@@ -101,7 +102,7 @@ class _Deployment(Foreign):
 
 class _DeploymentStatus(Foreign):
     state: str
-    environment_url: Address | None = None
+    environment_url: str | None = None
 
 
 class _Repository(Foreign):
@@ -172,7 +173,7 @@ def _read_commits(event: _TriggerEvent, checked_out: object) -> dict[str, object
         status = event.deployment_status
         return {
             "head_sha": event.deployment.sha,
-            "url": status.environment_url,
+            "url": status.environment_url or None,
             "deployment_state": status.state,
         }
     return {}

@@ -21,6 +21,11 @@ def save_job(job: SuiteJob, folder: Path) -> Path:
     return file
 
 
+def is_job(path: Path) -> bool:
+    """Check whether a path is the file of a job."""
+    return path.name == JOB
+
+
 def load_foreign_job(file: Path) -> SuiteJob:
     """Return a job of unknown origin.
 

@@ -69,7 +69,7 @@ class JobPlan:
     """The commit to compare with in pairs; `None` for no pairs."""
     groups: tuple[StackGroup, ...] = ()
     """The scenarios by stack."""
-    broken: Mapping[str, str] = field(default_factory=dict)
+    broken: Mapping[str, ConfigError] = field(default_factory=dict)
     """Scenarios whose files are wrong, with the error."""
     skip: str | None = None
     """Why nothing is measured, in one sentence."""
@@ -174,7 +174,7 @@ class _Sorter:
     """Sorts the scenarios of a suite by stack and by the comparison that decides on them."""
 
     def __init__(self, base: str | None, no_base: str | None, trigger: Trigger, options: RunOptions) -> None:
-        self.broken: dict[str, str] = {}
+        self.broken: dict[str, ConfigError] = {}
         self._base = base
         self._no_base = no_base
         self._is_deployment = trigger.is_deployment
@@ -191,7 +191,7 @@ class _Sorter:
             spec = scenarios.load(name)
             is_external = stacks.load(stack, model_variables(self._options.get("model"))).is_external
         except ConfigError as error:
-            self.broken[name] = error.message
+            self.broken[name] = error
             return
         if spec.scenario.side_effects is not None and not self._options.get("allow_side_effects", False):
             return

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.core.report.not_measured import NotMeasured, explain_failure
+from bench.errors import BenchError
 from bench.store import failures, results
 from bench.store.pairs import load_pairing
+from bench.usecases.failed_run import explain_error
 
 
 class JobRuns:
@@ -37,16 +38,16 @@ class JobRuns:
         homes = [failures.find(name, self.folder) for name in names]
         return [home for home in homes if home is not None]
 
-    def fail(self, name: str, message: str) -> None:
-        """Store why a scenario has no result: the reason, and below it the end of a log."""
-        failures.save(explain_failure(name, message), self.folder)
+    def fail(self, name: str, error: BenchError) -> None:
+        """Store the error that ended the measurement of a scenario as the reason why it has no result."""
+        failures.save(explain_error(name, error), self.folder)
 
-    def fail_rest(self, names: Sequence[str], reason: str) -> None:
-        """Store a reason for each scenario that has neither a result nor a reason."""
+    def fail_rest(self, names: Sequence[str], error: BenchError) -> None:
+        """Store an error for each scenario that has neither a result nor a reason."""
         measured = {results.load(home).scenario.name for home in self.list_new()}
         for name in names:
             if name not in measured and failures.find(name, self.folder) is None:
-                failures.save(NotMeasured(scenario=name, reason=reason), self.folder)
+                self.fail(name, error)
 
     def forget(self, names: Sequence[str]) -> None:
         """Remove the reasons of an earlier job."""

@@ -12,11 +12,12 @@ from bench.core.run.job import JobOutcome, SuiteJob, cut_sentence
 from bench.core.values import wording
 from bench.core.values.escape import escape_markdown
 from bench.core.verdict.pair_limits import choose_limits
-from bench.errors import BenchError, StoreError
+from bench.errors import BaseUnavailableError, BenchError, ConfigError, MeasurementError
 from bench.measure.machine.signals import defer_signals
 from bench.measure.run.conditions import Listener
 from bench.publish.trigger import Trigger, read_trigger
 from bench.render.comment import Origin, render_comment
+from bench.store import scenarios
 from bench.store.folders import RESULTS
 from bench.store.jobs import save_job
 from bench.usecases.against import measure_against
@@ -86,8 +87,8 @@ def measure_job(
         if plan.skip is not None:
             return MeasuredJob(keeper.save(JobOutcome.SKIPPED, f"Skipped: {plan.skip}.", plan))
         runs.forget(plan.names)
-        for name, message in plan.broken.items():
-            runs.fail(name, message)
+        for name, error in plan.broken.items():
+            runs.fail(name, error)
         measurement = _Measurement(plan, trigger, runs, options, listener, pairs)
         is_cancelled = measurement.run(limit)
         with defer_signals():
@@ -120,7 +121,7 @@ class _JobKeeper:
 
     def finish(self, plan: JobPlan, options: RunOptions, *, is_cancelled: bool) -> MeasuredJob:
         """Judge the runs and store the file of the job. A cancelled job has no verdict."""
-        self.runs.fail_rest(plan.names, _CANCELLED if is_cancelled else _TIME_OVER)
+        self.runs.fail_rest(plan.names, MeasurementError(_CANCELLED if is_cancelled else _TIME_OVER))
         if is_cancelled:
             total = wording.counted(len(plan.names), "scenario")
             reason = f"Cancelled: {len(self.runs.list_decided())} of {total} have a result."
@@ -153,12 +154,13 @@ class _JobKeeper:
 
     @contextmanager
     def explain_error(self) -> Iterator[None]:
-        """Store an error that ends the block as the reason of an invalid job."""
+        """Store an error that ends the block as the reason of the job and of the missing results."""
         try:
             yield
         except BenchError as error:
-            with suppress(StoreError, ValueError):  # the error itself is more important
+            with suppress(BenchError, ValueError):  # the error itself is more important
                 self.save(JobOutcome.INVALID, error.message, JobPlan())
+                self.runs.fail_rest(scenarios.of_suite(self.suite), error)
             raise
 
 
@@ -204,7 +206,10 @@ class _Measurement:
                 self._measure_alone(name, group, part)
 
     def _measure_pairs(self, group: StackGroup, base: str, limit: TimeLimit) -> StackGroup:
-        """Measure scenarios in pairs; after an error, those without a result are left to their baselines."""
+        """Measure scenarios in pairs. If the base cannot be measured, the rest is left to the baselines.
+
+        Another error is one of the head, so the scenarios without a result are not measured.
+        """
         options = RunOptions(**{**self._options, "stack": group.stack})
         try:
             measure_against(
@@ -217,13 +222,19 @@ class _Measurement:
                 time_limit=limit,
                 base_name=f"base {base[:_SHORT]}",
             )
-        except BenchError as error:
+        except (BaseUnavailableError, ConfigError) as error:
             self._listener.warning(f"{error.message}; bench compares with the committed baselines instead")
             changed = group.leave_to_baselines(
-                self._runs.list_decided(), f"the pairs ended with an error: {error.message}"
+                self._runs.list_decided(), f"the base cannot be measured: {error.message}"
             )
             self.plan = replace(self.plan, groups=_replace(self.plan.groups, group, changed))
             return changed
+        except BenchError as error:
+            self._listener.warning(error.message)
+            decided = self._runs.list_decided()
+            for name in group.paired:
+                if name not in decided:
+                    self._runs.fail(name, error)
         return group
 
     def _measure_alone(self, name: str, group: StackGroup, limit: TimeLimit) -> None:
@@ -236,7 +247,7 @@ class _Measurement:
         try:
             check(name, confirm=confirm, listener=self._listener, **options)
         except BenchError as error:
-            self._runs.fail(name, error.message)
+            self._runs.fail(name, error)
             self._listener.warning(f"{name} was not measured: {error.message}")
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from bench.core.report.attempts import keep_newest
 from bench.core.report.not_measured import NotMeasured
 from bench.core.report.report import Report
 from bench.core.report.series import RunSeries
@@ -14,6 +15,7 @@ from bench.core.verdict.compare import Decision, explain_unusable
 from bench.errors import ConfigError, StoreError
 from bench.render.document.format import PLAIN, Format, SuiteInput, Terminal
 from bench.store import baselines, failures, results, scenarios
+from bench.store.jobs import is_job
 from bench.store.pairs import StoredPairs, load_pairs
 from bench.store.results import folder_of
 from bench.usecases.compare import FindBaseline, judge_run, judge_stored_pairs
@@ -46,9 +48,9 @@ def merge(
 ) -> JudgedSuite:
     """Judge stored runs of several scenarios together.
 
-    If a scenario appears twice, the second run is the confirmation run. A valid run
-    replaces an invalid one. The verdict takes into account that one of many scenarios looks worse by chance,
-    and that a slower machine slows down all scenarios.
+    If a scenario appears twice, the second run is the confirmation run. A valid run replaces an invalid one,
+    and a newer attempt of a workflow run replaces an older one. The verdict takes into account that one of
+    many scenarios looks worse by chance, and that a slower machine slows down all scenarios.
 
     Args:
         runs: The folders of the runs, or their result.json files, in any order.
@@ -65,6 +67,8 @@ def merge(
     paired: dict[str, StoredPairs] = {}
     folders: dict[str, Path] = {}
     for path in map(Path, runs):
+        if is_job(path):
+            continue
         if failures.is_failure(path):
             failed.append(failures.load_foreign(path))
             continue
@@ -100,6 +104,7 @@ def judge_together(
         find_baseline: Returns the baseline of a run; default: the one under `baselines/`.
         notes: Sentences about the measurement.
     """
+    runs, failed = keep_newest(runs, failed)
     distinct = {run.provenance.run_id: run for run in runs}  # a run does not confirm itself
     by_scenario: dict[str, list[RunResult]] = {}
     for run in sorted(distinct.values(), key=_started_at):

@@ -176,7 +176,7 @@ def measure_pairs(plan: PairedPlan, results: Path, listener: Listener) -> list[J
         raise KeyboardInterrupt(f"interrupted; {kept or 'no pair is complete'}") from interrupt
     except BenchError as error:
         kept = _keep(measured, "an error ended the comparison", results, is_error=True)
-        error.message = "; ".join(filter(None, [error.message, kept]))
+        error.hint = "; ".join(filter(None, [error.hint, kept])) or None
         raise
     return [scenario.judge(results) for scenario in measured if scenario.is_measured]
 

@@ -4,13 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench.core.report.attempts import keep_newest
 from bench.core.report.not_measured import NotMeasured
+from bench.core.run.job import SuiteJob
 from bench.core.run.result import RunResult
 from bench.errors import ConfigError, StoreError
 from bench.owners.temporary import temporary_folder
 from bench.publish.runs import Runs
 from bench.store import failures
 from bench.store.archives import Allowance, unpack
+from bench.store.jobs import JOB, is_job, load_foreign_job
 from bench.store.pairs import StoredPairs, load_pairs
 from bench.store.results import RESULT, folder_of, load_foreign
 from bench.usecases.job import connect_api, read_repository
@@ -18,12 +21,14 @@ from bench.usecases.job import connect_api, read_repository
 
 @dataclass(frozen=True, slots=True)
 class StoredSuite:
-    """The stored runs of a suite, with the runs that failed."""
+    """The newest attempt of the stored runs of a suite, with the runs that failed."""
 
     results: tuple[RunResult, ...]
     """The results."""
     failures: tuple[NotMeasured, ...] = ()
     """Scenarios that were not measured, with the reason."""
+    job: SuiteJob | None = None
+    """The newest attempt of the job that measured; `None` without its file."""
     pairs: Mapping[str, StoredPairs] = field(default_factory=dict)
     """The pairs of the results that compare two versions, by the id of the run."""
 
@@ -62,7 +67,8 @@ def load_suite(
         return fetch_suite(Runs(read_repository(), connect_api()), from_run, of_suite)
     paths = [Path(run) for run in runs]
     failed = [path for path in paths if failures.is_failure(path)]
-    return _load([path for path in paths if path not in failed], failed)
+    jobs = [path for path in paths if is_job(path)]
+    return _load([path for path in paths if path not in (*failed, *jobs)], failed, jobs)
 
 
 def fetch_runs(runs: Runs, number: int) -> StoredSuite:
@@ -91,11 +97,11 @@ def fetch_suite(runs: Runs, number: int, of_suite: str | None = None) -> StoredS
             archive.unlink()
         stored = sorted(folder.glob(f"*/*/{RESULT}"))
         failed = sorted(folder.glob(f"*/*/{failures.FAILURE}"))
-        return _load(stored, failed)
+        return _load(stored, failed, sorted(folder.glob(f"*/{JOB}")))
 
 
-def _load(stored: Sequence[Path], failed: Sequence[Path]) -> StoredSuite:
-    """Return the results and the failed runs of unknown origin, by their folders or files."""
+def _load(stored: Sequence[Path], failed: Sequence[Path], jobs: Sequence[Path]) -> StoredSuite:
+    """Return the results, failed runs and jobs of unknown origin, by their folders or files."""
     results: list[RunResult] = []
     pairs: dict[str, StoredPairs] = {}
     for path in stored:
@@ -104,7 +110,13 @@ def _load(stored: Sequence[Path], failed: Sequence[Path]) -> StoredSuite:
         if paired is not None:
             pairs[result.provenance.run_id] = paired
         results.append(result)
-    return StoredSuite(tuple(results), tuple(map(failures.load_foreign, failed)), pairs)
+    kept, reasons = keep_newest(results, list(map(failures.load_foreign, failed)))
+    job = max(map(load_foreign_job, jobs), key=_order, default=None)
+    return StoredSuite(tuple(kept), tuple(reasons), job, pairs)
+
+
+def _order(job: SuiteJob) -> tuple[int, int]:
+    return int(job.run_id or 0), job.attempt
 
 
 def _check_results(suite: StoredSuite, number: int) -> None:

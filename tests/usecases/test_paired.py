@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from bench.core.verdict.levels import start_level
 from bench.core.verdict.pair_limits import PairLimits, choose_limits
 from bench.core.verdict.stopping import MAX_PAIRS, MIN_PAIRS
 from bench.errors import ConfigError, StoreError, TargetError
-from bench.measure.run.alternate import Arm, FailedPair, Pair, PairedSpec, PairRun, Side
+from bench.measure.run.alternate import Arm, PairedSpec, PairRun
 from bench.measure.run.conditions import Conditions, Listener
 from bench.store import baselines, results, stacks
 from bench.store.pairs import PAIRS, load_pairs
@@ -25,7 +25,8 @@ from bench.usecases.compare import JudgedRun, judge_stored_pairs
 from bench.usecases.merge import merge
 from bench.usecases.paired import PairedPlan, measure_pairs
 from bench.usecases.paired_suite import SelectedScenarios
-from tests.factories import make_baseline, make_provenance, make_recording, make_scenario, make_spec, run_at
+from tests.factories import make_baseline, make_recording, make_scenario, make_spec, run_at
+from tests.scripted_versions import Row, Versions
 
 SAME, SLOW = (1.0, 1.0), (1.0, 1.4)
 BROKEN = "the load generator was late"
@@ -35,39 +36,6 @@ RESULTS = Path("results")
 @pytest.fixture(autouse=True)
 def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-
-
-@dataclass
-class Versions:
-    """Two versions whose pairs have these slowdowns, failures or errors. The last row repeats."""
-
-    script: dict[str, list[tuple[float, float] | str | BaseException]]
-    on_run: Callable[[PairRun], object] = lambda _: None
-    order: list[str] = field(default_factory=list)
-    """The scenarios in the order of their pairs."""
-    runs: int = 0
-
-    def measure_pair(self, spec: PairedSpec, number: int) -> Pair | FailedPair:
-        """Return the next pair of the script."""
-        self.order.append(f"{spec.name} {number}")
-        rows = self.script[spec.name]
-        row = rows.pop(0) if len(rows) > 1 else rows[0]
-        if isinstance(row, BaseException):
-            raise row
-        if isinstance(row, str):
-            invalid = Validity(valid=False, reasons=(row,))
-            failed = self._run(spec, "head", 1.0).result.model_copy(update={"validity": invalid})
-            return FailedPair(PairRun(Path("x"), failed, make_recording()), f"head: {row}")
-        return Pair(self._run(spec, "base", row[0]), self._run(spec, "head", row[1]))
-
-    def _run(self, spec: PairedSpec, side: Side, factor: float) -> PairRun:
-        self.runs += 1
-        run_id = f"20260105T120000Z-{spec.name}-0000"
-        noise = 1.0 + 0.001 * (self.runs % 5)
-        result = run_at(factor * noise, spec=spec.of(side), provenance=make_provenance(run_id))
-        run = PairRun(Path(run_id, "runs", f"{self.runs:02}-{side}"), result, make_recording())
-        self.on_run(run)
-        return run
 
 
 @dataclass
@@ -86,7 +54,7 @@ def measure(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Measured]:
     versions = Versions({})
 
     def run(
-        script: dict[str, Sequence[tuple[float, float] | str | BaseException]],
+        script: dict[str, Sequence[Row]],
         enough: int = MIN_PAIRS,
         limits: PairLimits = PairLimits(),
     ) -> Measured:
@@ -236,17 +204,20 @@ def test_only_a_threshold_may_end_a_run_of_a_pair_early() -> None:
 def test_complete_pairs_are_kept(
     measure: Callable[..., Measured], fail: Callable[[], BaseException], text: str, complete: int
 ) -> None:
-    """After Ctrl-C, and after an error, the message names the command that judges the complete pairs."""
+    """After Ctrl-C, and after an error, the last line names the command that judges the complete pairs."""
     error = fail()
     with pytest.raises(type(error)) as caught:
         measure({"quick": [*[SLOW] * complete, error]}, enough=9)
-    message = getattr(caught.value, "message", str(caught.value))
-    assert message.startswith(f"{text}; {complete} complete pair")
+    assert str(caught.value).startswith(text)
+    message = getattr(caught.value, "hint", str(caught.value))
+    assert f"{complete} complete pair" in message
     folder = message.rpartition(" ")[2]
     comparison = bench.compare(folder).report.comparison
     assert comparison.pairs == complete
     assert comparison.stopped is not None
     assert "ended the comparison" in comparison.stopped
+    is_error = isinstance(error, TargetError)
+    assert (comparison.decision is Decision.INVALID) is is_error
 
 
 def test_an_early_error_keeps_nothing(measure: Callable[..., Measured]) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from bench.core.run.origin import WorkflowAttempt
 from bench.core.values.record import Record
 
 NO_RESULT = "it has no result; the log of its job shows the reason"
@@ -25,6 +26,8 @@ class NotMeasured(Record):
     """The service that failed; null if it is unknown, or if no service failed."""
     exit_code: int | None = None
     """Exit code of that service; null if it is unknown, or if the service still runs."""
+    workflow: WorkflowAttempt | None = None
+    """The attempt of the workflow run that failed; null outside of GitHub Actions."""
     log: tuple[Line, ...] = Field(default=(), max_length=_MOST_LINES)
     """The last lines of the log of the service, if they are known."""
 
@@ -33,24 +36,18 @@ class NotMeasured(Record):
         return f"{self.scenario} was not measured: {self.reason}"
 
 
-def explain_failure(
-    scenario: str, message: str, service: str | None = None, exit_code: int | None = None
-) -> NotMeasured:
+def explain_failure(scenario: str, message: str) -> NotMeasured:
     """Return the record of a failed run.
 
     Args:
         scenario: Name of the scenario.
         message: The error. Its first line is the reason; further lines are the end of a log.
-        service: The service that failed.
-        exit_code: Its exit code.
     """
     first, *lines = message.splitlines() or [NO_RESULT]
     log = [line.strip()[:_LONGEST_LINE] for line in lines[-_MOST_LINES:]]
     return NotMeasured(
         scenario=scenario[:200],
         reason=first.strip()[:_LONGEST_LINE].removesuffix("; the end of its log:"),
-        service=None if service is None else service[:200],
-        exit_code=exit_code,
         log=tuple(filter(None, log)),
     )
 

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from bench.core.config.target import Name
+from bench.core.run.origin import Attempt, RunNumber
 from bench.core.values.record import NotNegative, Record
 
 SCHEMA_VERSION = 1
@@ -14,10 +15,8 @@ MOST_SCENARIOS = 256
 LONGEST_SENTENCE = 400
 """Largest number of characters of a sentence; longer ones are cut."""
 CommitId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
-RunNumber = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,20}$")]
 EventName = Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,40}$")]
 Sentence = Annotated[str, StringConstraints(max_length=LONGEST_SENTENCE)]
-Attempt = Annotated[int, Field(ge=1, le=1000)]
 
 
 class JobOutcome(StrEnum):
@@ -90,6 +89,14 @@ class SuiteJob(Record):
     """The verdict or the reason in one sentence."""
     scenarios: Annotated[tuple[JobScenario, ...], Field(max_length=MOST_SCENARIOS)] = ()
     """The scenarios that the job had to measure; empty if it skipped them."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences about scenarios that were not compared in pairs although there is a base."""
+        notes: list[str] = []
+        for scenario in self.scenarios:
+            notes += scenario.notes
+        return tuple(notes)
 
 
 def cut_sentence(text: str) -> str:

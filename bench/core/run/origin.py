@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import AwareDatetime, StringConstraints
+from pydantic import AwareDatetime, Field, StringConstraints
 
 from bench.core.config.target import Name
 from bench.core.values.record import Count, Record
@@ -11,6 +11,8 @@ from bench.core.values.record import Count, Record
 RunId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$")]
 # Part of the name of a folder.
 Short = Annotated[str, StringConstraints(max_length=200)]
+RunNumber = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,20}$")]
+Attempt = Annotated[int, Field(ge=1, le=1000)]
 
 
 RECORDED_ONLY = frozenset({"cpu_model", "image", "kernel"})
@@ -44,6 +46,20 @@ class Fingerprint(Record):
     """Release of the kernel; only recorded."""
 
 
+class WorkflowAttempt(Record):
+    """The attempt of a workflow run of GitHub Actions that measured."""
+
+    run: RunNumber
+    """Number of the workflow run."""
+    attempt: Attempt = 1
+    """Number of the attempt; a re-run has a higher one."""
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """A value by which attempts are sorted, the newest last."""
+        return int(self.run), self.attempt
+
+
 class Provenance(Record):
     """The origin of a run."""
 
@@ -61,3 +77,5 @@ class Provenance(Record):
     """Whether that repository had uncommitted changes; `None` outside a repository."""
     injections: dict[str, float] = {}
     """Injected faults, by knob."""
+    workflow: WorkflowAttempt | None = None
+    """The attempt of the workflow run that measured; null outside of GitHub Actions."""

@@ -13,13 +13,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from bench.core.config.placeholders import environment_values, expand, expand_defaults
 from bench.core.config.prompts import Prompt
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.service import HANDLING_FIELDS
 from bench.core.config.stack import MONITORING_FIELDS, Stack
 from bench.core.config.target import Target
-from bench.core.run.origin import Fingerprint, Provenance
+from bench.core.run.origin import Fingerprint, Provenance, WorkflowAttempt
 from bench.core.values.record import Record
 from bench.errors import ConfigError
 
@@ -47,7 +49,19 @@ def provenance(run_id: str, injections: dict[str, float]) -> Provenance:
         commit=current_commit(),
         dirty=None if status is None else bool(status),
         injections=injections,
+        workflow=workflow_attempt(),
     )
+
+
+def workflow_attempt() -> WorkflowAttempt | None:
+    """Return the attempt of the workflow run of this process; `None` outside of GitHub Actions."""
+    run = os.environ.get("GITHUB_RUN_ID")
+    try:
+        return WorkflowAttempt.model_validate(
+            {"run": run, "attempt": os.environ.get("GITHUB_RUN_ATTEMPT") or 1}
+        )
+    except ValidationError:  # no run, or one of another system
+        return None
 
 
 def current_commit() -> str | None:

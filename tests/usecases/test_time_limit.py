@@ -1,0 +1,55 @@
+"""The time of a job, with a clock of the test."""
+
+import math
+import threading
+
+import pytest
+
+from bench.usecases.time_limit import TimeLimit, interrupt_after
+
+
+class _Clock:
+    now_s = 0.0
+
+    def __call__(self) -> float:
+        """Return the time of the test."""
+        return self.now_s
+
+
+def test_a_measurement_begins_only_if_it_ends_in_time() -> None:
+    """It may take a quarter longer than expected."""
+    clock = _Clock()
+    limit = TimeLimit(100.0, clock)
+    assert limit.has_time_for(79.0)
+    assert not limit.has_time_for(80.0)
+    clock.now_s = 90.0
+    assert limit.has_time_for(7.0)
+    assert not limit.has_time_for(9.0)
+
+
+def test_a_part_gets_its_share_of_the_time_that_is_left() -> None:
+    """A limit that is over has no time for a part, and a job without a limit gives parts none."""
+    clock = _Clock()
+    limit = TimeLimit(100.0, clock)
+    clock.now_s = 40.0
+    assert limit.share(0.5).left_s == 30.0
+    clock.now_s = 200.0
+    assert limit.share(0.5).left_s == 0.0
+    assert not limit.share(1.0).has_time_for(0.0)
+    assert TimeLimit(None, clock).share(0.1).left_s == math.inf
+
+
+def test_a_block_that_hangs_is_interrupted_after_the_limit() -> None:
+    """Like Ctrl-C, so that everything that was started ends; other blocks are not interrupted."""
+    with interrupt_after(TimeLimit(None)) as is_over:
+        assert not is_over.is_set()
+    with interrupt_after(TimeLimit(1000.0)) as is_over:
+        pass
+    assert not is_over.is_set()
+    with pytest.raises(KeyboardInterrupt):
+        _hang()
+
+
+def _hang() -> None:
+    with interrupt_after(TimeLimit(0.0), margin_s=0.0):
+        threading.Event().wait(60.0)
