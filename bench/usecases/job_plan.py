@@ -179,6 +179,7 @@ class _Sorter:
         self._no_base = no_base
         self._is_deployment = trigger.is_deployment
         self._options = options
+        self._stack = options.get("stack") or (_EXTERNAL if options.get("urls") else _EMBEDDED)
         self._paired: dict[str, list[str]] = {}
         self._alone: dict[str, dict[str, str | None]] = {}
         self._durations_s: dict[str, dict[str, float]] = {}
@@ -186,10 +187,12 @@ class _Sorter:
     def add(self, entry: SuiteEntry) -> None:
         """Add a scenario. One with side effects is left out, unless they are allowed."""
         name = entry.scenario
-        stack = self._choose_stack(entry)
+        stack = entry.stack or self._stack
         try:
             spec = scenarios.load(name)
-            is_external = stacks.load(stack, model_variables(self._options.get("model"))).is_external
+            is_external = self._is_external(stack)
+            if self._is_deployment and not is_external:
+                stack = _EXTERNAL
         except ConfigError as error:
             self.broken[name] = error
             return
@@ -216,7 +219,5 @@ class _Sorter:
             groups.append(StackGroup(stack, tuple(self._paired[stack]), self._alone[stack], durations_s))
         return tuple(groups)
 
-    def _choose_stack(self, entry: SuiteEntry) -> str:
-        default = _EXTERNAL if self._is_deployment or self._options.get("urls") else _EMBEDDED
-        job = self._options.get("stack") or default
-        return job if self._is_deployment else entry.stack or job
+    def _is_external(self, stack: str) -> bool:
+        return stacks.load(stack, model_variables(self._options.get("model"))).is_external

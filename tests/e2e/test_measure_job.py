@@ -1,6 +1,8 @@
 """`bench ci measure`, as a workflow runs it in the repository of an application."""
 
 import json
+import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import pytest
 from bench.core.run.job import JobOutcome, JudgedBy, SuiteJob
 from bench.errors import Exit
 from bench.store.jobs import load_foreign_job
-from tests.command import Done, bench
+from tests.command import Done, bench, command, environment
 from tests.small_application import commit, git, make_application, slow_down
 
 MEASURE = ("ci", "measure", "--suite", "both", "--stack", "app", "--no-calibration")
@@ -101,3 +103,24 @@ def test_a_pull_request_that_is_not_measured_still_reports(
     assert reason in job.reason
     assert f"::notice title=bench both::{job.reason}" in done.out
     assert reason in (application.parent / "summary.md").read_text()
+
+
+def test_a_cancelled_job_stores_its_complete_runs(application: Path) -> None:
+    """GitHub sends a signal: no service stays, and the file of the job has the reason."""
+    arguments = command(*MEASURE, "--against", "main")
+    with subprocess.Popen(
+        arguments, cwd=application, env=environment(), stderr=subprocess.PIPE, text=True
+    ) as done:
+        assert done.stderr is not None
+        while "pair 1: complete" not in done.stderr.readline():
+            assert done.poll() is None
+        done.send_signal(signal.SIGTERM)
+        rest = done.stderr.read()
+    assert done.returncode == Exit.INTERRUPTED, rest
+    job = job_of(application)
+    assert job.outcome is JobOutcome.CANCELLED
+    assert job.reason in rest
+    results = application / "results"
+    assert list(results.glob("*-one-*/pairs.json"))
+    assert (results / "not-measured-two" / "failure.json").is_file()
+    assert len(git(application, "worktree", "list").splitlines()) == 1

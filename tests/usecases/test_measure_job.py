@@ -254,7 +254,7 @@ def test_a_deployment_is_measured_at_its_address(
     monkeypatch.setattr(
         "bench.usecases.measure_job.check", lambda *_, **options: urls.append(options["urls"])
     )
-    job = measure_job("mixed").job
+    job = measure_job("mixed", stack="compose").job
     assert urls == [("https://preview.example.invalid",)] * 3
     assert job.head_sha == "1" * 40
     assert {row.stack for row in job.scenarios} == {"external"}
