@@ -158,12 +158,6 @@ _CI = (
         "bench ci measure --suite pr --against main",
     ),
     Command(
-        "matrix",
-        "ci.matrix:matrix",
-        "Print a suite as a job matrix for GitHub Actions.",
-        "bench ci matrix pr",
-    ),
-    Command(
         "merge",
         "ci.merge:merge",
         "Judge runs of several scenarios together.",

@@ -1,4 +1,3 @@
-import json
 import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -9,10 +8,10 @@ import pytest
 
 from bench.core.history.history import HistoryPoint, to_history_point
 from bench.errors import Exit
-from bench.store import baselines, history, results
+from bench.store import history, results
 from tests.cli.test_github_command import pack
 from tests.command import Bench
-from tests.factories import make_baseline, make_recording, run_at
+from tests.factories import make_recording, run_at
 from tests.publish.fake_github import FakeGitHub, Fault, serving
 
 SHA = "a" * 40
@@ -230,14 +229,3 @@ def test_a_refused_issue_is_an_error(bench: Bench, fake: FakeGitHub) -> None:
 def test_a_schedule_is_a_file_and_hours(bench: Bench, named: str) -> None:
     """Any other text is refused."""
     assert bench("ci", "issue", "schedule", named).code == Exit.USAGE
-
-
-def test_the_matrix_has_only_suspected_scenarios(bench: Bench) -> None:
-    """Only suspected scenarios are measured again; an empty folder has none."""
-    baselines.save(make_baseline())
-    assert json.loads(bench("ci", "matrix", "pr", "--suspect", "runs").out) == {"include": []}
-    results.save(run_at(1.0, 50), make_recording(), Path("runs"))
-    assert bench("ci", "matrix", "pr", "--suspect", "runs").out == '{"include": []}\n'
-    results.save(run_at(1.4, 51), make_recording(), Path("runs"))
-    (cell,) = json.loads(bench("ci", "matrix", "pr", "--suspect", "runs").out)["include"]
-    assert cell["scenario"] == "quick"

@@ -27,7 +27,6 @@ PRINTING = [
     "report RUN",
     "report RUN --out json",
     "ci merge RUN",
-    "ci matrix pr",
 ]
 
 

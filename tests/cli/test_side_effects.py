@@ -60,18 +60,6 @@ def test_a_simulated_stack_needs_no_permission(bench: Bench) -> None:
     assert list(Path("results").glob("*/result.json"))
 
 
-def test_the_jobs_of_a_suite_skip_side_effects_with_a_sentence(bench: Bench) -> None:
-    """Stdout has the jobs, and stderr the skipped scenario, its effect and the option that includes it."""
-    write_scenario()
-    skipped = bench("ci", "matrix", "both")
-    assert [job["scenario"] for job in json.loads(skipped.out)["include"]] == ["quick"]
-    sentence = f"short was skipped, because it has side effects ({EFFECT}); to measure it: {OPTION}"
-    assert sentence in skipped.err
-    allowed = bench("ci", "matrix", "both", OPTION)
-    assert [job["scenario"] for job in json.loads(allowed.out)["include"]] == ["quick", "short"]
-    assert allowed.err == ""
-
-
 def test_a_merged_suite_reports_what_was_skipped(bench: Bench) -> None:
     """A skipped scenario is named and not missing; with the option, it is missing."""
     write_scenario()

@@ -115,7 +115,6 @@ IMPLEMENTATION_DETAILS = {
     "tails._SEED": "makes the bootstrap repeatable",
     "step_answer.*": "format of a token, and shortest secret that is hidden in words",
     "stream.*": "largest event of a stream",
-    "suite._SETUP_MINUTES": "time limit of a CI job",
     "messages.MOST_NAMES": "number of messages that a warning names",
     "errors.ERROR_SAMPLES": "number of failed requests in a report",
     "timeline.*": "places of a chart",

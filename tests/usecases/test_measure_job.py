@@ -31,6 +31,7 @@ pr: [quick, short]
 docs: {scenarios: [quick], paths: ["!docs/**"]}
 mixed: [quick, {scenario: timeout, stack: compose}, agent-comparison]
 full: [timeout]
+only-short: [short]
 """
 Script = Mapping[str, Sequence[Row]]
 
@@ -288,6 +289,22 @@ def test_a_change_outside_of_the_paths_is_skipped(
     job = measure_job("docs", against="HEAD^1").job
     assert job.outcome is (JobOutcome.PASS if is_measured else JobOutcome.SKIPPED)
     assert ("no changed file matches" in job.reason) is not is_measured
+
+
+def test_a_scenario_with_side_effects_is_left_out_with_a_sentence(alone: list[float | BaseException]) -> None:
+    """It is measured only with the option, and never in pairs, which would repeat its effects."""
+    short = Path("scenarios/short.yaml")
+    short.write_text(f"{short.read_text()}side_effects: orders pizza\n")
+    alone += [1.0]
+    measured = measure_job("pr")
+    assert measured.judged is not None
+    assert words(measured).keys() == {"quick"}
+    assert any("orders pizza" in reason for reason in measured.judged.report.reasons)
+    alone += [1.0]
+    (row,) = measure_job("only-short", against="main", allow_side_effects=True).job.scenarios
+    assert (row.judged_by, row.reason) == (JudgedBy.BASELINE, "it has side effects, which pairs would repeat")
+    with pytest.raises(ConfigError, match="all scenarios of suite 'only-short' have side effects"):
+        measure_job("only-short")
 
 
 def test_a_cancelled_job_keeps_complete_pairs(versions: Versions) -> None:

@@ -1,11 +1,9 @@
 """The decision on several scenarios of one version: chance among many tests, and moves of the machine."""
 
-import math
 from collections.abc import Sequence
 from typing import assert_never
 
 from bench.core.config.scenario import Scenario
-from bench.core.load.graceful_stop import longest_graceful_stop
 from bench.core.report.not_measured import NotMeasured, list_not_measured
 from bench.core.report.report import Report
 from bench.core.report.words import DECISIONS, TOLERATED_PASS, Word
@@ -23,8 +21,6 @@ TOGETHER_RATIO = 0.7
 """If more than this share of the scenarios is slower, the cause is common to all, such as the machine."""
 FEWEST_TOGETHER = 4
 """Fewer scenarios cannot show a common cause."""
-_SETUP_MINUTES = 20
-"""Minutes to set up, to build or fetch images and a model, and to start the stack."""
 _WORST_FIRST = (Decision.FAIL, Decision.INVALID, Decision.INCONCLUSIVE, Decision.PASS)
 
 
@@ -51,14 +47,6 @@ class SuiteReport(Record):
         if self.decision is Decision.PASS and any(report.word is TOLERATED_PASS for report in self.reports):
             return TOLERATED_PASS
         return DECISIONS[self.decision]
-
-
-def longest_minutes(scenario: Scenario) -> int:
-    """Return the time limit, in minutes, of a job that measures a scenario and its confirmation run."""
-    longest_s = longest_graceful_stop(scenario.graceful_stop_s, scenario.request_timeout_s)
-    graceful_stops_s = len(scenario.phases) * longest_s
-    run_s = scenario.duration_s + graceful_stops_s + scenario.request_timeout_s
-    return _SETUP_MINUTES + math.ceil(2 * run_s / 60)
 
 
 def describe_skipped(scenario: Scenario) -> str:

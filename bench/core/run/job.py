@@ -11,7 +11,7 @@ from bench.core.values.record import NotNegative, Record
 
 SCHEMA_VERSION = 1
 MOST_SCENARIOS = 256
-"""Largest number of scenarios of a job; a matrix of GitHub Actions has as many jobs."""
+"""Largest number of scenarios of a job."""
 LONGEST_SENTENCE = 400
 """Largest number of characters of a sentence; longer ones are cut."""
 CommitId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]

@@ -1,4 +1,3 @@
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -6,7 +5,7 @@ import pytest
 
 from bench.core.report.not_measured import NO_RESULT, explain_failure
 from bench.core.report.report import Report, make_report
-from bench.core.report.suite import FEWEST_TOGETHER, SuiteReport, judge_suite, longest_minutes
+from bench.core.report.suite import FEWEST_TOGETHER, SuiteReport, judge_suite
 from bench.core.run.result import RunResult
 from bench.core.run.validity import Validity
 from bench.core.verdict.baseline import Baseline
@@ -206,8 +205,3 @@ def test_a_measured_scenario_needs_no_reason() -> None:
     """A job that failed and was repeated has a result, so the reason of its first attempt does not matter."""
     suite = judge_suite(reports([1.0], make_baseline()), failed=[explain_failure("quick", "refused")])
     assert (suite.decision, suite.not_measured) == (Decision.PASS, ())
-
-
-def test_a_job_has_time_for_two_runs() -> None:
-    """The time limit of a job is the set-up and twice the scenario with its time-outs, in whole minutes."""
-    assert longest_minutes(make_scenario()) == 20 + math.ceil(2 * (30 + 120 + 120) / 60)
