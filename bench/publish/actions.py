@@ -4,6 +4,7 @@ Format: https://docs.github.com/en/actions/reference/workflow-commands-for-githu
 """
 
 from bench.core.report.suite import SuiteReport
+from bench.core.report.verdict_line import describe_not_measured, describe_run
 from bench.core.values.escape import escape_actions
 from bench.core.verdict.compare import Decision
 
@@ -15,11 +16,17 @@ def annotations(report: SuiteReport) -> str:
     """Return an annotation for each run that did not pass; GitHub shows them above the workflow run."""
     lines: list[str] = []
     for failure in report.not_measured:
-        lines.append(command("error", title=f"bench {failure.scenario}", text=f"{failure}."))
+        text = describe_not_measured([failure], 1)
+        lines.append(command("error", title=f"bench {failure.scenario}", text=text))
     for run in report.reports:
-        if run.decision in _LEVELS:
+        level = _LEVELS.get(report.decision_on(run))
+        if level is not None:
             title = f"bench {run.result.scenario.name}"
-            lines.append(command(_LEVELS[run.decision], title=title, text=run.headline))
+            lines.append(
+                command(
+                    level, title=title, text=describe_run(run, report.excused.get(run.result.scenario.name))
+                )
+            )
     return "".join(lines[:_MOST])
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, assert_never
 
 from bench.core.report.suite import SuiteReport
+from bench.core.report.verdict_line import describe_not_measured, describe_run
 from bench.core.verdict.compare import Decision
 from bench.publish.foreign import Foreign
 
@@ -50,7 +51,7 @@ class Annotation:
     title: str
     """Name of the scenario."""
     message: str
-    """Headline of its report."""
+    """The first line of its report, which the comment also has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +130,22 @@ def check_of(report: SuiteReport, suite: str, summary: str, *, strict: bool = Fa
     """
     annotations: list[Annotation] = []
     for run in report.reports:
-        if run.decision in _LEVELS:
+        level = _LEVELS.get(report.decision_on(run))
+        if level is not None:
             name = run.result.scenario.name
-            path = f"scenarios/{name}.yaml"
-            annotations.append(Annotation(path, _LEVELS[run.decision], f"bench {name}", run.headline))
+            annotations.append(
+                Annotation(
+                    f"scenarios/{name}.yaml",
+                    level,
+                    f"bench {name}",
+                    describe_run(run, report.excused.get(run.result.scenario.name)),
+                )
+            )
     for failure in report.not_measured:
         path = f"scenarios/{failure.scenario}.yaml"
-        annotations.append(Annotation(path, "failure", f"bench {failure.scenario}", f"{failure}."))
+        annotations.append(
+            Annotation(path, "failure", f"bench {failure.scenario}", describe_not_measured([failure], 1))
+        )
     result = conclusion(report.decision, strict=strict)
     return Check(suite, result, report.headline, summary, tuple(annotations))
 

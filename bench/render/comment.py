@@ -1,27 +1,38 @@
-"""The comment on a pull request: the judgement, the metrics that decided it, and the next step."""
+"""The comment on a pull request: the verdict and its changes first, all other content folded."""
 
 import re
-from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bench.core.config.target import NAME
+from bench.core.report.endings import ENDINGS, Ending, describe_ending
+from bench.core.report.level import describe_level
+from bench.core.report.report import Report, advise, find_claim, is_acceptable
 from bench.core.report.suite import SuiteReport
-from bench.core.report.words import ICONS
+from bench.core.report.words import ICONS, TOLERATED_PASS
 from bench.core.run.results_digest import PATTERN
+from bench.core.samples.metrics import tier_name
 from bench.core.values import wording
-from bench.core.values.escape import escape_markdown
 from bench.core.verdict.compare import Decision
+from bench.core.verdict.verdict import Verdict
 from bench.render.document.document import Document, make_document
-from bench.render.markdown import template
+from bench.render.markdown import MOST_CHANGES, changes_markdown, escape, template, tidy
 
 LIMIT = 65_535
 """Characters that GitHub accepts as the summary of a check; a comment may have one more."""
-_MOST_ALERTS = 10
+_MOST_LEVELS = 3
+"""Scenarios that the line about the committed baseline describes; it counts the others."""
+_MOST_NOTES = 10
+_MOST_LISTED = 100
+"""Scenarios with one line each. Their lines are shorter than the comment, whatever their names are."""
+_MOST_PEOPLE = 5
+_SEPARATOR = 2
+"""Characters of the empty line between two parts."""
 _SUITE = re.compile(NAME)
 _SHA = re.compile(r"[0-9a-f]{40}")
 _URL = re.compile(r"https?://[A-Za-z0-9.:/_-]+(#artifacts)?")
 _LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,60}(\[bot\])?")
+_SHORT_SHA = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +66,36 @@ class Origin:
             if value is not None and not pattern.fullmatch(value):
                 raise ValueError(f"{value!r} does not match {pattern.pattern}")
 
+    @property
+    def repository_url(self) -> str | None:
+        """Address of the repository."""
+        return None if self.run_url is None else self.run_url.partition("/actions/")[0]
+
+    @property
+    def server_url(self) -> str | None:
+        """Address of GitHub, or of an Enterprise Server."""
+        return None if self.run_url is None else "/".join(self.run_url.split("/")[:3])
+
 
 @dataclass(frozen=True, slots=True)
-class _Parts:
-    """The scenarios of a comment, by the space that they get."""
+class _Top:
+    """The part of a comment above the numbers of the scenarios."""
 
-    full: Sequence[Document]
-    """Scenarios with their tables."""
-    listed: Sequence[Document]
-    """Other scenarios that did not pass: one line each."""
-    passed: Sequence[Document]
-    """Scenarios that passed: one line each, folded."""
-    with_details: int
-    """Number of scenarios, of the first ones of `full`, that also have folded details."""
+    icon: str
+    headline: str
+    changes: str = ""
+    """The rows of changes, the bars and the logs, in Markdown."""
+    links: Sequence[str] = ()
+    """Links in Markdown."""
+    baseline: str = ""
+    """The sentence about the committed baseline."""
+    reproduce: str = ""
+    """The command that repeats the measurement on the reader's machine; empty if there is none."""
+    accept: str = ""
+    """The command that accepts the change; empty if there is nothing to accept."""
+    digest: str | None = None
+    """Digest of the results."""
+    notes: Sequence[str] = ()
 
 
 def marker(suite: str) -> str:
@@ -78,101 +106,178 @@ def marker(suite: str) -> str:
 def render_comment(report: SuiteReport, origin: Origin) -> str:
     """Return the comment in at most `LIMIT` characters.
 
-    A comment that is too long first loses the folded details, from the last scenario to the first. Then it
-    keeps one line of each scenario that did not pass, again from the last one. At last it is cut.
+    A comment that would be too long keeps one line of the last scenarios, instead of all their numbers.
 
     Args:
         report: The judged suite.
         origin: The suite, the commit and the workflow run.
     """
-    failed: list[Document] = []
-    passed: list[Document] = []
-    for document in map(make_document, report.reports):
-        same = passed if document.decision is Decision.PASS else failed
-        same.append(document)
-    if not failed:
-        failed = passed[:1]
-        passed = passed[1:]
-    count = max(1, len(failed))
-
-    def shorten(step: int) -> str:
-        with_details = max(0, count - step)
-        full = max(1, min(count, 2 * count - step))
-        return _render(report, origin, _Parts(failed[:full], failed[full:], passed, with_details))
-
-    # The steps are ordered by length, so the longest text that fits is found by bisection.
-    steps = range(2 * count - 1)
-    step = bisect_left(steps, x=True, key=lambda step: len(shorten(step)) <= LIMIT)
-    text = shorten(step)
-    return text if len(text) <= LIMIT else _cut(text, origin)
-
-
-def _cut(text: str, origin: Origin) -> str:
-    """Cut a text at the end of a line. Only the fold of the passed scenarios, the last part, can be open."""
-    end = f"\n\n… the rest is omitted: {origin.run_url or 'see the run'}\n"
-    kept = text[: LIMIT - len(end)].rpartition("\n")[0]
-    is_open = kept.count("<details>") > kept.count("</details>")
-    closing = "\n\n</details>" if is_open else ""
-    return kept[: LIMIT - len(end) - len(closing)] + closing + end
-
-
-def _render(report: SuiteReport, origin: Origin, parts: _Parts) -> str:
-    headline, *subtitles = _judgement(report, parts.full)
-    alerts = _alerts([*parts.listed, *parts.passed])
-    text = template("comment.md.j2").render(
-        marker=marker(origin.suite),
+    documents = [make_document(run) for run in report.reports]
+    accept = _accept(report, origin)
+    top = _Top(
         icon=ICONS[report.word.tone],
-        headline=headline,
-        lines=(*subtitles, *report.reasons, *alerts),
-        parts=parts,
-        not_measured=report.not_measured,
-        run_url=origin.run_url,
-        footer=_footer(report, origin, parts.full),
+        headline=report.headline,
+        changes=changes_markdown(report),
+        links=[*_links(origin), *_people(report, origin)],
+        baseline=_describe_baseline(report.reports),
+        reproduce=_reproduce(report, origin),
+        accept=accept,
+        digest=origin.digest,
+        notes=_notes(report, documents),
     )
-    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+    head = template("comment.md.j2").render(top=top, marker=marker(origin.suite))
+    footer = template("footer.md.j2").render(lines=_footer(origin, documents))
+    space = LIMIT - len(head) - len(footer) - 2 * _SEPARATOR
+    folds = _fold(report, documents, space, can_accept=bool(accept))
+    return tidy("\n\n".join([head, *folds, footer]))
 
 
-def _judgement(report: SuiteReport, documents: Sequence[Document]) -> tuple[str, ...]:
-    """Return the headline, and the suite's sentence if the headline is that of the worst scenario."""
-    if not documents:
-        return (report.headline,)
-    worst = documents[0]
-    one_scenario = len(report.reports) == 1 and report.decision is worst.decision
-    if one_scenario:
-        return (f"{worst.scenario}: {worst.headline}",)
-    if report.decision is Decision.FAIL:
-        return f"{worst.scenario}: {worst.headline}", report.headline
-    return (report.headline,)
+def render_ending(ending: Ending, origin: Origin, reason: str | None = None) -> str:
+    """Return the comment on a measurement that ended without a verdict.
+
+    Args:
+        ending: The end.
+        origin: The suite, the commit and the workflow run.
+        reason: Why, without a full stop; default: a general reason.
+    """
+    top = _Top(ICONS[ENDINGS[ending].tone], describe_ending(ending, reason), links=[*_links(origin)])
+    head = template("comment.md.j2").render(top=top, marker=marker(origin.suite))
+    return tidy(f"{head}\n\n{template('footer.md.j2').render(lines=_spent(origin))}")
 
 
-def _alerts(documents: Sequence[Document]) -> list[str]:
-    """Return the first ten alerts of scenarios without tables."""
-    lines = []
+def _links(origin: Origin) -> Iterator[str]:
+    """Yield the page of the run, the logs, and the commit of the pull request."""
+    sha = f"`{origin.head_sha[:_SHORT_SHA]}`"
+    if origin.run_url is None:
+        yield f"commit {sha}"
+        return
+    yield f"[page of this run]({origin.page_url or f'{origin.run_url}#artifacts'})"
+    yield f"[logs]({origin.run_url})"
+    place = "commit" if origin.pull is None else f"pull/{origin.pull}/commits"
+    yield f"commit [{sha}]({origin.repository_url}/{place}/{origin.head_sha})"
+
+
+def _people(report: SuiteReport, origin: Origin) -> Iterator[str]:
+    """Yield who changed the files of each tier that the headline names; GitHub notifies none of them."""
+    claim = None if report.lead is None else find_claim(report.lead)
+    for row in claim.tiers if claim is not None else ():
+        tier = tier_name(row.key) or ""
+        logins = origin.people.get(tier, ())
+        named = [_link_person(login, origin) for login in logins[:_MOST_PEOPLE]]
+        rest = len(logins) - len(named)
+        if named:
+            names = wording.listing([*named, f"{rest} more"] if rest else named)
+            yield f"{escape(f'`{tier}`')} was changed here by {names}"
+
+
+def _link_person(login: str, origin: Origin) -> str:
+    is_program = login.endswith("[bot]")
+    text = escape(login)
+    return text if is_program or origin.server_url is None else f"[{text}]({origin.server_url}/{login})"
+
+
+def _describe_baseline(reports: Sequence[Report]) -> str:
+    """Return the sentence that compares each scenario with the committed baseline."""
+    levels = []
+    for report in reports:
+        level = describe_level(report.comparison) or report.comparison.level
+        if level is not None:
+            levels.append(f"{wording.shorten(report.result.scenario.name)}: {level.removesuffix('.')}")
+    shown = levels[:_MOST_LEVELS]
+    rest = len(levels) - len(shown)
+    if rest:
+        shown.append(f"{wording.counted(rest, 'more scenario')} below")
+    return f"Committed baseline: {'; '.join(shown) or 'no comparable run'}."
+
+
+def _reproduce(report: SuiteReport, origin: Origin) -> str:
+    """Return the command that repeats the measurement in the reader's clone; empty for unusual names."""
+    lead = report.lead
+    stack = None if lead is None else lead.result.fingerprint.stack
+    if lead is None or stack is None or not _SUITE.fullmatch(stack):
+        return ""
+    commands = []
+    if origin.pull is not None:
+        commands += [f"git fetch origin pull/{origin.pull}/merge", "git switch --detach FETCH_HEAD"]
+    name = lead.result.scenario.name
+    if lead.comparison.base_name is not None and origin.pull is not None:
+        commands.append(f"bench check --suite {origin.suite} --against HEAD^1 --stack {stack}")
+    elif _SUITE.fullmatch(name):
+        commands.append(f"bench check {name} --stack {stack}")
+    else:
+        return ""
+    return " && ".join(commands)
+
+
+def _accept(report: SuiteReport, origin: Origin) -> str:
+    """Return the command that accepts the change; empty if nothing can, or needs to, be accepted."""
+    lead = report.lead
+    if lead is None or not is_acceptable(lead.result):
+        return ""
+    claim = find_claim(lead)
+    is_gain = claim is not None and bool(claim.rows) and claim.rows[0].verdict is Verdict.BETTER
+    if report.decision in {Decision.FAIL, Decision.INCONCLUSIVE} or is_gain:
+        return f"/bench baseline accept {origin.head_sha} <reason>"
+    return ""
+
+
+def _notes(report: SuiteReport, documents: Sequence[Document]) -> list[str]:
+    """Return the reasons of the suite and the alerts of its scenarios, and count those that are too many."""
+    in_rows = set(map(str, report.not_measured[:MOST_CHANGES]))
+    notes = [reason for reason in report.reasons if reason not in in_rows]
     for document in documents:
-        for alert in document.alerts:
-            lines.append(f"Warning: {document.scenario}: {alert}.")
-    more = len(lines) - _MOST_ALERTS
-    if more <= 0:
-        return lines
-    return [*lines[:_MOST_ALERTS], f"Warning: {wording.counted(more, 'more alert')}, see the run."]
+        notes += [f"{document.scenario}: {alert}" for alert in document.alerts]
+    shown = notes[:_MOST_NOTES]
+    rest = len(notes) - len(shown)
+    return [*shown, f"{wording.counted(rest, 'more note')}: see the page of this run"] if rest else shown
 
 
-def _footer(report: SuiteReport, origin: Origin, documents: Sequence[Document]) -> list[str]:
-    """Return the origin of the result, and the commands that reproduce and accept it."""
-    sha = origin.head_sha[:9]
+def _fold(
+    report: SuiteReport, documents: Sequence[Document], space: int, *, can_accept: bool
+) -> Iterator[str]:
+    """Yield a fold for each scenario that did not pass unchanged, and one fold that lists all others."""
+    page = template("scenario.md.j2")
+    accept = "comment with the command above" if can_accept else None
+    pairs = sorted(zip(report.reports, documents, strict=True), key=lambda pair: _is_quiet(report, pair[0]))
+    ordered = [document for _, document in pairs]
+    for number, (run, document) in enumerate(pairs):
+        next_step = advise(run.result, run.comparison, accept)
+        fold = page.render(document=document, icon=ICONS[run.word.tone], next_step=next_step)
+        space -= len(fold) + _SEPARATOR
+        if _is_quiet(report, run) or space < len(_list(ordered[number + 1 :])) + _SEPARATOR:
+            yield _list(ordered[number:])
+            return
+        yield fold
+
+
+def _is_quiet(report: SuiteReport, run: Report) -> bool:
+    """Return whether a run passed without a change for the worse, and the headline does not describe it."""
+    return run.decision is Decision.PASS and run.word is not TOLERATED_PASS and run is not report.lead
+
+
+def _list(documents: Sequence[Document]) -> str:
+    """Return a fold with one line for each scenario."""
     if not documents:
-        details = f"; [the run]({origin.run_url}) has the logs" if origin.run_url else ""
-        return [f"Commit `{sha}` was not measured{details}."]
-    facts = dict(documents[0].facts)
-    lines = [f"Commit `{sha}` compared with the baseline: {escape_markdown(facts['baseline'])}."]
-    for label in ("machine", "reference workload"):
-        if label in facts:
-            lines.append(f"{label.capitalize()}: {escape_markdown(facts[label])}.")
-    first = report.reports[0].result
-    lines.append(
-        f"To reproduce this result: `bench check {first.scenario.name} --stack {first.fingerprint.stack}`."
-    )
-    if origin.run_url is not None:
-        accept = f"`/bench baseline accept {sha} <reason>`"
-        lines.append(f"To accept it, comment {accept}; [the run]({origin.run_url}) has the details.")
+        return ""
+    shown = documents[:_MOST_LISTED]
+    return template("others.md.j2").render(documents=shown, rest=len(documents) - len(shown))
+
+
+def _spent(origin: Origin) -> list[str]:
+    """Return the sentence about the minutes that the measurement cost."""
+    if origin.minutes is None:
+        return []
+    minutes = max(1, round(origin.minutes))
+    return [f"Suite `{origin.suite}`, {wording.counted(minutes, 'minute')} of GitHub Actions."]
+
+
+def _footer(origin: Origin, documents: Sequence[Document]) -> list[str]:
+    """Return the sentences about the base, the machine and the cost of the measurement."""
+    lines = _spent(origin)
+    if documents:
+        facts: Mapping[str, str] = dict(documents[0].facts)
+        lines.append(f"Compared with: {escape(facts['baseline'])}.")
+        for label in ("machine", "reference workload"):
+            if label in facts:
+                lines.append(f"{label.capitalize()}: {escape(facts[label])}.")
     return lines

@@ -1,20 +1,30 @@
 """The format `markdown`: reports in GitHub's Markdown, for a file, a job summary or a comment."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from bench.core.history.trend import Trend
-from bench.core.report.not_measured import NotMeasured
+from bench.core.report.changes import list_changes
 from bench.core.report.report import Report
 from bench.core.report.suite import SuiteReport
 from bench.core.report.words import ICONS, Tone, find_word
-from bench.core.values.escape import escape_markdown, escape_markdown_cell
+from bench.core.values.escape import (
+    escape_markdown,
+    escape_markdown_cell,
+    escape_markdown_element,
+    visible_text,
+)
+from bench.core.values.machine_paths import shorten_paths
 from bench.render.document.document import Document, make_document
 from bench.render.document.format import RunInput, SuiteInput, TrendInput
 from bench.render.document.table import Table
+from bench.render.document.tier_bars import TierBar, make_tier_bars
 from bench.render.document.trend import make_trend_document
-from bench.render.mermaid import tiers_chart
+
+MOST_CHANGES = 5
+"""Changes that stay open in a comment and a job summary."""
 
 
 def render_run(run: RunInput) -> Iterator[str]:
@@ -34,28 +44,33 @@ def render_trends(trends: TrendInput) -> Iterator[str]:
 
 def run_markdown(report: Report) -> str:
     """Return the report on a run; text from outside is escaped."""
-    return document_markdown(make_document(report), tiers_chart(report))
+    return document_markdown(make_document(report), make_tier_bars(report))
 
 
 def suite_markdown(suite: SuiteReport) -> str:
-    """Return the decision on a suite, then the report on each run."""
-    lines = [f"# {ICONS[suite.word.tone]} {escape_markdown(suite.headline)}", ""]
-    for reason in suite.reasons:
-        lines.append(f"- {escape_markdown(reason)}")
-    for failure in suite.not_measured:
-        lines += _log_lines(failure)
+    """Return the verdict on a suite and its changes, then the report on each run."""
+    page = template("suite.md.j2")
+    text = page.render(suite=suite, icon=ICONS[suite.word.tone], changes=changes_markdown(suite))
     runs = "\n".join(map(run_markdown, suite.reports))
-    return "\n".join(lines) + "\n\n" + runs
+    return f"{tidy(text)}\n{runs}"
 
 
-def _log_lines(failure: NotMeasured) -> list[str]:
-    """Return the end of the log of a scenario that was not measured."""
-    if not failure.log:
-        return []
-    lines = ["", f"The end of the log of {escape_markdown(failure.scenario)}:", ""]
-    for line in failure.log:
-        lines.append(f"- {escape_markdown(line)}")
-    return lines
+def changes_markdown(suite: SuiteReport) -> str:
+    """Return at most five rows of changes, the bars of the changed tiers, and the end of each log."""
+    changes = list_changes(suite)
+    bars = () if suite.lead is None else make_tier_bars(suite.lead)
+    return template("changes.md.j2").render(
+        changes=changes[:MOST_CHANGES],
+        hidden=max(0, len(changes) - MOST_CHANGES),
+        has_scenarios=len(suite.reports) + len(suite.not_measured) > 1,
+        bars=bars,
+        failures=suite.not_measured,
+    )
+
+
+def tidy(text: str) -> str:
+    """Return a text that ends in one newline, with at most one empty line between two others."""
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
 def trend_markdown(trend: Trend) -> str:
@@ -63,19 +78,19 @@ def trend_markdown(trend: Trend) -> str:
     return document_markdown(make_trend_document(trend))
 
 
-def document_markdown(document: Document, chart: str = "") -> str:
+def document_markdown(document: Document, bars: Sequence[TierBar] = ()) -> str:
     """Return a document as Markdown that ends in a newline; text from outside is escaped.
 
     Args:
         document: The document.
-        chart: A block of Markdown that is inserted below the comparison. It is not escaped.
+        bars: The bars of the tiers that changed.
     """
     page = template("report.md.j2")
-    return page.render(document=document, chart=chart, icon=ICONS[document.word.tone]).strip() + "\n"
+    return tidy(page.render(document=document, bars=bars, icon=ICONS[document.word.tone]))
 
 
 def template(name: str) -> Template:
-    """Return a template of Markdown, with the filters `escape`, `cell`, `result` and `alignment`."""
+    """Return a template of Markdown, with the filters of Markdown."""
     return _ENVIRONMENT.get_template(name)
 
 
@@ -89,7 +104,30 @@ def result_cell(text: str) -> str:
     """Return the last cell of a row: a result gets the icon of its tone, except if it needs no attention."""
     word = find_word(text)
     icon = "" if word is None or word.tone is Tone.QUIET else f"{ICONS[word.tone]} "
-    return icon + escape_markdown_cell(text)
+    return icon + cell(text)
+
+
+def escape(text: str) -> str:
+    """Return a text from outside for the middle of a line, without paths of the machine that measured."""
+    return escape_markdown(shorten_paths(text))
+
+
+def escape_in_element(text: str) -> str:
+    """Return a text from outside for an HTML element that stands in Markdown."""
+    return escape_markdown_element(shorten_paths(text))
+
+
+def cell(text: str) -> str:
+    """Return a text from outside for a table's cell."""
+    return escape_markdown_cell(shorten_paths(text))
+
+
+def code_block(lines: Sequence[str]) -> str:
+    """Return lines from outside as a block of code, which they cannot end. GitHub finds no mentions in it."""
+    visible = [visible_text(shorten_paths(line)) for line in lines]
+    longest = max(map(len, re.findall("`+", "\n".join(visible))), default=0)
+    fence = "`" * max(3, longest + 1)
+    return "\n".join([f"{fence}text", *visible, fence])
 
 
 def _make_environment() -> Environment:
@@ -98,8 +136,14 @@ def _make_environment() -> Environment:
         loader=PackageLoader("bench.render"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters.update(
-        escape=escape_markdown, cell=escape_markdown_cell, result=result_cell, alignment=alignment
+        escape=escape,
+        element=escape_in_element,
+        cell=cell,
+        result=result_cell,
+        alignment=alignment,
+        code_block=code_block,
     )
+    environment.globals["icons"] = ICONS
     return environment
 
 

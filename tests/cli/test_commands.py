@@ -114,7 +114,7 @@ def test_merge_has_one_verdict_for_several_scenarios(bench: Bench, form: str) ->
     other = run_at(1.0, 3, spec=TRIAL)
     failed = bench("ci", "merge", store(run_at(1.4, 1)), store(other), "--out", form)
     assert failed.code == Exit.REGRESSION
-    assert ("<failure" if form == "junit" else "1 of 2 scenarios failed: quick") in failed.out
+    assert ("<failure" if form == "junit" else "Worse in quick (1 of 2 scenarios): ") in failed.out
     inconclusive = bench("ci", "merge", store(run_at(1.0, 1)), store(other), "--out", form)
     assert inconclusive.code == Exit.INCONCLUSIVE
 
@@ -125,7 +125,7 @@ def test_merge_annotates_failures_on_github(bench: Bench, monkeypatch: pytest.Mo
     run = store(run_at(1.4, 1))
     assert "::error" not in bench("ci", "merge", run).out
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    assert bench("ci", "merge", run).out.startswith("::error title=bench quick::Responses are")
+    assert bench("ci", "merge", run).out.startswith("::error title=bench quick::Worse in quick: ")
 
 
 def test_a_second_run_confirms_the_first(bench: Bench) -> None:
@@ -166,7 +166,7 @@ def test_a_stack_that_does_not_start_leaves_its_reason(bench: Bench) -> None:
     assert failed.code == Exit.TARGET
     merged = bench("ci", "merge", "results/not-measured-quick")
     assert merged.code == Exit.MEASUREMENT
-    assert "INVALID 1 of 1 scenario was not measured: quick." in merged.out
+    assert "INVALID Not measured: quick: service 'agent'" in merged.out
     assert "quick was not measured: service 'agent'" in merged.out
     assert "broken import" in merged.out
 

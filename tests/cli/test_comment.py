@@ -56,7 +56,9 @@ def test_the_pull_request_gets_a_comment_and_a_check(bench: Bench, fake: FakeGit
     assert done.code == Exit.PASS
     assert "owner/name#7 has the comment" in done.err
     (comment,) = fake.comments[7]
-    assert comment["body"].startswith("<!-- bench:pr -->\n## 🔴 quick: Responses are")
+    assert comment["body"].startswith(
+        "<!-- bench:pr -->\n### 🔴 Worse in quick (1 of 3 scenarios): responses are"
+    )
     assert "https://github.com/owner/name/actions/runs/41" in comment["body"]
     assert [each["conclusion"] for each in fake.checks] == ["failure"]
     again = bench("ci", "comment", run, "--no-check")
@@ -76,7 +78,7 @@ def test_the_runs_come_from_the_artifacts_of_the_workflow_run(bench: Bench, fake
     assert bench("ci", "comment", "--from-run", "41").code == Exit.PASS
     (comment,) = fake.comments[7]
     assert comment["body"].startswith("<!-- bench:nightly -->\n")
-    assert "`/bench baseline accept aaaaaaaaa <reason>`" in comment["body"]
+    assert f"\n/bench baseline accept {SHA} <reason>\n" in comment["body"]
     assert [each["name"] for each in fake.checks] == ["bench nightly"]
 
 
@@ -113,9 +115,9 @@ def test_a_dry_run_needs_no_token(bench: Bench, fake: FakeGitHub, monkeypatch: p
     monkeypatch.delenv("GITHUB_TOKEN")
     done = bench("ci", "comment", store(1.0), "--dry-run", "--suite", "nightly")
     assert done.out.startswith(
-        "<!-- bench:nightly -->\n## 🔴 6 of 7 scenarios were not measured: agent-quick"
+        "<!-- bench:nightly -->\n### 🔴 Not measured: 6 of 7 scenarios, first agent-quick: "
     )
-    assert "quick was not measured" not in done.out.replace("agent-quick was not measured", "")
+    assert "**quick**: not measured" not in done.out
     assert fake.requests == []
 
 
@@ -262,10 +264,11 @@ def test_a_workflow_run_without_results_is_a_failure_with_the_reason(bench: Benc
     fake.add_artifact(41, "bench-pr-quick", packed)
     assert bench("ci", "comment", "--from-run", "41").code == Exit.PASS
     (comment,) = fake.comments[7]
-    assert "quick was not measured: service 'agent' did not start: refused" in comment["body"]
-    assert "\n- Boom\n" in comment["body"]
+    assert "**quick**: not measured | **–** | service 'agent' did not start: refused |" in comment["body"]  # noqa: RUF001 - the dash
+    assert "\nBoom\n```" in comment["body"]
     (check,) = fake.checks
-    assert (check["conclusion"], "were not measured" in check["output"]["title"]) == ("failure", True)
+    assert check["conclusion"] == "failure"
+    assert check["output"]["title"].startswith("Not measured: 3 of 3 scenarios, first quick: service 'agent'")
     assert len(check["output"]["annotations"]) > 1
 
 

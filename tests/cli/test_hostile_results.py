@@ -77,7 +77,7 @@ def test_no_value_of_a_result_causes_a_bug(bench: Bench, tmp_path: Path, kind: s
                 continue
             taken += 1
             assert len(text) <= LIMIT, place
-            assert text.startswith("<!-- bench:pr -->\n## "), place
+            assert text.startswith("<!-- bench:pr -->\n### "), place
             assert len(max(text.splitlines(), key=len)) < 5000, place
             assert not re.search(r"@everyone|\u202e|\$\$|(?<!\\)(<img|\]\(http://evil)", text), place
     assert taken > 50

@@ -62,10 +62,14 @@ def test_a_scenario_that_was_not_measured_fails_the_check_with_its_reason() -> N
     """The check of a passed suite is red if one scenario has no result."""
     failed = explain_failure("spike", "service 'agent' did not start: refused; the end of its log:\n  Boom")
     check = check_of(judge_suite([REPORTS["pass"]], ["quick", "spike"], failed=[failed]), "pr", "…")
-    assert (check.conclusion, check.title) == ("failure", "1 of 2 scenarios was not measured: spike.")
+    sentence = "service 'agent' did not start: refused."
+    assert (check.conclusion, check.title) == (
+        "failure",
+        f"Not measured: spike (1 of 2 scenarios): {sentence}",
+    )
     (annotation,) = check.annotations
     assert (annotation.path, annotation.level) == ("scenarios/spike.yaml", "failure")
-    assert annotation.message == "spike was not measured: service 'agent' did not start: refused."
+    assert annotation.message == f"Not measured: spike: {sentence}"
 
 
 OPEN = _check_run(7, "in_progress")

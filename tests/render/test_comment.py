@@ -1,19 +1,100 @@
 import re
 from collections.abc import Callable
 from functools import cache
+from html.parser import HTMLParser
 from typing import Any
+from urllib.parse import urlsplit
 
+import cmarkgfm
 import pytest
+from cmarkgfm.cmark import Options
 
-from bench.core.config.scenario import Scenario
+from bench.core.report.endings import Ending, describe_ending
+from bench.core.report.not_measured import NotMeasured
 from bench.core.report.report import Report, make_report
 from bench.core.report.suite import SuiteReport, judge_suite
-from bench.render.comment import LIMIT, Origin, marker, render_comment
+from bench.core.verdict.compare import Decision
+from bench.publish.check import check_of
+from bench.render.comment import LIMIT, Origin, marker, render_comment, render_ending
+from bench.render.markdown import suite_markdown
+from tests.core.report.compared_rows import compared, comparison, tier
+from tests.factories import run_at
+from tests.render.random_comparisons import random_comparisons
 from tests.render.reports import HOSTILE, reports, suites
 
 Golden = Callable[[str, str], None]
 REPORTS, SUITES = reports(), suites()
-ORIGIN = Origin("pr", "a" * 40, "https://github.com/owner/name/actions/runs/1")
+SHA = "a" * 40
+RUN_URL = "https://github.com/owner/name/actions/runs/1"
+ORIGIN = Origin(
+    "pr",
+    SHA,
+    RUN_URL,
+    pull=7,
+    minutes=6.4,
+    people={"decode": ("tess", "sam"), "prefill": ("kim", "dependabot[bot]")},
+)
+CRASHED = NotMeasured(
+    scenario="chat-stream",
+    reason="service 'agent' ended before it was ready",
+    service="agent",
+    exit_code=1,
+    log=(
+        "Traceback (most recent call last):",
+        '  File "/home/runner/work/name/name/agent/main.py", line 3, in <module>',
+        "KeyError: '```OLLAMA_URL' <img src=//evil.example> @everyone \u202e",
+    ),
+)
+APPROVED = {
+    **SUITES,
+    "not-measured": judge_suite([REPORTS["pass"]], failed=[CRASHED]),
+    **{
+        name: judge_suite([REPORTS[name]])
+        for name in ("long-messages", "tolerated", "improvement", "too-noisy", "no-baseline", "hostile")
+    },
+}
+RIGHT_TO_LEFT = "שלום עולם"
+WORDS = {
+    Decision.FAIL: ("Worse",),
+    Decision.PASS: ("No change", "Slower, within tolerance", "Worse, within tolerance", "Faster", "Better"),
+    Decision.INCONCLUSIVE: ("Cannot tell",),
+    Decision.INVALID: ("Invalid", "Not measured"),
+}
+
+
+class Page(HTMLParser):
+    """The elements and links of a comment, as GitHub's own reader of Markdown makes them."""
+
+    def __init__(self, markdown: str) -> None:
+        super().__init__()
+        self.elements: list[str] = []
+        self.links: list[str] = []
+        self.text = ""
+        self.html = cmarkgfm.github_flavored_markdown_to_html(markdown, options=Options.CMARK_OPT_UNSAFE)
+        self.feed(self.html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Keep the name of an element, and its link."""
+        self.elements.append(tag)
+        for name, value in attrs:
+            if name in {"href", "src"}:
+                self.links.append(value or "")
+
+    def handle_data(self, data: str) -> None:
+        """Keep the text."""
+        self.text += data
+
+
+def headline_of(text: str) -> str:
+    """Return the first line that a reader sees, without its icon and escapes."""
+    (line,) = [line for line in text.splitlines() if line.startswith("### ")]
+    return re.sub(r"[\\\u200b\u2068\u2069]|<span>|</span>", "", line.removeprefix("### ")).split(" ", 1)[1]
+
+
+def rows_of(text: str) -> list[list[str]]:
+    """Return the cells of the rows of changes, which stand above the first fold."""
+    lines = text.partition("<details")[0].splitlines()
+    return [line.strip("| ").split(" | ") for line in lines if line.startswith("| ")][2:]
 
 
 @cache
@@ -30,119 +111,213 @@ def many(kind: str, count: int, detail: str = "") -> SuiteReport:
     return judge_suite(made)
 
 
-@pytest.mark.parametrize("name", SUITES)
+@pytest.mark.parametrize("name", APPROVED)
 def test_a_comment_looks_as_it_was_approved(name: str, golden: Golden) -> None:
-    """The judgement comes first, then the deciding metrics, the passed scenarios, and the next step."""
-    golden(f"comment-{name}.md", render_comment(SUITES[name], ORIGIN))
-
-
-@pytest.mark.parametrize("name", REPORTS)
-def test_a_comment_on_one_scenario_looks_as_it_was_approved(name: str, golden: Golden) -> None:
-    """A comment on one scenario of each kind equals the approved file."""
-    golden(f"comment-{name}.md", render_comment(judge_suite([REPORTS[name]]), ORIGIN))
+    """The verdict comes first, then at most five changes, the links, and the folds."""
+    golden(f"comment-{name}.md", render_comment(APPROVED[name], ORIGIN))
 
 
 @pytest.mark.parametrize("name", [*REPORTS])
-def test_a_comment_is_found_by_its_first_line(name: str) -> None:
-    """The marker of the suite is the first line, and occurs once."""
-    text = render_comment(judge_suite([REPORTS[name]]), ORIGIN)
-    assert text.startswith(f"{marker('pr')}\n## ")
+def test_every_comment_is_short_until_its_first_fold(name: str) -> None:
+    """A reader sees the verdict, at most five rows, and no more than forty lines before a fold."""
+    suite = judge_suite([REPORTS[name]])
+    text = render_comment(suite, ORIGIN)
+    assert text.startswith(f"{marker('pr')}\n### ")
     assert text.count("<!--") == 1
+    assert len(rows_of(text)) <= 5
+    assert len(text.partition("<details")[0].splitlines()) <= 40
+    assert "Committed baseline: " in text
+    assert headline_of(text).startswith(WORDS[suite.decision])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_first_line_agrees_with_the_verdict_and_the_first_row(seed: int) -> None:
+    """The word is that of the decision; the size, the values and the certainty are those of the first row."""
+    for random in random_comparisons(seed, 25):
+        suite = judge_suite([make_report(run_at(), random)])
+        text = render_comment(suite, ORIGIN)
+        first_line = headline_of(text)
+        assert first_line == re.sub(r"[\\]", "", suite.headline)
+        assert first_line.startswith(WORDS[suite.decision])
+        rows = rows_of(text)
+        certainty = re.search(r"([\d.]+ %) certain\.$", first_line)
+        if suite.decision is Decision.FAIL and certainty:
+            assert rows[0][3].endswith(f"({certainty[1]})"), (first_line, rows)
+            values = re.search(r"\(([^()]* → [^(),;]*)", first_line)
+            assert values is not None
+            assert values[1].strip() in rows[0][2].replace("\\", ""), (first_line, rows)
+
+
+def test_the_changes_are_sorted_over_all_scenarios() -> None:
+    """The first row is the one of the first line; worse comes before cannot tell, tolerated and better."""
+    icons = [row[0][0] for row in rows_of(render_comment(SUITES["suite-failed"], ORIGIN))]
+    assert len(icons) == 5
+    assert icons == sorted(icons, key="🔴🟣🟠🟢".index)
+    first = rows_of(render_comment(SUITES["suite-failed"], ORIGIN))[0]
+    assert "greeting** of heavy: worse" in first[0]
+
+
+def test_check_summary_annotation_and_comment_have_the_same_words() -> None:
+    """The title of the check, the heading of the job summary and the first line of the comment are equal."""
+    for name, suite in APPROVED.items():
+        comment = render_comment(suite, ORIGIN)
+        first_line = headline_of(comment)
+        assert check_of(suite, "pr", comment).title.replace("\\", "") == first_line, name
+        assert suite_markdown(suite).splitlines()[0] in f"# {comment.splitlines()[1].removeprefix('### ')}"
+    (annotation,) = check_of(APPROVED["long-messages"], "pr", "").annotations
+    assert annotation.message == APPROVED["long-messages"].headline
+
+
+@pytest.mark.parametrize("name", APPROVED)
+def test_every_link_and_element_is_our_own(name: str) -> None:
+    """GitHub's reader finds links to the repository's server only, no picture and no script."""
+    page = Page(render_comment(APPROVED[name], ORIGIN))
+    assert page.links
+    assert {urlsplit(link).hostname for link in page.links} == {"github.com"}
+    allowed = {
+        "h3", "p", "table", "thead", "tbody", "tr", "th", "td", "strong", "br", "code", "pre", "a",
+        "ul", "li", "details", "summary", "sub", "span",
+    }  # fmt: skip
+    assert set(page.elements) <= allowed
+    assert not re.search(r"(?<![\w`])[@#]\w", page.text.replace(CRASHED.log[2], "").partition("Traceback")[0])
+
+
+def test_a_comment_links_the_page_the_logs_the_commit_and_the_people() -> None:
+    """The commit is the one of the pull request; people are named without a mention."""
+    text = render_comment(APPROVED["long-messages"], ORIGIN)
+    page = Page(text)
+    assert page.links == [
+        f"{RUN_URL}#artifacts",
+        RUN_URL,
+        f"https://github.com/owner/name/pull/7/commits/{SHA}",
+        "https://github.com/kim",
+    ]
+    assert "prefill was changed here by kim and dependabot[bot]" in page.text
+    assert "@kim" not in text
+    other = Origin("pr", SHA, RUN_URL, page_url="https://owner.github.io/name/pr-7.html")
+    assert "(https://owner.github.io/name/pr-7.html)" in render_comment(APPROVED["long-messages"], other)
+    assert "was changed here" not in render_comment(APPROVED["long-messages"], other)
+
+
+def test_a_reader_can_copy_the_commands() -> None:
+    """The comment has the command that repeats the pairs, and the one that accepts the commit."""
+    text = render_comment(APPROVED["long-messages"], ORIGIN)
+    fetch = "git fetch origin pull/7/merge && git switch --detach FETCH_HEAD && "
+    assert f"\n{fetch}bench check --suite pr --against HEAD^1 --stack embedded\n" in text
+    assert f"\n/bench baseline accept {SHA} <reason>\n" in text
+    digest = Origin("pr", SHA, RUN_URL, digest=f"sha256:{'b' * 32}")
+    assert f"`sha256:{'b' * 32}`" in render_comment(APPROVED["long-messages"], digest)
+    assert "/bench baseline accept" not in render_comment(APPROVED["suite-passed"], ORIGIN)
+    assert f"{fetch}bench check quick --stack embedded\n" in render_comment(APPROVED["tolerated"], ORIGIN)
+
+
+def test_a_name_that_a_shell_would_run_is_in_no_command() -> None:
+    """The name of a scenario comes from a result file, and readers copy the command."""
+    run = REPORTS["regression"].result
+    scenario = run.scenario.model_copy(update={"name": "quick; rm -rf ~"})
+    report = make_report(run.model_copy(update={"scenario": scenario}), REPORTS["regression"].comparison)
+    assert "bench check" not in render_comment(judge_suite([report]), ORIGIN)
+
+
+def test_a_changed_tier_has_one_bar_for_each_version() -> None:
+    """A screen reader reads the times, and skips the bars."""
+    text = render_comment(APPROVED["long-messages"], ORIGIN)
+    assert text.count('<code aria-hidden="true">') == 2
+    assert "`prefill` 30 → 78 ms (+48 ms)<br>" in text
+    assert "mermaid" not in text
+
+
+def test_a_scenario_that_was_not_measured_shows_its_log() -> None:
+    """The fold with the service, the exit code and the log is open; no path of the runner is left."""
+    text = render_comment(APPROVED["not-measured"], ORIGIN)
+    assert headline_of(text) == (
+        "Not measured: chat-stream (1 of 2 scenarios): "
+        "service 'agent' ended before it was ready (exit code 1)."
+    )
+    assert "<details open><summary>agent, exit code 1: the last 3 lines of its log</summary>" in text
+    assert '  File "…/agent/main.py", line 3, in <module>' in text
+    assert "/home/runner" not in text
+    assert "\u202e" not in text
+    assert "<code class" not in Page(text).html.partition("</details>")[0].partition("KeyError")[2]
+
+
+@pytest.mark.parametrize("name", [*REPORTS])
+def test_no_comment_names_a_file_of_the_runner(name: str) -> None:
+    """A result folder or a path of the runner is of no use for a reader on another machine."""
+    text = render_comment(judge_suite([REPORTS[name]]), ORIGIN)
+    assert "results/" not in text
+    assert not re.search(r"/(home|tmp|Users)/", text)
+
+
+@pytest.mark.parametrize("ending", Ending)
+def test_an_end_without_a_verdict_has_a_comment(ending: Ending) -> None:
+    """The comment has the sentence of the check, the links and the minutes."""
+    text = render_ending(ending, ORIGIN)
+    assert text.startswith(f"{marker('pr')}\n### ")
+    assert headline_of(text) == describe_ending(ending)
+    assert f"[logs]({RUN_URL})" in text
+    assert "6 minutes of GitHub Actions" in text
+    assert headline_of(render_ending(ending, ORIGIN, "the label bench:skip is set")).endswith("is set.")
 
 
 @pytest.mark.parametrize(
     ("kind", "count", "detail"),
-    [
-        ("pass", 1, ""),
-        ("regression", 5, ""),
-        ("regression", 20, ""),
-        ("regression", 200, ""),
-        ("errors", 200, "x" * 10_000),
-        ("regression", 900, ""),
-        ("pass", 900, ""),
-    ],
+    [("regression", 5, ""), ("regression", 60, ""), ("errors", 60, "x" * 10_000), ("pass", 300, "")],
 )
 def test_a_comment_is_never_longer_than_allowed(kind: str, count: int, detail: str) -> None:
-    """A long comment keeps its judgement, closes its folds and links the rest."""
+    """A long comment keeps its verdict, its links and its commands, and closes its folds."""
     text = render_comment(many(kind, count, detail), ORIGIN)
     assert len(text) <= LIMIT
-    assert text.count("<details>") == text.count("</details>")
-    cut = text.rstrip().endswith("the rest is omitted: https://github.com/owner/name/actions/runs/1")
-    assert cut == (count == 900)
+    assert text.count("<details") == text.count("</details>")
+    assert "git fetch origin pull/7/merge" in text
+    assert text.endswith("</sub>\n")
+    folds = text.count("<details><summary>🔴")
+    assert (folds < count) == (count > 5)
+    if kind == "regression" and count > 5:
+        assert f"<summary>{count - folds} more scenarios</summary>" in text
+        fold = text.index("<summary>🔴")
+        assert len(text) > LIMIT - 2 * (text.index("<summary>🔴", fold + 1) - fold)
 
 
-def test_long_names_do_not_exceed_the_limit() -> None:
-    """Two hundred names of ten kilobytes each make no comment that GitHub refuses."""
-    renamed = [
-        each.model_copy(update={"result": each.result.model_copy(update={"scenario": _named(each, number)})})
-        for number, each in enumerate(many("regression", 200).reports)
+def _named(report: Report, name: str) -> Report:
+    """Return a report with this name in every place that a result file can set."""
+    rows = [
+        compared("e2e_ms", report.comparison.metrics[0].verdict, 609.0, 0.2),
+        tier(name, report.comparison.metrics[0].verdict, 48.0),
     ]
-    text = render_comment(judge_suite(renamed), ORIGIN)
-    assert len(text) <= LIMIT
-    assert text.startswith(f"{marker('pr')}\n## 🔴 0-🏋🏋🏋")
-    assert "200 of 200 scenarios failed" in text
+    scenario = report.result.scenario.model_copy(update={"name": name})
+    run = report.result.model_copy(update={"scenario": scenario})
+    more = {"vanished_messages": (name,) * 20}
+    return make_report(run, comparison(Decision.FAIL, *rows, **more))
 
 
-def _named(report: Report, number: int) -> Scenario:
-    return report.result.scenario.model_copy(update={"name": f"{number}-{'🏋' * 10_000}"})
-
-
-def test_details_are_dropped_first() -> None:
-    """A long comment loses the details of its last scenarios, and no deciding table."""
-    text = render_comment(many("regression", 25), ORIGIN)
-    assert 0 < text.count("<details>") < 25
-    assert text.count("**Compared with the baseline**") == 25
-    assert text.index("**Latencies") < text.index("### regression-1:")
-    assert "more did not pass" not in text
-
-
-def test_a_longer_comment_lists_one_line_per_scenario() -> None:
-    """If the tables do not fit either, each scenario that did not pass keeps a line with its judgement."""
-    suite = many("regression", 200)
-    lines = render_comment(suite, ORIGIN).splitlines()
-    text = "\n".join(lines)
-    assert "<details>" not in text
-    headings = [line for line in lines if line.startswith("### ")]
-    full = len(headings)
-    assert 0 < full < 200
-    for number, heading in enumerate(headings):
-        assert heading.startswith(f"### regression-{number}: Responses are 27 % slower ")
-    assert text.count("**Compared with the baseline**") == text.count("**Where the time goes**") == full
-    start = lines.index(f"**{200 - full} more did not pass, see [the run]({ORIGIN.run_url})**")
-    assert lines[start + 1 : start + 4] == ["", "| scenario | result |", "| :--- | :--- |"]
-    listed = lines[start + 4 : start + 4 + 200 - full]
-    for number, line in enumerate(listed, full):
-        assert line.startswith(f"| regression-{number} | Responses are 27 % slower ")
-        assert len(re.findall(r"(?<!\\)\|", line)) == 3
-    footer = lines[start + 4 + 200 - full :]
-    assert footer[:2] == ["", "---"]
-    assert footer[2].startswith(f"Commit `{'a' * 9}` compared with the baseline: 10 runs of the level of ")
-    assert footer[3].startswith("Machine: ")
-    assert footer[4] == "To reproduce this result: `bench check regression-0 --stack embedded`."
-    assert footer[5].startswith(
-        f"To accept it, comment `/bench baseline accept {'a' * 9} <reason>`; [the run]("
+@pytest.mark.parametrize(
+    "name", [HOSTILE, f"{RIGHT_TO_LEFT} 12 {RIGHT_TO_LEFT}", "🏋" * 10_000, "[x](http://evil.example)", "`"]
+)
+def test_hostile_names_stay_short_text(name: str) -> None:
+    """Names of scenarios, messages and tiers are cut, have no effect, and keep the order of numbers."""
+    suite = judge_suite(
+        [_named(REPORTS["long-messages"], f"{number}{name}") for number in range(20)],
+        failed=[NotMeasured(scenario=name[:200], reason=name[:400], service=name[:200], log=(name[:400],))],
     )
-    assert len(footer) == 6
-    # One more line would not fit.
-    shorter = sum(map(len, lines)) + len(lines)
-    assert LIMIT - 2 * shorter / full < shorter <= LIMIT
-
-
-def test_hostile_text_stays_text() -> None:
-    """HTML, links, mentions and tables in a target's text have no effect in the comment."""
-    text = render_comment(judge_suite([REPORTS["hostile"]]), ORIGIN)
-    assert HOSTILE not in text
-    assert not re.search(r"(?<!\\)(<(img|script)|\]\(http://evil)|@everyone|http://evil", text)
+    text = render_comment(suite, ORIGIN)
+    assert len(text) <= LIMIT
+    assert len(headline_of(text)) < 500
+    page = Page(text)
+    assert {urlsplit(link).hostname for link in page.links} == {"github.com"}
+    assert not {"img", "script", "iframe"} & set(page.elements)
+    visible = re.sub(r"<pre.*?</pre>", "", page.html, flags=re.DOTALL)
+    assert not re.search(r"@\w", visible)
+    for match in re.finditer(RIGHT_TO_LEFT, text.partition("````")[0].partition("```")[0]):
+        assert text[match.start() - 1] == "\u2068"
+        assert text[match.end()] == "\u2069"
 
 
 def test_without_a_workflow_run_there_is_no_link() -> None:
     """A comment that is rendered on a laptop names no workflow run."""
-    text = render_comment(SUITES["suite-failed"], Origin("pr", "a" * 40))
-    assert "artifacts" not in text
-    listed = render_comment(many("errors", 200), Origin("pr", "a" * 40))
-    assert " more did not pass**" in listed
-    cut = render_comment(many("regression", 900), Origin("pr", "a" * 40))
-    assert cut.rstrip().endswith("the rest is omitted: see the run")
+    text = render_comment(SUITES["suite-failed"], Origin("pr", SHA, people={"decode": ("tess",)}))
+    assert Page(text).links == []
+    assert "`decode` was changed here by tess" in text
 
 
 @pytest.mark.parametrize(
@@ -155,9 +330,10 @@ def test_without_a_workflow_run_there_is_no_link() -> None:
         {"suite": "pr\n"},
         {"page_url": "data:text/html,x"},
         {"people": {"prefill": ["octo](http://c)"]}},
+        {"digest": "sha256:x"},
     ],
 )
 def test_an_invalid_origin_is_refused(wrong: dict[str, Any]) -> None:
     """Values that are not escaped must match their pattern."""
     with pytest.raises(ValueError, match="does not match"):
-        Origin(**({"suite": "pr", "head_sha": "a" * 40} | wrong))
+        Origin(**({"suite": "pr", "head_sha": SHA} | wrong))

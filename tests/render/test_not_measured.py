@@ -23,19 +23,29 @@ def test_the_text_has_the_end_of_the_log() -> None:
     assert "The end of the log of quick:\n  agent | Traceback\n  agent | <b>KeyError</b>\n" in text
 
 
-def test_markdown_has_the_end_of_the_log_and_no_foreign_markup() -> None:
-    """The log comes from a service, so its markup is text."""
+def test_markdown_has_the_end_of_the_log_in_a_block_of_code() -> None:
+    """The log comes from a service, so its markup is text, and the fold is open."""
     text = suite_markdown(SUITE)
-    assert "The end of the log of quick:" in text
-    assert "<b>" not in text
-    assert "KeyError" in text
+    assert "<details open><summary>quick: the last 2 lines of its log</summary>" in text
+    assert "\n```text\nagent | Traceback\nagent | <b>KeyError</b>\n```\n" in text
+
+
+def test_a_failed_service_is_named_once() -> None:
+    """The explanation adds the service and the exit code that the reason does not name."""
+    failed = FAILED.model_copy(update={"service": "agent", "exit_code": 3})
+    assert failed.explanation == "service 'agent' did not start (exit code 3)"
+    other = failed.model_copy(update={"reason": "the stack ended with exit code 3"})
+    assert other.explanation == "the stack ended with exit code 3 (service 'agent')"
+    assert "<summary>agent, exit code 3: the last 2 lines of its log" in suite_markdown(
+        judge_suite([], failed=[failed])
+    )
 
 
 def test_a_suite_without_a_log_has_none() -> None:
     """A scenario without a result has a reason only."""
     suite = judge_suite([], expected=("quick",))
     assert "end of the log" not in suite_text(suite, width=100, colour=False)
-    assert "end of the log" not in suite_markdown(suite)
+    assert "of its log" not in suite_markdown(suite)
 
 
 def test_the_effect_of_accepted_runs_is_a_list() -> None:

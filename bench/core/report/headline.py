@@ -1,6 +1,7 @@
 """The first sentence of a report: which message or metric changed, by how much, and in which tier."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bench.core.config.prompts import REFUSAL_CLASS
@@ -39,43 +40,81 @@ class Clue(StrEnum):
     COMMITS = "the commits since the pinned baseline"
 
 
-def describe_failure(result: RunResult, comparison: Comparison) -> tuple[str, Clue]:
-    """Return the reason of a failure in one sentence, the gravest first, and where to look."""
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The most important change of a run."""
+
+    sentence: str
+    """The change, without a full stop."""
+    rows: tuple[MetricComparison | MessageComparison, ...] = ()
+    """The compared rows that it describes, the first one first; empty if it describes none."""
+    tiers: tuple[MetricComparison, ...] = ()
+    """The tiers that it names."""
+    clue: Clue = Clue.FAILED
+    """Where to look for the cause."""
+
+    @property
+    def confidence(self) -> float | None:
+        """Confidence of the interval of the change; None if the change was not tested."""
+        return next((row.confidence for row in self.rows if row.confidence is not None), None)
+
+    @property
+    def is_tolerated(self) -> bool:
+        """Whether the change is for the worse, but within the tolerance."""
+        return bool(self.rows) and self.rows[0].verdict is Verdict.WITHIN_TOLERANCE
+
+
+def find_failure(result: RunResult, comparison: Comparison) -> Claim:
+    """Return the gravest reason of a failure."""
     deciding = comparison.regressed(Part.DECIDES)
     for row in deciding:
         if row.key == SUCCESS:
-            return f"{describe_metric(row)}.", Clue.FAILED
+            return Claim(describe_metric(row), (row,))
     tiers = explaining_tiers(comparison.metrics)
     slower = _slower_messages(comparison, tiers)
-    if not slower and deciding:
-        slower = describe_metric(deciding[0], tiers)
-    if slower:
-        return f"{slower}.", Clue.TIERS if tiers else Clue.SLOWEST
+    if slower is None and deciding:
+        slower = Claim(describe_metric(deciding[0], tiers), deciding[:1])
+    if slower is not None:
+        return replace(slower, tiers=tiers, clue=Clue.TIERS if tiers else Clue.SLOWEST)
     if comparison.vanished_messages:
-        return _vanished_messages(comparison), Clue.FAILED
+        return Claim(_vanished_messages(comparison))
     if comparison.drifted and comparison.pinned_at is not None:
-        return f"{describe_drift(comparison.drifted, comparison.pinned_at)}.", Clue.COMMITS
+        sentence = describe_drift(comparison.drifted, comparison.pinned_at)
+        return Claim(sentence, comparison.drifted, clue=Clue.COMMITS)
     return _partial_failure(comparison) or _crossed(result) or _vanished(comparison)
 
 
-def describe_pass(comparison: Comparison) -> str:
-    """Return the result of a run that passed in one sentence."""
+def find_pass(comparison: Comparison) -> Claim:
+    """Return the most important change of a run that passed: one within the tolerance, a gain, or none."""
     tolerated = tolerated_metrics(comparison)
     if tolerated:
-        row = tolerated[0]
-        sentence = describe_metric(row, explaining_tiers(comparison.metrics))
-        return f"{describe_tolerated(sentence, row.margin_ratio)}."
-    messages = _messages(comparison, Verdict.WITHIN_TOLERANCE)
+        tiers = explaining_tiers(comparison.metrics)
+        return Claim(describe_metric(tolerated[0], tiers), (tolerated[0],), tiers)
+    messages = _messages(comparison, Verdict.WITHIN_TOLERANCE)[:1]
     if messages:
-        sentence = describe_messages(messages[:1], _count_messages(comparison), ())
-        return f"{describe_tolerated(sentence, messages[0].margin_ratio)}."
+        sentence = describe_messages(messages, _count_messages(comparison), ())
+        return Claim(sentence, tuple(messages))
     latencies = [row for row in comparison.metrics if row.part is Part.DECIDES and row.key != SUCCESS]
     gains = [row for row in latencies if row.verdict is Verdict.BETTER]
     if gains:
-        return f"{describe_metric(gains[0])}."
+        return Claim(describe_metric(gains[0]), (gains[0],))
     if latencies:
-        return f"No change: {wording.listing([_unchanged(row) for row in latencies])}."
-    return "No change. No request succeeded, as before."
+        return Claim(wording.listing([describe_unchanged(row) for row in latencies]), tuple(latencies))
+    return Claim("No request succeeded, as before")
+
+
+def describe_claim(claim: Claim) -> str:
+    """Return the sentence of a claim, with the tolerance if the change is within it."""
+    if claim.is_tolerated:
+        return f"{describe_tolerated(claim.sentence, claim.rows[0].margin_ratio)}."
+    return f"{claim.sentence}."
+
+
+def describe_pass(claim: Claim) -> str:
+    """Return the headline of a run that passed."""
+    if claim.rows and claim.rows[0].verdict in {Verdict.WITHIN_TOLERANCE, Verdict.BETTER}:
+        return describe_claim(claim)
+    return f"No change{': ' if claim.rows else '. '}{claim.sentence}."
 
 
 def tolerated_metrics(comparison: Comparison) -> list[MetricComparison]:
@@ -102,19 +141,19 @@ def find_clue(key: str) -> Clue:
     return Clue.FAILED if metric_of_tail(key) is None else Clue.SLOWEST
 
 
-def _slower_messages(comparison: Comparison, tiers: Sequence[MetricComparison]) -> str:
-    """Return the sentence about slower responses that names their messages; empty if none are slower."""
+def _slower_messages(comparison: Comparison, tiers: Sequence[MetricComparison]) -> Claim | None:
+    """Return the claim about slower responses that names their messages; None if none are slower."""
     typical = [row for row in comparison.regressed(Part.DECIDES) if row.key == RESPONSE_TIME]
     worse = _messages(comparison, Verdict.WORSE)
     classes = [row for row in worse if row.kind is MessageKind.CLASS]
     single = [row for row in worse if row.kind is MessageKind.MESSAGE]
     if typical and _all_messages_grew(comparison, typical[0]):
-        return describe_all_messages(typical[0], tiers)
+        return Claim(describe_all_messages(typical[0], tiers), tuple(typical))
     if classes:
-        return describe_messages(classes, _count_messages(comparison), tiers)
+        return Claim(describe_messages(classes, _count_messages(comparison), tiers), tuple(classes))
     if single and not (typical and 2 * len(single) > _count_messages(comparison)):
-        return describe_messages(single, _count_messages(comparison), tiers)
-    return describe_metric(typical[0], tiers) if typical else ""
+        return Claim(describe_messages(single, _count_messages(comparison), tiers), tuple(single))
+    return Claim(describe_metric(typical[0], tiers), tuple(typical)) if typical else None
 
 
 def _messages(comparison: Comparison, verdict: Verdict) -> list[MessageComparison]:
@@ -146,13 +185,14 @@ def _count_messages(comparison: Comparison) -> int:
     return max(len(names), of_classes)
 
 
-def _partial_failure(comparison: Comparison) -> tuple[str, Clue] | None:
-    """Return the sentence about a slower part, whose total did not become worse."""
+def _partial_failure(comparison: Comparison) -> Claim | None:
+    """Return the claim about a slower part, whose total did not become worse."""
     if comparison.vanished:
         return None
     for part in _PARTIAL:
         for row in comparison.regressed(part)[:1]:
-            return f"{describe_metric(row)}{_total(comparison)}.", find_clue(row.key)
+            tiers = (row,) if tier_name(row.key) is not None else ()
+            return Claim(f"{describe_metric(row)}{_total(comparison)}", (row,), tiers, find_clue(row.key))
     return None
 
 
@@ -163,15 +203,15 @@ def _total(comparison: Comparison) -> str:
     return ""
 
 
-def _crossed(result: RunResult) -> tuple[str, Clue] | None:
+def _crossed(result: RunResult) -> Claim | None:
     for limit in result.thresholds:
         if limit.crossed:
             crossed = f"{limit.metric} {limit.expression}, measured {limit.measured}"
-            return f"Threshold crossed: {crossed}.", find_clue(limit.metric)
+            return Claim(f"Threshold crossed: {crossed}", clue=find_clue(limit.metric))
     return None
 
 
-def _vanished(comparison: Comparison) -> tuple[str, Clue]:
+def _vanished(comparison: Comparison) -> Claim:
     """Name the metrics that only the base has. Slow requests cannot explain them."""
     other = comparison.base_name or "the baseline"
     clue = Clue.FAILED
@@ -182,20 +222,20 @@ def _vanished(comparison: Comparison) -> tuple[str, Clue]:
             clue = Clue.TIERS
     listed = wording.listing(names)
     subject = listed[:1].upper() + listed[1:]
-    return f"{subject} vanished: present in {other}, missing in this run.", clue
+    return Claim(f"{subject} vanished: present in {other}, missing in this run", clue=clue)
 
 
 def _vanished_messages(comparison: Comparison) -> str:
     other = comparison.base_name or "the baseline"
     count = len(comparison.vanished_messages)
-    names = [*comparison.vanished_messages[:_MOST_NAMES]]
+    names = [wording.shorten(name) for name in comparison.vanished_messages[:_MOST_NAMES]]
     if count > len(names):
         names.append(f"{count - len(names)} more")
     subject = "One message has" if count == 1 else f"{count} messages have"
-    return f"{subject} no answer any more, but {other} has answers: {wording.listing(names)}."
+    return f"{subject} no answer any more, but {other} has answers: {wording.listing(names)}"
 
 
-def _unchanged(row: MetricComparison) -> str:
+def describe_unchanged(row: MetricComparison) -> str:
     """Return a metric with its change, its interval and the smallest detectable change."""
     details: list[str] = []
     if row.low_ratio is not None and row.high_ratio is not None:

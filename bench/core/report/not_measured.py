@@ -1,5 +1,6 @@
 """A scenario that was not measured, with the reason and the last lines of the log."""
 
+import re
 from collections.abc import Collection, Sequence
 from typing import Annotated
 
@@ -31,9 +32,19 @@ class NotMeasured(Record):
     log: tuple[Line, ...] = Field(default=(), max_length=_MOST_LINES)
     """The last lines of the log of the service, if they are known."""
 
+    @property
+    def explanation(self) -> str:
+        """The reason, with the service and its exit code if the reason does not name them."""
+        details = []
+        if self.service is not None and self.service not in self.reason:
+            details.append(f"service '{self.service}'")
+        if self.exit_code is not None and not re.search(rf"\b{self.exit_code}\b", self.reason):
+            details.append(f"exit code {self.exit_code}")
+        return f"{self.reason} ({', '.join(details)})" if details else self.reason
+
     def __str__(self) -> str:
         """Return the sentence, without a full stop."""
-        return f"{self.scenario} was not measured: {self.reason}"
+        return f"{self.scenario} was not measured: {self.explanation}"
 
 
 def explain_failure(scenario: str, message: str) -> NotMeasured:

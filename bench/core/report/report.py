@@ -2,7 +2,15 @@
 
 from typing import assert_never
 
-from bench.core.report.headline import Clue, describe_failure, describe_pass, is_tolerated
+from bench.core.report.headline import (
+    Claim,
+    Clue,
+    describe_claim,
+    describe_pass,
+    find_failure,
+    find_pass,
+    is_tolerated,
+)
 from bench.core.report.words import DECISIONS, TOLERATED_PASS, Word
 from bench.core.run.result import RunResult
 from bench.core.samples.sample import Outcome
@@ -39,36 +47,63 @@ class Report(Record):
 
 def make_report(result: RunResult, comparison: Comparison) -> Report:
     """Return the report on a run and its comparison."""
-    accept = _accept_command(result, comparison)
     match comparison.decision:
         case Decision.INVALID:
             headline = f"Invalid run: {comparison.reasons[0]}."
-            next_step = "Remove this cause and measure again. This run was not judged."
         case Decision.INCONCLUSIVE:
             headline = f"Cannot tell: {comparison.reasons[0]}."
-            next_step = _get_a_verdict(result, comparison, accept)
         case Decision.FAIL:
-            headline, clue = describe_failure(result, comparison)
-            next_step = _follow(clue, result, accept)
+            headline = describe_claim(find_failure(result, comparison))
         case Decision.PASS:
-            headline = describe_pass(comparison)
-            next_step = _keep_gain(comparison, accept)
+            headline = describe_pass(find_pass(comparison))
         case _:
             assert_never(comparison.decision)
     if comparison.saturation is not None and comparison.saturation not in headline:
         headline = f"{headline.removesuffix('.')}; {comparison.saturation}."
+    next_step = advise(result, comparison, _accept_command(result, comparison))
     return Report(headline=headline, next_step=next_step, result=result, comparison=comparison)
 
 
-def _accept_command(result: RunResult, comparison: Comparison) -> str | None:
-    """Return the command that accepts the run; `None` if the run must not be accepted."""
+def advise(result: RunResult, comparison: Comparison, accept: str | None) -> str:
+    """Return the reader's next step.
+
+    Args:
+        result: The run.
+        comparison: Its comparison.
+        accept: How to accept the run, such as `run: bench baseline accept …`; None if it cannot be accepted.
+    """
+    match comparison.decision:
+        case Decision.INVALID:
+            return "Remove this cause and measure again. This run was not judged."
+        case Decision.INCONCLUSIVE:
+            return _get_a_verdict(result, comparison, accept)
+        case Decision.FAIL:
+            return _follow(find_failure(result, comparison).clue, result, accept)
+        case Decision.PASS:
+            return _keep_gain(comparison, accept)
+
+
+def is_acceptable(result: RunResult) -> bool:
+    """Return whether a run may join a baseline: it is complete, has answers, and is as the scenario says."""
     slowed_down = bool(result.provenance.injections)
-    two_versions = comparison.base_name is not None
     answered = result.summary.outcomes.get(Outcome.OK, 0) > 0
     # A run with another load cannot be compared with the runs of its scenario.
-    if result.stop or slowed_down or two_versions or not answered or result.overrides:
+    return answered and not result.stop and not slowed_down and not result.overrides
+
+
+def find_claim(report: Report) -> Claim | None:
+    """Return the change that the headline of a report describes; None if the run was not judged."""
+    if report.decision is Decision.FAIL:
+        return find_failure(report.result, report.comparison)
+    return find_pass(report.comparison) if report.decision is Decision.PASS else None
+
+
+def _accept_command(result: RunResult, comparison: Comparison) -> str | None:
+    """Return how to accept the run here; `None` if the run must not be accepted, or has two versions."""
+    if not is_acceptable(result) or comparison.base_name is not None:
         return None
-    return f"bench baseline accept results/{result.provenance.run_id} --reason '…'"
+    flag = " --allow-regression" if comparison.decision is Decision.FAIL else ""
+    return f"run: bench baseline accept results/{result.provenance.run_id} --reason '…'{flag}"
 
 
 def _keep_gain(comparison: Comparison, accept: str | None) -> str:
@@ -76,7 +111,7 @@ def _keep_gain(comparison: Comparison, accept: str | None) -> str:
     for row in comparison.metrics:
         is_large = row.margin_ratio is None or abs(row.change_ratio or 0.0) > row.margin_ratio
         if row.verdict is Verdict.BETTER and row.gates and is_large and accept:
-            return f"To keep the gain, run: {accept}."
+            return f"To keep the gain, {accept}."
     return "Nothing to do."
 
 
@@ -87,7 +122,7 @@ def _follow(clue: Clue, result: RunResult, accept: str | None) -> str:
         return f"Find the slower commits with bench ab. If the change is intended, run: {pin}."
     if accept is None:
         return f"Look at {clue}."
-    return f"Look at {clue}. If the change is intended, run: {accept} --allow-regression."
+    return f"Look at {clue}. If the change is intended, {accept}."
 
 
 def _get_a_verdict(result: RunResult, comparison: Comparison, accept: str | None) -> str:
@@ -96,7 +131,7 @@ def _get_a_verdict(result: RunResult, comparison: Comparison, accept: str | None
     Args:
         result: The run.
         comparison: An inconclusive comparison.
-        accept: Command that accepts the run; `None` if the run must not be accepted.
+        accept: How to accept the run; `None` if the run must not be accepted.
     """
     if comparison.base_name:
         return "Measure more pairs to detect smaller changes."
@@ -109,4 +144,4 @@ def _get_a_verdict(result: RunResult, comparison: Comparison, accept: str | None
         return f"Measure again without {options} to compare with the baseline, or use bench ab."
     if accept is None:
         return "Measure again without --inject and without interrupting it; the run needs answers."
-    return f"If this run is correct, run: {accept}."
+    return f"If this run is correct, {accept}."

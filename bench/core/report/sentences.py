@@ -111,15 +111,16 @@ def describe_metric(row: MetricComparison, tiers: Sequence[MetricComparison] = (
         return f"{'Fewer' if fewer else 'More'} requests succeeded: {change}"
     service = cost_service(row.key)
     tier = tier_name(row.key)
+    name = wording.shorten(service or tier or "")
     if service is not None and row.key == growth_key(service):
-        return f"The memory of `{service}` grows {size_text(row)} per 1,000 requests ({_values(row)})"
+        return f"The memory of `{name}` grows {size_text(row)} per 1,000 requests ({_values(row)})"
     if service is not None:
         what = "memory" if row.key == memory_key(service) else "processor time per request"
-        return f"`{service}` needs {size_text(row)} {what} ({_values(row)})"
+        return f"`{name}` needs {size_text(row)} {what} ({_values(row)})"
     if row.key == RESPONSE_TIME:
         subject = "Responses are"
     elif tier is not None:
-        subject = f"The tier `{tier}` is"
+        subject = f"The tier `{name}` is"
     else:
         label = metric(row.key).label
         verb = "are" if label.partition(" per ")[0].endswith("s") else "is"
@@ -136,7 +137,7 @@ def _values(row: MetricComparison) -> str:
 
 def name_tiers(tiers: Sequence[MetricComparison]) -> str:
     """Return the end of a sentence that names tiers: `, in `prefill``; empty without tiers."""
-    names = [f"`{tier_name(row.key)}`" for row in tiers]
+    names = [f"`{wording.shorten(tier_name(row.key) or row.key)}`" for row in tiers]
     return f", in {wording.listing(names)}" if names else ""
 
 
@@ -176,15 +177,19 @@ def describe_messages(
         sentence = (
             f"{_class_text(first.name)} are {size_text(first)}{of_metric} ({values_text(first)}{share})"
         )
-        for row in others:
+        for row in others[: _MOST_NAMES - 1]:
             name = _class_text(row.name)
             sentence += f", and {name[0].lower()}{name[1:]} are {size_text(row)} ({values_text(row)})"
+        rest = len(rows) - _MOST_NAMES
+        sentence += f", and {wording.counted(rest, 'more class')}" if rest == 1 else ""
+        sentence += f", and {rest} more classes" if rest > 1 else ""
     elif not others:
-        sentence = f"One message is {size_text(first)}{of_metric}: {first.name} ({values_text(first)})"
+        name = wording.shorten(first.name)
+        sentence = f"One message is {size_text(first)}{of_metric}: {name} ({values_text(first)})"
     else:
         named = []
         for row in rows[:_MOST_NAMES]:
-            named.append(f"{row.name} is {size_text(row)} ({values_text(row)})")
+            named.append(f"{wording.shorten(row.name)} is {size_text(row)} ({values_text(row)})")
         rest = len(rows) - len(named)
         names = wording.listing([*named, f"{rest} more"] if rest else named)
         more, less = _directions(first.key)
@@ -197,7 +202,7 @@ def _class_text(name: str) -> str:
     """Return the subject for a class of messages: `Long messages`, or `Messages of class forms`."""
     if name in {"short", "long"}:
         return f"{name.capitalize()} messages"
-    return "Refusals" if name == "refusal" else f"Messages of class {name}"
+    return "Refusals" if name == "refusal" else f"Messages of class {wording.shorten(name)}"
 
 
 def describe_all_messages(row: MetricComparison, tiers: Sequence[MetricComparison]) -> str:

@@ -1,11 +1,11 @@
 """The decision on several scenarios of one version: chance among many tests, and moves of the machine."""
 
 from collections.abc import Sequence
-from typing import assert_never
 
 from bench.core.config.scenario import Scenario
 from bench.core.report.not_measured import NotMeasured, list_not_measured
 from bench.core.report.report import Report
+from bench.core.report.verdict_line import describe_not_measured, describe_suite, find_lead
 from bench.core.report.words import DECISIONS, TOLERATED_PASS, Word
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import RESPONSE_TIME
@@ -30,7 +30,7 @@ class SuiteReport(Record):
     decision: Decision
     """The verdict on all of them."""
     headline: str
-    """The judgement in one sentence."""
+    """The verdict, the size of the most important change, and its certainty."""
     reasons: tuple[str, ...]
     """Regressions that do not fail the version, and scenarios that were not measured or skipped, with the
     reason."""
@@ -40,6 +40,21 @@ class SuiteReport(Record):
     """Reason why the regressions of a scenario do not fail the version, by the scenario's name."""
     not_measured: tuple[NotMeasured, ...] = ()
     """Scenarios without a result, with the reason."""
+
+    @property
+    def lead(self) -> Report | None:
+        """The most important run, which the headline describes; None if the headline describes no run."""
+        leads = [report for report in self.reports if self.decision_on(report) is self.decision]
+        return find_lead(leads) if leads and not self._is_not_measured else None
+
+    @property
+    def _is_not_measured(self) -> bool:
+        return bool(self.not_measured) and self.decision is not Decision.FAIL
+
+    def decision_on(self, report: Report) -> Decision:
+        """Return the decision on one of the runs; an excused regression is inconclusive."""
+        is_excused = report.result.scenario.name in self.excused
+        return Decision.INCONCLUSIVE if is_excused else report.decision
 
     @property
     def word(self) -> Word:
@@ -88,11 +103,13 @@ def judge_suite(
     if not ordered and not not_measured:
         raise ValueError("a suite needs a run")
     decision = decisions[_name(ordered[0])] if ordered else Decision.INVALID
+    total = len(ordered) + len(not_measured)
     if not_measured and decision is not Decision.FAIL:
         decision = Decision.INVALID
-        headline = _describe_not_measured(not_measured, len(decisions))
+        headline = describe_not_measured(not_measured, total)
     else:
-        headline = _headline(ordered, decisions, decision)
+        leads = [report for report in ordered if decisions[_name(report)] is decision]
+        headline = describe_suite(leads, total, decision, excused.get(_name(find_lead(leads))))
     return SuiteReport(
         decision=decision,
         headline=headline,
@@ -101,14 +118,6 @@ def judge_suite(
         excused=excused,
         not_measured=not_measured,
     )
-
-
-def _describe_not_measured(not_measured: Sequence[NotMeasured], measured: int) -> str:
-    """Return the headline of a suite in which scenarios have no result."""
-    names = wording.listing([failure.scenario for failure in not_measured])
-    total = wording.counted(len(not_measured) + measured, "scenario")
-    verb = "was" if len(not_measured) == 1 else "were"
-    return f"{len(not_measured)} of {total} {verb} not measured: {names}."
 
 
 def _excuse(reports: Sequence[Report]) -> dict[str, str]:
@@ -195,20 +204,3 @@ def _response_change(metrics: Sequence[MetricComparison]) -> float | None:
         if row.key == RESPONSE_TIME:
             return row.change_ratio
     return None
-
-
-def _headline(ordered: Sequence[Report], decisions: dict[str, Decision], decision: Decision) -> str:
-    total = wording.counted(len(ordered), "scenario")
-    names = [_name(report) for report in ordered if decisions[_name(report)] is decision]
-    listed = wording.listing(names)
-    match decision:
-        case Decision.PASS:
-            return f"No regression in {total}."
-        case Decision.FAIL:
-            return f"{len(names)} of {total} failed: {listed}."
-        case Decision.INVALID:
-            return f"{len(names)} of {total} could not be measured: {listed}."
-        case Decision.INCONCLUSIVE:
-            return f"Cannot tell for {len(names)} of {total}: {listed}."
-        case _:
-            assert_never(decision)

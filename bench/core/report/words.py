@@ -60,8 +60,10 @@ DECISIONS = {
 """The decision on a run or a suite."""
 TOLERATED_PASS = Word("pass", Tone.CAUTION)
 """A pass with a change for the worse that is within the tolerance."""
+CROSSED = Word("crossed", Tone.BAD)
+"""The result of a threshold that the run crossed."""
 OTHERS = (
-    Word("crossed", Tone.BAD),
+    CROSSED,
     Word("kept", Tone.QUIET),
     Word("fixed", Tone.QUIET),
     Word("old", Tone.QUIET),

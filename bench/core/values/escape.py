@@ -44,6 +44,7 @@ _COMMAND = re.compile(r"^([^\S\n]*):(?=:)|#(?=\[)(?<=##)", re.MULTILINE)
 # Markdown
 _CODE = re.compile(r"((?<!`)`[A-Za-z0-9._-]+`(?!`))")
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>|~!&])")
+_MARKUP_IN_ELEMENT = re.compile(r"[\\`*_{}\[\]|~!]")
 _BLOCK = re.compile(r"^([#+=>-]|\d+[.)](?=\s))")
 _LINK = re.compile(r"(:)(?=//)|(?<=www)(\.)", re.IGNORECASE)
 # GitHub searches its rendered text for references. A backslash is gone by then; a zero-width space stays.
@@ -51,6 +52,11 @@ _REFERENCE = re.compile(r"(?<=[@#])(?=\w)|(?<=GH)(?=-\d)", re.IGNORECASE)
 _ZERO_WIDTH_SPACE = "\u200b"
 # GitHub's documentation writes a dollar sign that starts no formula like this.
 _DOLLAR = "<span>$</span>"
+# Words that are written from right to left would change the order of the numbers next to them.
+_RIGHT_TO_LEFT = "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]+"
+_RIGHT_TO_LEFT_WORDS = re.compile(rf"{_RIGHT_TO_LEFT}(?:\s+{_RIGHT_TO_LEFT})*")
+_ISOLATE = "\u2068{}\u2069"
+"""A text between these marks has a direction of its own."""
 
 _FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
 """Start of a spreadsheet formula; the last four are the full-width forms of the first four."""
@@ -135,6 +141,23 @@ def escape_markdown_cell(text: str) -> str:
     return _escape_inline(_cut(text, _LONGEST_CELL))
 
 
+def escape_markdown_element(text: str) -> str:
+    """Return the same for an HTML element such as `<summary>`, in which Markdown has no effect."""
+    parts = _CODE.split(visible_text(text).strip())
+    escaped = []
+    for part in parts:
+        is_code = _CODE.fullmatch(part)
+        escaped.append(f"<code>{part[1:-1]}</code>" if is_code else _escape_text(part))
+    return "".join(escaped)
+
+
+def _escape_text(text: str) -> str:
+    """Write each special character of HTML and of Markdown as a character reference."""
+    unlinked = _LINK.sub(lambda match: f"{match[0]}{_ZERO_WIDTH_SPACE}", _isolate(text))
+    safe = html.escape(_REFERENCE.sub(_ZERO_WIDTH_SPACE, unlinked))
+    return _MARKUP_IN_ELEMENT.sub(lambda match: f"&#{ord(match[0])};", safe).replace("$", _DOLLAR)
+
+
 def escape_html(text: str) -> str:
     """Return at most 1,000 visible characters that are text in an element and in a quoted attribute."""
     return html.escape(visible_text(text))
@@ -174,7 +197,12 @@ def _escape_inline(text: str) -> str:
     return "".join(part if _CODE.fullmatch(part) else _escape_markup(part) for part in parts)
 
 
+def _isolate(text: str) -> str:
+    """Return a text whose words from right to left do not move the text around them."""
+    return _RIGHT_TO_LEFT_WORDS.sub(lambda match: _ISOLATE.format(match[0]), text)
+
+
 def _escape_markup(text: str) -> str:
-    escaped = _MARKUP.sub(r"\\\1", text)
+    escaped = _MARKUP.sub(r"\\\1", _isolate(text))
     escaped = _LINK.sub(lambda match: f"\\{match[0]}", escaped)
     return _REFERENCE.sub(_ZERO_WIDTH_SPACE, escaped).replace("$", _DOLLAR)

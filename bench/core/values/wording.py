@@ -15,6 +15,7 @@ _LONG_FACTOR = 9.95  # larger factors have no decimal
 _SHORT_IN_SECONDS_MS = 100.0  # shorter times would have one digit or less in seconds
 _SMALLEST_SECONDS = 0.05  # smaller values would be rounded to 0.0
 _MOST_DECIMALS = 9
+_LONGEST_NAME = 60
 _ONE_DIGIT = 10.0
 _TWO_DIGITS = 0.0995  # smaller changes have two significant digits only with one decimal
 
@@ -200,6 +201,16 @@ def _exact(number: float, unit: str) -> str:
     if unit == "bytes":
         return f"{number:,.0f} B"
     return f"{number:,.10g}" + ("" if unit == "1" else f" {unit}")
+
+
+def confidence(ratio: float) -> str:
+    """Write a confidence in tenths of a per cent: `98 %`. It is never 100 %."""
+    return f"{min(999, round(1000 * ratio)) / 10:g} %"
+
+
+def shorten(text: str, longest: int = _LONGEST_NAME) -> str:
+    """Cut a name to this number of characters, because a sentence needs space for more than one name."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def memory(size_bytes: int | None) -> str:

@@ -217,12 +217,8 @@ def request_table(rows: Sequence[MetricComparison]) -> Table:
 
 def interval_label(rows: Sequence[Compared]) -> str:
     """Return the heading of the intervals, with their confidence if all have the same."""
-    confidences = set[int]()
-    for row in rows:
-        if row.confidence is not None:
-            # In tenths of a per cent, rounded down: no interval has a confidence of 100 %.
-            confidences.add(min(999, round(1000 * row.confidence)))
-    return f"{confidences.pop() / 10:g} % interval" if len(confidences) == 1 else "interval"
+    confidences = {wording.confidence(row.confidence) for row in rows if row.confidence is not None}
+    return f"{confidences.pop()} interval" if len(confidences) == 1 else "interval"
 
 
 def _comparison_row(row: MetricComparison) -> tuple[str, ...]:

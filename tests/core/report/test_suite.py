@@ -6,6 +6,7 @@ import pytest
 from bench.core.report.not_measured import NO_RESULT, explain_failure
 from bench.core.report.report import Report, make_report
 from bench.core.report.suite import FEWEST_TOGETHER, SuiteReport, judge_suite
+from bench.core.report.verdict_line import describe_run
 from bench.core.run.result import RunResult
 from bench.core.run.validity import Validity
 from bench.core.verdict.baseline import Baseline
@@ -56,20 +57,25 @@ def real_suite(factors: Sequence[float], workload_factor: float | None) -> Suite
 def test_a_suite_of_passes_passes() -> None:
     """A suite without a regression passes without reasons."""
     suite = judge_suite(reports([1.0, 1.01, 0.99], make_baseline()))
-    assert (suite.decision, suite.headline) == (Decision.PASS, "No regression in 3 scenarios.")
+    assert suite.decision is Decision.PASS
+    assert suite.headline.startswith(
+        "No change in 3 scenarios, least certain in medium: response time +0.9 % ("
+    )
     assert suite.reasons == ()
 
 
 def test_one_scenario_is_counted_in_the_singular() -> None:
-    """The headline of a suite with one scenario uses the singular."""
-    assert judge_suite(reports([1.0], make_baseline())).headline == "No regression in 1 scenario."
+    """The headline of a suite with one scenario names it, and counts none."""
+    headline = judge_suite(reports([1.0], make_baseline())).headline
+    assert headline.startswith("No change in quick: response time −0.1 % (")  # noqa: RUF001 - the minus
 
 
 def test_the_worst_scenario_decides_and_comes_first() -> None:
     """One certain regression fails the suite, even if all other scenarios pass."""
     suite = judge_suite(reports([1.0, 2.0, 0.99], make_baseline()))
     assert suite.decision is Decision.FAIL
-    assert suite.headline == "1 of 3 scenarios failed: medium."
+    assert suite.headline.startswith("Worse in medium (1 of 3 scenarios): ")
+    assert suite.lead is suite.reports[0]
     assert suite.reports[0].result.scenario.name == "medium"
 
 
@@ -85,7 +91,10 @@ def test_one_slower_scenario_of_many_may_be_chance() -> None:
     assert (alone.decision, alone.reasons) == (Decision.FAIL, ())
     among = judge_suite(reports([worse, *[1.0] * 6], baseline))
     assert among.decision is Decision.INCONCLUSIVE
-    assert among.headline == "Cannot tell for 1 of 7 scenarios: quick."
+    expected = "Cannot tell in quick (1 of 7 scenarios): by chance, one of 7 scenarios is as slow as this."
+    assert among.headline == expected
+    alone_line = "Cannot tell in quick: by chance, one of 7 scenarios is as slow as this."
+    assert describe_run(among.reports[0], among.excused["quick"]) == alone_line
     assert among.reasons == ("quick: by chance, one of 7 scenarios is as slow as this",)
 
 
@@ -171,7 +180,7 @@ def test_a_suite_with_an_invalid_run_is_invalid() -> None:
     suite = judge_suite([*others, invalid_report])
     assert (suite.decision, suite.headline) == (
         Decision.INVALID,
-        "1 of 2 scenarios could not be measured: quick.",
+        "Invalid in quick (1 of 2 scenarios): it was late.",
     )
 
 
@@ -181,7 +190,7 @@ def test_a_missing_scenario_makes_a_suite_invalid() -> None:
     suite = judge_suite(passed, ["quick", "medium", "spike", "timeout"])
     assert (suite.decision, suite.headline) == (
         Decision.INVALID,
-        "2 of 4 scenarios were not measured: spike and timeout.",
+        f"Not measured: 2 of 4 scenarios, first spike: {NO_RESULT}.",
     )
     assert suite.reasons == (f"spike was not measured: {NO_RESULT}", f"timeout was not measured: {NO_RESULT}")
     failed_suite = judge_suite(reports([2.0], make_baseline()), ["quick", "spike"])
@@ -195,7 +204,8 @@ def test_a_suite_without_a_result_is_invalid_and_names_the_reason() -> None:
     failed = explain_failure("extra", "service 'agent' did not start; the end of its log:\n  one\n  two")
     suite = judge_suite([], ["quick"], failed=[failed])
     assert (suite.decision, suite.reports) == (Decision.INVALID, ())
-    assert suite.headline == "2 of 2 scenarios were not measured: extra and quick."
+    expected = "Not measured: 2 of 2 scenarios, first extra: service 'agent' did not start."
+    assert (suite.headline, suite.lead) == (expected, None)
     assert suite.not_measured[0].log == ("one", "two")
     with pytest.raises(ValueError, match="needs a run"):
         judge_suite([])

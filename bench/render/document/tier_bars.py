@@ -1,0 +1,68 @@
+"""Bars of text that compare the time of each changed tier: the base above the head."""
+
+from dataclasses import dataclass
+
+from bench.core.report.report import Report
+from bench.core.report.sentences import compared_head, values_text
+from bench.core.samples.metric import Part
+from bench.core.samples.metrics import tier_name
+from bench.core.values import wording
+from bench.core.verdict.verdict import MetricComparison, Verdict
+
+_LONGEST = 20
+"""Characters of the longest bar; with the label it fits on the screen of a phone."""
+_MOST_TIERS = 5
+"""Bars of more tiers would hide the largest change."""
+_FULL = "█"
+_PARTIAL = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
+"""A character that is filled to this number of eighths."""
+_CHANGED = frozenset({Verdict.WORSE, Verdict.WITHIN_TOLERANCE, Verdict.BETTER})
+
+
+@dataclass(frozen=True, slots=True)
+class TierBar:
+    """The time of a tier in both versions."""
+
+    tier: str
+    """Name of the tier."""
+    values: str
+    """Both times: `30 → 78 ms`."""
+    change: str
+    """The change: `+48 ms`."""
+    base: str
+    """The bar of the base."""
+    head: str
+    """The bar of the head."""
+
+
+def make_tier_bars(report: Report) -> tuple[TierBar, ...]:
+    """Return the bars of the tiers that became slower or faster, the largest change first.
+
+    All bars have one scale, so they show which change matters.
+    """
+    rows: list[MetricComparison] = []
+    for row in report.comparison.metrics:
+        if row.part is Part.LOCATES and row.verdict in _CHANGED and tier_name(row.key) is not None:
+            rows.append(row)
+    rows.sort(key=lambda row: -abs(row.change or 0.0))
+    shown = rows[:_MOST_TIERS]
+    longest_ms = max([0.0, *(max(row.base or 0.0, compared_head(row) or 0.0) for row in shown)])
+    return tuple(_make_bar(row, longest_ms) for row in shown)
+
+
+def _make_bar(row: MetricComparison, longest_ms: float) -> TierBar:
+    return TierBar(
+        tier=wording.shorten(tier_name(row.key) or row.key),
+        values=values_text(row),
+        change=wording.change_ms(row.change, exact=True),
+        base=_draw(row.base, longest_ms),
+        head=_draw(compared_head(row), longest_ms),
+    )
+
+
+def _draw(value_ms: float | None, longest_ms: float) -> str:
+    """Return a bar, which is never empty; a dash if the value is unknown."""
+    if value_ms is None or longest_ms <= 0.0:
+        return wording.DASH
+    eighths = max(1, round(8 * _LONGEST * max(0.0, value_ms) / longest_ms))
+    return eighths // 8 * _FULL + _PARTIAL[eighths % 8]
