@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from bench.cli import options
-from bench.cli.console import say
+from bench.cli.console import is_actions_job, print_command, say
 from bench.cli.judging import write_suite
 from bench.cli.live import listen
 from bench.cli.outputs import out_option, parse_outputs
@@ -85,11 +85,12 @@ def measure(
 
 def _annotate(measured: MeasuredJob) -> None:
     """Write annotations and the summary of the job, if this is a job of GitHub Actions."""
-    if os.environ.get("GITHUB_ACTIONS") == "true":
+    if is_actions_job():
         if measured.judged is None:
-            print(command("notice", title=f"bench {measured.job.suite}", text=measured.job.reason), end="")
+            title = f"bench {measured.job.suite}"
+            print_command(command("notice", title=title, text=measured.job.reason))
         else:
-            print(annotations(measured.judged.report), end="")
+            print_command(annotations(measured.judged.report))
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
         with Path(summary).open("a", encoding="utf-8") as file:
