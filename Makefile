@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 DOCS_READY := $(VENV)/.docs-ready
 UV     := $(BIN)/uv
 
-.PHONY: bench test setup actionlint containers docs-commands docs reference lint types contracts unit bench-engine bench-truth bench-transport bench-arrivals bench-soak bench-recovery bench-strays bench-verdicts bench-verdicts-quick bench-answers bench-hostile bench-mock bench-embedded bench-start pictures lock clean help
+.PHONY: bench test setup actionlint containers docs-commands docs reference lint types contracts unit bench-engine bench-truth bench-transport bench-arrivals bench-soak bench-recovery bench-strays bench-verdicts bench-verdicts-quick bench-answers bench-hostile bench-mock bench-embedded bench-start workflows pictures lock clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -106,6 +106,11 @@ bench-mock: $(READY)  ## measure how exact the mock model is and rewrite docs/ex
 
 bench-embedded: $(READY)  ## check the embedded stack, unchanged and slowed down, and rewrite docs/explanation/embedded.md (100 minutes; continues)
 	$(BIN)/python -m benchmarks.embedded
+
+workflows: $(READY)  ## run the workflow files with act against a fake GitHub, and show the result in docs/explanation/ci.md (an hour)
+	@mkdir -p .bench && rm -f .bench/workflows.jsonl
+	WORKFLOW_JOURNAL=$(CURDIR)/.bench/workflows.jsonl $(BIN)/pytest -n 0 -m workflows tests/workflows
+	$(BIN)/python -m benchmarks.workflows .bench/workflows.jsonl
 
 bench-start: $(READY)  ## measure the time from the command to the first request
 	$(BIN)/python -m benchmarks.start
