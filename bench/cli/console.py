@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import NoReturn, TextIO
 
-from bench.core.values.escape import escape_log, escape_output, one_line
+from bench.core.values.escape import escape_actions, escape_log, escape_output, one_line
 from bench.errors import BenchError, Exit, StoreError
 
 # Characters of reports and messages, and those that replace them in an encoding that lacks them.
@@ -148,6 +148,14 @@ def say(text: str) -> None:
 def warn(text: str) -> None:
     """Print a warning on stderr, on one line."""
     say(f"warning: {one_line(text)}")
+
+
+def notice(text: str) -> None:
+    """Print a notice on stderr; in a job of GitHub Actions, it appears above the workflow run."""
+    if is_actions_job():
+        print_command(f"::notice title=bench::{escape_actions(one_line(text))}\n", sys.stderr)
+    else:
+        say(f"notice: {one_line(text)}")
 
 
 def fail(error: BenchError) -> NoReturn:

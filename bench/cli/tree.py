@@ -107,20 +107,6 @@ _STACK = (
         "bench stack logs backend --stack compose --tail 20",
     ),
 )
-_CI_CHECK = (
-    Command(
-        "start",
-        "ci.check:start",
-        "Show on the commit that the measurement is in progress.",
-        "bench ci check start",
-    ),
-    Command(
-        "finish",
-        "ci.check:finish",
-        "Conclude a check that is still in progress as failed.",
-        "bench ci check finish",
-    ),
-)
 _CI_ISSUE = (
     Command(
         "trend",
@@ -164,12 +150,11 @@ _CI = (
         "bench ci merge results/RUN results/OTHER",
     ),
     Command(
-        "comment",
-        "ci.comment:comment",
-        "Judge runs and comment on the pull request.",
-        "bench ci comment results/RUN --suite pr --dry-run",
+        "publish",
+        "ci.publish:publish",
+        "Judge runs, show the check of the commit, and comment on the pull request.",
+        "bench ci publish results/RUN --suite pr --dry-run",
     ),
-    Group("check", "Show on the commit that a measurement is in progress.", _CI_CHECK),
     Command(
         "command",
         "ci.command:command",

@@ -4,7 +4,8 @@ A pull request must not change the baselines that judge it. The only exception i
 `/bench baseline accept` makes for a maintainer: its files are trusted as data, and no other file is read.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from bench.errors import PublishError
@@ -14,7 +15,6 @@ from bench.publish.foreign import Foreign
 
 _SUBJECT = "Accept the runs of "
 _NAMED_DIGITS = 9
-_NOT_MERGED = frozenset({"ahead", "diverged"})  # GitHub's words for a commit that a branch does not have
 _MOST_BYTES = 5_000_000
 _MOST_FILES = 250  # GitHub lists up to 300 files of a commit, so a complete list is shorter
 
@@ -38,10 +38,6 @@ class _Text(Foreign):
 
 class _File(Foreign):
     filename: str
-
-
-class _Range(Foreign):
-    status: str
 
 
 class WrittenCommit(Foreign):
@@ -97,7 +93,7 @@ def _explain_other_files(written: WrittenCommit, folder: str) -> str | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class AcceptedFiles:
     """The files of one commit that were last written by an accept commit of bench."""
 
@@ -107,11 +103,12 @@ class AcceptedFiles:
     """The commit."""
     default_branch: str
     """Branch whose own baselines are newer than an accept commit that it contains."""
-    bot: str
-    """Account of the token, which makes the accept commits."""
+    find_bot: Callable[[], str]
+    """Returns the account of the token, which makes the accept commits."""
     folder: str
     """The only folder whose files are read."""
     api: Api
+    _own: frozenset[str] | None = field(default=None, init=False)
 
     def text(self, path: str) -> str | None:
         """Return the text of a file; `None` if an accept commit of bench did not write it last.
@@ -119,17 +116,15 @@ class AcceptedFiles:
         Raises:
             PublishError: GitHub refused or does not answer, or the file is too large.
         """
+        if not path.startswith(f"{self.folder}/") or not self._list_own():
+            return None
         base = f"/repos/{self.repository}"
         query = {"sha": self.head_sha, "path": path}
         newest = next(iter(self.api.pages(f"{base}/commits", _Listed, query)), None)
-        if newest is None or not path.startswith(f"{self.folder}/"):
+        if newest is None or newest.sha not in self._list_own():
             return None
         written = read(self.api.ask("GET", f"{base}/commits/{quote(newest.sha)}"), WrittenCommit)
-        if explain_untrusted(written, self.bot, self.folder) is not None:
-            return None
-        range_name = quote(f"{self.default_branch}...{newest.sha}")
-        range_ = read(self.api.ask("GET", f"{base}/compare/{range_name}"), _Range)
-        if range_.status not in _NOT_MERGED:
+        if explain_untrusted(written, self.find_bot(), self.folder) is not None:
             return None
         # The text of that commit, not of the head: a merge commit could contain another one.
         text = Branches(self.repository, self.api).text(path, newest.sha)
@@ -139,3 +134,15 @@ class AcceptedFiles:
                 "remove it from the branch, and accept the runs again",
             )
         return text
+
+    def _list_own(self) -> frozenset[str]:
+        """Return the commits that look like accept commits and that the default branch does not contain.
+
+        Most branches have none, so one request is enough for them. GitHub lists the newest 250 commits.
+        """
+        if self._own is None:
+            branches = Branches(self.repository, self.api)
+            commits = branches.commits_since(self.default_branch, self.head_sha)
+            subjects = [commit for commit in commits if commit.commit.message.startswith(_SUBJECT)]
+            self._own = frozenset(commit.sha for commit in subjects)
+        return self._own

@@ -9,6 +9,7 @@ from bench.publish.api import NOT_FOUND, Api, done, read
 from bench.publish.foreign import Foreign
 
 _UNPROCESSABLE = 422
+_CONTAINED = frozenset({"identical", "behind"})  # GitHub's words for a commit that a branch has
 
 
 class _Object(Foreign):
@@ -25,6 +26,22 @@ class _Commit(Foreign):
 
 class _Pull(Foreign):
     html_url: str
+
+
+class _Text(Foreign):
+    message: str
+
+
+class ListedCommit(Foreign):
+    """A commit as GitHub lists it."""
+
+    sha: str
+    commit: _Text
+
+
+class _Range(Foreign):
+    status: str
+    commits: list[ListedCommit]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +80,26 @@ class Branches:
         """
         answer = self._api.ask("GET", f"{self._base}/git/ref/heads/{quote(branch)}")
         return None if answer.status_code == NOT_FOUND else read(answer, _Reference).object.sha
+
+    def contains(self, branch: str, commit: str) -> bool:
+        """Check that a branch contains a commit.
+
+        Raises:
+            PublishError: GitHub refused, or does not answer.
+        """
+        return self._compare(branch, commit).status in _CONTAINED
+
+    def commits_since(self, branch: str, commit: str) -> list[ListedCommit]:
+        """Return the commits that lead to a commit and that a branch does not contain; 250 at most.
+
+        Raises:
+            PublishError: GitHub refused, or does not answer.
+        """
+        return self._compare(branch, commit).commits
+
+    def _compare(self, branch: str, commit: str) -> _Range:
+        names = quote(f"{branch}...{commit}")
+        return read(self._api.ask("GET", f"{self._base}/compare/{names}"), _Range)
 
     def text(self, path: str, commit: str) -> str | None:
         """Return the text of a file of a commit; `None` if the file does not exist.

@@ -1,15 +1,30 @@
 """Plan the check of a suite at a commit. Pure: no request is sent here."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, assert_never
 
+from bench.core.report.endings import Ending, describe_ending
 from bench.core.report.suite import SuiteReport
 from bench.core.report.verdict_line import describe_not_measured, describe_run
+from bench.core.values.escape import escape_markdown
 from bench.core.verdict.compare import Decision
 from bench.publish.foreign import Foreign
+from bench.publish.workflow_run import RunAttempt, is_newer
 
-Conclusion = Literal["success", "failure", "neutral"]
+Conclusion = Literal["success", "failure", "neutral", "skipped", "cancelled", "timed_out", "action_required"]
+# GitHub accepts neither `startup_failure` nor `stale` from a program; their words here block a merge, too.
+_ENDINGS: dict[Ending, Conclusion] = {
+    Ending.SKIPPED: "skipped",
+    Ending.CANCELLED: "cancelled",
+    Ending.TIMED_OUT: "timed_out",
+    Ending.STARTUP_FAILURE: "failure",
+    Ending.ACTION_REQUIRED: "action_required",
+    Ending.STALE: "cancelled",
+    Ending.NEUTRAL: "neutral",
+    Ending.FAILURE: "failure",
+}
+_PASSED = frozenset({"success", "neutral", "skipped"})
 _LEVELS = {Decision.FAIL: "failure", Decision.INVALID: "failure", Decision.INCONCLUSIVE: "notice"}
 INCONCLUSIVE_TITLE = "Cannot tell"
 """Start of the headline of an inconclusive result."""
@@ -33,6 +48,16 @@ class CheckRun(Foreign):
     status: str
     conclusion: str | None
     output: _Output
+
+    def is_of(self, suite: str) -> bool:
+        """Check that this is the check of a suite. A job may have the same name, but not this key."""
+        key = self.external_id or ""
+        return key == f"bench:{suite}" or key.startswith(f"bench:{suite}:")
+
+    @property
+    def attempt(self) -> RunAttempt | None:
+        """The attempt of a workflow run that the check shows; `None` if it names none."""
+        return RunAttempt.parse((self.external_id or "").rpartition(":")[2])
 
     @property
     def is_inconclusive(self) -> bool:
@@ -68,6 +93,8 @@ class Check:
     """Details in Markdown."""
     annotations: tuple[Annotation, ...] = ()
     """One annotation for each scenario that did not pass."""
+    attempt: RunAttempt | None = None
+    """The attempt of the workflow run that measured; `None` if it is unknown."""
 
     @property
     def name(self) -> str:
@@ -76,8 +103,8 @@ class Check:
 
     @property
     def external_id(self) -> str:
-        """Key by which the check is found again. A job may have the same name, but not this key."""
-        return f"bench:{self.suite}"
+        """Key by which the check is found again, and by which a newer measurement is known."""
+        return f"bench:{self.suite}:{self.attempt}" if self.attempt else f"bench:{self.suite}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +123,9 @@ class UpdateCheck:
 @dataclass(frozen=True, slots=True)
 class KeepCheck:
     """Leave the commit as it is."""
+
+    is_outdated: bool = False
+    """Whether the commit has the check of a newer measurement."""
 
 
 CheckAction = BeginCheck | UpdateCheck | KeepCheck
@@ -150,30 +180,52 @@ def check_of(report: SuiteReport, suite: str, summary: str, *, strict: bool = Fa
     return Check(suite, result, report.headline, summary, tuple(annotations))
 
 
-def plan_check(checks: Iterable[CheckRun], wanted: Check, *, only_open: bool = False) -> CheckAction:
+def check_of_ending(suite: str, ending: Ending, run_url: str, reason: str | None = None) -> Check:
+    """Return the check of a measurement that ended without a verdict.
+
+    Args:
+        suite: Name of the suite.
+        ending: The end.
+        run_url: Address of the workflow run.
+        reason: Why, in one sentence with its first word; default: a general sentence.
+    """
+    title = reason or describe_ending(ending)
+    summary = f"{escape_markdown(title)}\n\nThe [workflow run]({run_url}) has the details."
+    return Check(suite, _ENDINGS[ending], title, summary)
+
+
+def soften(check: Check, state: str) -> Check:
+    """Return the check of a pull request that was merged or closed before: it is never red.
+
+    Args:
+        check: The check.
+        state: What happened to the pull request.
+    """
+    if check.conclusion in _PASSED:
+        return check
+    return replace(check, conclusion="neutral", title=f"The pull request was {state} before: {check.title}")
+
+
+def plan_check(checks: Iterable[CheckRun], wanted: Check) -> CheckAction:
     """Return the action after which the commit has this check.
 
     A concluded check is never updated, because GitHub would add the new annotations to the old ones. A newer
-    check of the same name replaces it.
+    check of the same name replaces it. An attempt that ends late never replaces a newer one.
 
     Args:
         checks: Check runs of the commit.
         wanted: Check that the commit should have.
-        only_open: Conclude an open check, but create none.
     """
-    of_suite = [check for check in checks if check.external_id == wanted.external_id]
+    of_suite = [check for check in checks if check.is_of(wanted.suite)]
+    if wanted.attempt is not None and any(is_newer(check.attempt, wanted.attempt) for check in of_suite):
+        return KeepCheck(is_outdated=True)
     newest = max(of_suite, key=lambda check: check.id, default=None)
-    if newest is not None and newest.status != "completed":
+    if newest is None:
+        return BeginCheck()
+    if newest.status != "completed":
         return UpdateCheck(newest.id)
-    if only_open:
-        return KeepCheck()
-    if (
-        newest is not None
-        and newest.conclusion == wanted.conclusion
-        and newest.output.title == _title(wanted)
-    ):
-        return KeepCheck()
-    return BeginCheck()
+    is_same = newest.conclusion == wanted.conclusion and newest.output.title == _title(wanted)
+    return KeepCheck() if is_same and newest.attempt == wanted.attempt else BeginCheck()
 
 
 def check_contents(check: Check, run_url: str) -> Iterator[dict[str, Any]]:
@@ -206,16 +258,16 @@ def _annotation_content(annotation: Annotation) -> dict[str, Any]:
 
 
 def status_content(check: Check, run_url: str) -> dict[str, str]:
-    """Return the content of a commit status. It has no neutral state, so an inconclusive result is an error.
+    """Return the content of a commit status. It has four states, so other ends of a measurement are errors.
 
     Args:
         check: Check to show.
         run_url: Address of the details.
     """
-    states = {"failure": "failure", "success": "success", "neutral": "error", None: "pending"}
+    states = {"failure": "failure", "success": "success", "skipped": "success", None: "pending"}
     description = _line(check.title, _LONGEST_STATUS)
     return {
-        "state": states[check.conclusion],
+        "state": states.get(check.conclusion, "error"),
         "context": check.name,
         "description": description,
         "target_url": run_url,

@@ -4,9 +4,10 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import ValidationError
+from pydantic import AwareDatetime, ValidationError
 
 from bench.core.config.target import NAME
+from bench.core.run.results_digest import PATTERN
 from bench.errors import PublishError
 from bench.publish.foreign import Foreign, Login
 
@@ -14,12 +15,15 @@ HELP = """\
 | comment | what it does |
 | :--- | :--- |
 | `/bench run [suite]` | measures this pull request again; for a fork, only the suite `pr` |
-| `/bench baseline accept <sha> <reason>` | adds the measured runs of that commit to the baseline |
+| `/bench baseline accept <sha> <reason>` | adds the runs of the commit (40 digits) to the baseline |
+| `/bench baseline accept <sha> <digest> <reason>` | the same by 12 digits and the digest of the runs |
 | `/bench help` | shows this table |
 
 Write the command in the first line of a new comment. You need write permission."""
 _SUITE = re.compile(NAME)
-_SHA = re.compile(r"[0-9a-f]{7,40}")
+_SHA = re.compile(r"[0-9a-f]{40}")
+_SHORT_SHA = re.compile(r"[0-9a-f]{12,40}")
+_USAGE = "`/bench baseline accept <sha> [<digest>] <reason>`"
 _LONGEST_REASON = 300
 _TOO_LONG = f"a reason has at most {_LONGEST_REASON} characters"
 _WRITERS = frozenset({"admin", "write"})  # GitHub reports `maintain` as `write` here
@@ -37,7 +41,10 @@ class Accept:
     """Accept the measured runs of a commit."""
 
     sha: str
+    """All digits of the commit, or the first 12 or more with a digest."""
     reason: str
+    digest: str | None = None
+    """Digest of the results that the comment showed; `None` to accept those that were measured before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,7 @@ class _Comment(Foreign):
     id: int
     body: str
     user: _User
+    created_at: AwareDatetime
 
 
 class _Issue(Foreign):
@@ -118,14 +126,15 @@ def parse(body: str) -> Command | None:
 
 
 def _accept(words: list[str]) -> Accept | Help:
-    usage = "`/bench baseline accept <sha> <reason>`"
-    sha = "".join(words[:1])
-    reason = " ".join(words[1:])
-    if not _SHA.fullmatch(sha):
-        return Help(f"name the commit by 7 to 40 of its digits: {usage}")
+    sha = "".join(words[:1]).lower()
+    digest = words[1] if len(words) > 1 and PATTERN.fullmatch(words[1]) else None
+    reason = " ".join(words[1:] if digest is None else words[2:])
+    form = _SHA if digest is None else _SHORT_SHA
+    if not form.fullmatch(sha):
+        return Help(f"name the commit by all 40 digits, or by 12 and the digest of the results: {_USAGE}")
     if not reason:
-        return Help(f"a reason is missing: {usage}")
-    return Accept(sha, reason) if len(reason) <= _LONGEST_REASON else Help(_TOO_LONG)
+        return Help(f"a reason is missing: {_USAGE}")
+    return Accept(sha, reason, digest) if len(reason) <= _LONGEST_REASON else Help(_TOO_LONG)
 
 
 def may_command(permission: str) -> bool:

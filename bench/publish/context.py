@@ -1,152 +1,129 @@
-"""The GitHub Actions job that publishes, and the commit that it reports on."""
+"""The GitHub Actions job that publishes, and the workflow run whose results it publishes."""
 
-import re
-from collections.abc import Collection, Mapping
-from typing import Annotated
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
-from pydantic import StringConstraints, ValidationError
+from pydantic import ValidationError
 
-from bench.core.config.target import NAME
-from bench.core.values.record import Record
 from bench.errors import PublishError
-from bench.publish.foreign import Foreign, RepositoryName, is_same_name
+from bench.publish.foreign import Foreign, is_same_name
+from bench.publish.workflow_run import WorkflowRun
 
-Sha = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
-Url = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.:/_-]{1,500}$")]
-# In these events the job may have the files of the pull request.
-_WITH_ITS_FILES = {"pull_request", "pull_request_target"}
-_VARIABLES = ("GITHUB_REPOSITORY", "GITHUB_EVENT_NAME", "GITHUB_SHA")
-
-
-SUITE = "pr"
-_TITLE = re.compile(f"bench ({NAME})")
+_MEASURING = frozenset({"pull_request", "merge_group", "workflow_dispatch", "deployment_status", "push"})
+"""Events whose workflow runs measure a commit that gets a check."""
+_OF_BRANCHES = frozenset({"workflow_dispatch", "push"})
+_BEGUN = frozenset({"requested", "in_progress"})
+_DEPENDABOT = "dependabot[bot]"
+_OTHER_WORKFLOW = "publish it in a workflow of on: workflow_run"
 
 
-def suite_of(event: str, title: str) -> str:
-    """Return the suite that a workflow run measured.
-
-    The title names it only if a maintainer started the run. Other titles come from the branch, which may
-    belong to a stranger.
-    """
-    match = _TITLE.fullmatch(title)
-    return match[1] if match and event == "workflow_dispatch" else SUITE
+class _Repository(Foreign):
+    default_branch: str | None = None
 
 
-class Context(Record):
-    """A job and the commit that it reports on."""
+class _PullRequest(Foreign):
+    number: int
 
-    repository: RepositoryName
-    """Repository in which the job runs."""
-    event: str
-    """Event that started the job."""
-    api_url: Url
-    """Address of GitHub's REST API."""
-    run_url: Url
-    """Address of the workflow run that measured."""
-    head_sha: Sha
-    """Measured commit."""
-    head_repository: RepositoryName | None
-    """Repository of the commit; `null` if it was deleted."""
-    head_branch: str | None = None
-    """Branch of the commit; `null` if the event does not name it."""
-    suite: str = SUITE
-    """Measured suite."""
+
+class _Event(Foreign):
+    action: str | None = None
+    workflow_run: WorkflowRun | None = None
+    pull_request: _PullRequest | None = None
+    repository: _Repository | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """A job that publishes, and the workflow run whose results it publishes."""
+
+    repository: str
+    """Repository in which the job runs, `owner/name`."""
+    run: WorkflowRun
+    """The workflow run that measured."""
+    is_own: bool
+    """Whether the job belongs to that workflow run."""
+    has_begun: bool = False
+    """Whether the job only shows that the measurement has begun."""
+    pull: int | None = None
+    """Number of the pull request, if the event names it."""
+    default_branch: str | None = None
+    """Default branch of the repository, if the event names it."""
+    actor: str = ""
+    """Account that started the job."""
+    server: str = "https://github.com"
+    """Address of GitHub."""
 
     @property
     def fork(self) -> bool:
         """Whether the measured commit comes from another repository."""
-        return not is_same_name(self.head_repository, self.repository)
+        return not is_same_name(self.run.owner, self.repository)
+
+    @property
+    def run_url(self) -> str:
+        """Address of the workflow run that measured."""
+        return self.run.html_url or f"{self.server}/{self.repository}/actions/runs/{self.run.id}"
 
 
-class _Named(Foreign):
-    full_name: RepositoryName
-
-
-class _Head(Foreign):
-    sha: Sha
-    ref: str | None = None
-    repo: _Named | None
-
-
-class _PullRequest(Foreign):
-    head: _Head
-
-
-class _WorkflowRun(Foreign):
-    head_sha: Sha
-    head_branch: str | None = None
-    head_repository: _Named | None
-    html_url: Url
-    event: str = ""
-    display_title: str = ""
-
-
-class _Event(Foreign):
-    pull_request: _PullRequest | None = None
-    workflow_run: _WorkflowRun | None = None
-
-
-def read_context(environ: Mapping[str, str], event: str) -> Context:
+def read_context(
+    environ: Mapping[str, str],
+    event: str,
+    find_run: Callable[[int], WorkflowRun],
+    from_run: int | None = None,
+) -> Context:
     """Return the context of a job.
 
     Args:
         environ: Environment with the variables of GitHub Actions.
         event: Content of the file that GITHUB_EVENT_PATH names.
+        find_run: Asks GitHub for a workflow run by its number.
+        from_run: Number of the workflow run that measured; default: the one that the event names, else the
+            workflow run of this job.
 
     Raises:
-        PublishError: A variable is missing, or the event is malformed.
+        PublishError: A variable is missing, the event is malformed, or GitHub refused.
     """
-    missing = [name for name in _VARIABLES if name not in environ]
-    if missing:
-        raise PublishError(f"not set: {', '.join(missing)}", "publish from GitHub Actions, or use --dry-run")
-    repository = environ["GITHUB_REPOSITORY"]
-    server = environ.get("GITHUB_SERVER_URL", "https://github.com")
-    own_run = f"{server}/{repository}/actions/runs/{environ.get('GITHUB_RUN_ID', '0')}"
-    own = {
-        "repository": repository,
-        "event": environ["GITHUB_EVENT_NAME"],
-        "api_url": environ.get("GITHUB_API_URL", "https://api.github.com"),
-        "run_url": own_run,
-        "head_sha": environ["GITHUB_SHA"],
-        "head_repository": repository,
-    }
+    repository = environ.get("GITHUB_REPOSITORY", "")
+    own_run = environ.get("GITHUB_RUN_ID", "")
+    parsed = _parse(event)
+    measured = parsed.workflow_run
+    number = from_run or (measured.id if measured else int(own_run) if own_run.isdecimal() else None)
+    if not repository or number is None:
+        raise PublishError(
+            "GITHUB_REPOSITORY or GITHUB_RUN_ID is not set",
+            "publish from GitHub Actions, name a workflow run with --from-run, or use --dry-run",
+        )
+    is_of_event = measured is not None and measured.id == number
+    is_own = measured is None and str(number) == own_run
+    return Context(
+        repository=repository,
+        run=measured if measured is not None and is_of_event else find_run(number),
+        is_own=is_own,
+        has_begun=is_of_event and parsed.action in _BEGUN,
+        pull=parsed.pull_request.number if is_own and parsed.pull_request else None,
+        default_branch=parsed.repository.default_branch if parsed.repository else None,
+        actor=environ.get("GITHUB_ACTOR", ""),
+        server=environ.get("GITHUB_SERVER_URL", "https://github.com"),
+    )
+
+
+def _parse(event: str) -> _Event:
     try:
-        return Context.model_validate(own | _measured_commit(_Event.model_validate_json(event)))
+        return _Event.model_validate_json(event)
     except ValidationError as error:
         where = ".".join(str(part) for part in error.errors()[0]["loc"])
         raise PublishError(f"the event is malformed: {where}: {error.errors()[0]['msg']}") from error
 
 
-def _measured_commit(event: _Event) -> dict[str, str | None]:
-    """Return the fields of the measured commit; empty if it is the job's own commit."""
-    if event.workflow_run is not None:
-        run = event.workflow_run
-        return {
-            "run_url": run.html_url,
-            "head_sha": run.head_sha,
-            "head_branch": run.head_branch,
-            "head_repository": run.head_repository.full_name if run.head_repository else None,
-            "suite": suite_of(run.event, run.display_title),
-        }
-    if event.pull_request is not None:
-        head = event.pull_request.head
-        repository = head.repo.full_name if head.repo else None
-        return {"head_sha": head.sha, "head_branch": head.ref, "head_repository": repository}
-    return {}
-
-
-def check_trusted(context: Context, checked_out: Collection[str]) -> None:
-    """Refuse to publish in a job that has a fork's files, because a job with a token must not run them.
-
-    Args:
-        context: Context of the job.
-        checked_out: Commits whose files are here; for a merge commit its parents too.
-
-    Raises:
-        PublishError: The files belong to a fork.
-    """
-    if context.fork and (context.event in _WITH_ITS_FILES or context.head_sha in checked_out):
-        raise PublishError(
-            f"this job has the files of {context.head_repository or 'a fork that is gone'} and a token",
-            "publish from a workflow_run job that checks out the default branch",
-        )
+def explain_nothing(context: Context) -> str | None:
+    """Return why there is nothing to publish, as an ordinary end of the job; `None` if there is something."""
+    run = context.run
+    if run.event not in _MEASURING:
+        return f"a workflow run of the event {run.event or 'without a name'} gets no check and no comment"
+    if run.event in _OF_BRANCHES and not context.fork and run.head_branch == context.default_branch:
+        return f"{run.head_branch} is the default branch: its runs get no check and no comment"
+    if context.is_own and run.event == "pull_request":
+        if context.fork:
+            return f"the token of a pull request from a fork can only read: {_OTHER_WORKFLOW}"
+        if context.actor == _DEPENDABOT:
+            return f"the token of a pull request of Dependabot can only read: {_OTHER_WORKFLOW}"
+    return None

@@ -46,6 +46,7 @@ class PullRequest(Foreign):
     number: int
     head: _Head
     state: str = "open"
+    merged_at: str | None = None
 
 
 class _Settings(Foreign):
@@ -63,11 +64,6 @@ class _Checks(Foreign):
 
 class _Made(Foreign):
     id: int
-
-
-class _Status(Foreign):
-    context: str
-    state: str
 
 
 class GitHub:
@@ -107,27 +103,21 @@ class GitHub:
     def pull_requests(
         self, head_sha: str, head_repository: str | None, head_branch: str | None = None
     ) -> tuple[PullRequest, ...]:
-        """Return the open pull requests whose head is this commit.
+        """Return the pull requests of a branch, the newest first; also those that were merged or closed.
 
         Args:
             head_sha: Commit.
             head_repository: Repository of the commit; `None` if it was deleted.
-            head_branch: Branch of the commit; with it, GitHub lists only the pull requests of this branch.
+            head_branch: Branch of the commit; without it, GitHub lists the pull requests of the commit.
 
         Raises:
-            PublishError: No open pull request has this head: its branch has moved, or it was closed.
+            PublishError: GitHub refused, or does not answer.
         """
         pulls: list[PullRequest] = []
         for pull in self._list_pulls(head_sha, head_repository, head_branch):
-            if pull.head.sha == head_sha and pull.state == "open" and self._is_of(pull, head_repository):
+            if self._is_of(pull, head_repository):
                 pulls.append(pull)
-        if pulls:
-            return tuple(pulls)
-        owner = head_repository or "a deleted fork"
-        raise PublishError(
-            f"no open pull request of {owner} has {head_sha[:9]} as its head",
-            "its branch has a newer commit, or it was closed; the newer commit gets its own comment",
-        )
+        return tuple(pulls)
 
     def _list_pulls(
         self, head_sha: str, head_repository: str | None, head_branch: str | None
@@ -135,7 +125,7 @@ class GitHub:
         path = f"{self._base}/pulls"
         if head_repository is not None and head_branch:
             owner = head_repository.partition("/")[0]
-            query = {"state": "open", "head": f"{owner}:{head_branch}"}
+            query = {"state": "all", "head": f"{owner}:{head_branch}"}
             return self._api.pages(path, PullRequest, query)
         if self.is_own(head_repository):
             return self._api.pages(f"{self._base}/commits/{head_sha}/pulls", PullRequest, {})
@@ -213,6 +203,15 @@ class GitHub:
                         return action
         raise PublishError("GitHub did not accept the comment", STATUS_HINT)
 
+    def has_said(self, number: int, marker: str) -> bool:
+        """Check that the account of the token has written a comment whose first line is this marker.
+
+        Raises:
+            PublishError: GitHub refused, or does not answer.
+        """
+        path = f"{self._base}/issues/{number}/comments"
+        return not isinstance(self._plan_comment(path, marker, None), Create)
+
     def _plan_comment(self, path: str, body: str, author: str | None) -> Create | Update | Skip:
         """Plan the comment. Only if a comment with its marker exists, the name of the account is needed."""
         marked = with_marker(self._api.pages(path, Comment, {}), body)
@@ -222,14 +221,13 @@ class GitHub:
         author = author or self.login(f"issues/comments/{first.id}")
         return plan_comment(chain([first], marked), body, author)
 
-    def show(self, head_sha: str, check: Check, run_url: str, *, only_open: bool = False) -> CheckAction:
+    def show(self, head_sha: str, check: Check, run_url: str) -> CheckAction:
         """Show a check at a commit, or a status if the token may not write checks; return the action.
 
         Args:
             head_sha: Commit.
             check: Check to show.
             run_url: Address of the details.
-            only_open: Conclude an open check, but create none.
 
         Raises:
             PublishError: GitHub accepts neither.
@@ -238,15 +236,15 @@ class GitHub:
         for _ in range(RETRIES):
             checks = self._ask_checks(head_sha, check)
             if checks.status_code in NOT_PERMITTED:
-                return self._show_status(head_sha, check, run_url, only_open=only_open)
-            action = plan_check(read(checks, _Checks).check_runs, check, only_open=only_open)
+                return self._show_status(head_sha, check, run_url)
+            action = plan_check(read(checks, _Checks).check_runs, check)
             if isinstance(action, KeepCheck):
                 return action
             answer = self._send_check(action, head_sha, first)
             if answer is None:
                 continue
             if answer.status_code in NOT_PERMITTED:
-                return self._show_status(head_sha, check, run_url, only_open=only_open)
+                return self._show_status(head_sha, check, run_url)
             address = f"{self._base}/check-runs/{read(answer, _Made).id}"
             self.identity.learn(answer)
             for content in more:
@@ -263,11 +261,7 @@ class GitHub:
         """
         wanted = Check(suite, None, "", "")
         listed = read(self._ask_checks(head_sha, wanted), _Checks).check_runs
-        concluded = [
-            check
-            for check in listed
-            if check.external_id == wanted.external_id and check.status == "completed"
-        ]
+        concluded = [check for check in listed if check.is_of(suite) and check.status == "completed"]
         return max(concluded, key=lambda check: check.id, default=None)
 
     def _ask_checks(self, head_sha: str, check: Check) -> Answer:
@@ -286,13 +280,7 @@ class GitHub:
             case _:
                 assert_never(action)
 
-    def _show_status(self, head_sha: str, check: Check, run_url: str, *, only_open: bool) -> CheckAction:
-        if only_open:
-            statuses = self._api.pages(f"{self._base}/commits/{head_sha}/statuses", _Status, {})
-            # GitHub lists the newest first.
-            newest = next((status for status in statuses if status.context == check.name), None)
-            if newest is None or newest.state != "pending":
-                return KeepCheck()
+    def _show_status(self, head_sha: str, check: Check, run_url: str) -> CheckAction:
         for _ in range(RETRIES):
             # A status replaces the previous one, so a repeated request is harmless.
             answer = self._api.post(f"{self._base}/statuses/{head_sha}", status_content(check, run_url))

@@ -1,9 +1,13 @@
 """Plan the comment on a pull request. Pure: no request is sent here."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from bench.publish.foreign import Foreign, is_same_name
+from bench.publish.workflow_run import RunAttempt, is_newer
+
+_STAMP = re.compile(r"<!-- attempt:(\S+) -->")
 
 
 class Author(Foreign):
@@ -37,9 +41,11 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """Keep the suite's comment, whose text is equal."""
+    """Keep the suite's comment, whose text is equal, or which shows a newer measurement."""
 
     comment: int
+    is_outdated: bool = False
+    """Whether the comment shows a newer measurement."""
 
 
 Action = Create | Update | Skip
@@ -66,6 +72,18 @@ def normalize(text: str) -> str:
     return text.removeprefix("\ufeff").replace("\r\n", "\n")
 
 
+def stamp(body: str, attempt: RunAttempt) -> str:
+    """Return a comment whose second line names the attempt that it shows; readers do not see it."""
+    marker, line_end, text = body.partition("\n")
+    return f"{marker}\n<!-- attempt:{attempt} -->{line_end}{text}"
+
+
+def _attempt_in(body: str) -> RunAttempt | None:
+    lines = normalize(body).split("\n", 2)
+    match = _STAMP.fullmatch(lines[1]) if len(lines) > 1 else None
+    return RunAttempt.parse(match[1]) if match else None
+
+
 def plan_comment(comments: Iterable[Comment], body: str, author: str) -> Action:
     """Return the action after which the pull request has this comment once.
 
@@ -77,6 +95,8 @@ def plan_comment(comments: Iterable[Comment], body: str, author: str) -> Action:
     marker = body.partition("\n")[0]
     for comment in comments:
         if comment.body is not None and is_ours(comment.user, comment.body, marker, author):
+            if is_newer(_attempt_in(comment.body), _attempt_in(body)):
+                return Skip(comment.id, is_outdated=True)
             same = normalize(comment.body).strip() == body.strip()
             return Skip(comment.id) if same else Update(comment.id, body)
     return Create(body)

@@ -1,6 +1,7 @@
 """Workflow runs of GitHub Actions and their artifacts."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -8,32 +9,15 @@ from pydantic import AwareDatetime
 
 from bench.errors import PublishError
 from bench.publish.api import Api, done, read
-from bench.publish.context import suite_of
 from bench.publish.foreign import Foreign, is_same_name
+from bench.publish.workflow_run import WorkflowRun
 
 _MOST_ARTIFACTS = 300  # a matrix has 256 jobs at most
 _MOST_BYTES = 200_000_000  # packed, of all archives of a workflow run
-
-
-class _Repository(Foreign):
-    full_name: str
-
-
-class WorkflowRun(Foreign):
-    """A run of a workflow."""
-
-    id: int
-    status: str
-    head_sha: str = ""
-    created_at: AwareDatetime
-    head_repository: _Repository | None = None
-    event: str = ""
-    display_title: str = ""
-
-    @property
-    def suite(self) -> str:
-        """Suite that the run measured."""
-        return suite_of(self.event, self.display_title)
+_MEASURING = frozenset({"pull_request", "workflow_dispatch", "deployment_status", "push"})
+_PREFIX = "bench-"
+# `bench-SUITE-ATTEMPT`, and for a job of a matrix `bench-SUITE-ATTEMPT-PART`.
+_ATTEMPT = re.compile(r"(?P<suite>.+?)-(?P<attempt>\d{1,6})(?P<part>-.+)?", re.ASCII)
 
 
 class _Workflow(Foreign):
@@ -46,6 +30,18 @@ class Artifact(Foreign):
     id: int
     name: str
     expired: bool
+
+
+def newest_attempts(artifacts: Iterable[Artifact]) -> list[Artifact]:
+    """Return the artifacts of the newest attempt of each job; GitHub keeps those of all attempts."""
+    newest: dict[str, tuple[int, Artifact]] = {}
+    for artifact in artifacts:
+        match = _ATTEMPT.fullmatch(artifact.name)
+        job = f"{match['suite']} {match['part']}" if match else artifact.name
+        attempt = int(match["attempt"]) if match else 0
+        if job not in newest or newest[job][0] < attempt:
+            newest[job] = (attempt, artifact)
+    return [artifact for _, artifact in newest.values()]
 
 
 class Runs:
@@ -81,20 +77,30 @@ class Runs:
         path = f"{self._base}/workflows/{workflow}/runs"
         return self._api.pages(path, WorkflowRun, query, within="workflow_runs")
 
+    def get(self, run: int) -> WorkflowRun:
+        """Return the newest attempt of a workflow run.
+
+        Raises:
+            PublishError: It does not exist, or GitHub refused or does not answer.
+        """
+        return read(self._api.ask("GET", f"{self._base}/runs/{run}"), WorkflowRun)
+
     def measured(self, workflow: str, head_sha: str, head_repository: str | None) -> WorkflowRun:
-        """Return the newest completed run that measured a commit.
+        """Return the completed run that measured a commit last: the run whose newest attempt began last.
 
         Raises:
             PublishError: The commit was not measured, or the run has not ended.
         """
+        runs: list[WorkflowRun] = []
         for run in self.of_workflow(workflow, {"head_sha": head_sha}):
-            owner = run.head_repository.full_name if run.head_repository else None
-            if not is_same_name(owner, head_repository):
-                continue
-            if run.status != "completed":
-                raise PublishError(f"{head_sha[:9]} is still being measured", "wait for its verdict")
-            return run
-        raise PublishError(f"{head_sha[:9]} was not measured", "comment /bench run to measure it")
+            if run.event in _MEASURING and is_same_name(run.owner, head_repository):
+                runs.append(run)
+        newest = max(runs, key=lambda run: run.attempt, default=None)
+        if newest is None:
+            raise PublishError(f"{head_sha[:9]} was not measured", "comment /bench run to measure it")
+        if newest.status != "completed":
+            raise PublishError(f"{head_sha[:9]} is still being measured", "wait for its verdict")
+        return newest
 
     def last_started(self, workflow: str, event: str) -> datetime:
         """Return the time at which an event last started a workflow; else the time of its creation.
@@ -110,6 +116,8 @@ class Runs:
     def fetch(self, run: int, folder: Path, suite: str | None = None) -> list[Path]:
         """Download the archives of a workflow run into a folder, and return their paths; none if it has none.
 
+        Each job counts with its newest attempt that stored an archive.
+
         Args:
             run: Number of the workflow run.
             folder: An existing, empty folder.
@@ -119,11 +127,12 @@ class Runs:
             PublishError: GitHub refused or does not answer, or the run has too many or too large archives.
         """
         path = f"{self._base}/runs/{run}/artifacts"
-        prefix = f"bench-{suite}-" if suite else "bench-"
-        artifacts: list[Artifact] = []
+        prefix = f"{_PREFIX}{suite}-" if suite else _PREFIX
+        listed: list[Artifact] = []
         for artifact in self._api.pages(path, Artifact, {}, within="artifacts"):
             if artifact.name.startswith(prefix) and not artifact.expired:
-                artifacts.append(artifact)
+                listed.append(artifact)
+        artifacts = newest_attempts(listed)
         if len(artifacts) > _MOST_ARTIFACTS:
             raise PublishError(
                 f"workflow run {run} has {len(artifacts)} artifacts, a suite has at most {_MOST_ARTIFACTS}"
@@ -152,4 +161,9 @@ class Runs:
             PublishError: GitHub refused, or does not answer.
         """
         content = {"ref": branch, "inputs": inputs}
-        done(self._api.ask("POST", f"{self._base}/workflows/{workflow}/dispatches", json=content))
+        answer = self._api.ask("POST", f"{self._base}/workflows/{workflow}/dispatches", json=content)
+        try:
+            done(answer)
+        except PublishError as error:
+            hint = f"{workflow} needs `workflow_dispatch` with the input `suite` on the default branch"
+            raise PublishError(error.message, error.hint or hint) from error

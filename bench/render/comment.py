@@ -18,8 +18,9 @@ from bench.core.verdict.verdict import Verdict
 from bench.render.document.document import Document, make_document
 from bench.render.markdown import MOST_CHANGES, changes_markdown, escape, template, tidy
 
-LIMIT = 65_535
-"""Characters that GitHub accepts as the summary of a check; a comment may have one more."""
+LIMIT = 65_400
+"""Characters of a comment. GitHub accepts 65,535 as the summary of a check, and one more in a comment; a line
+that names the attempt is added."""
 _MOST_LEVELS = 3
 """Scenarios that the line about the committed baseline describes; it counts the others."""
 _MOST_NOTES = 10

@@ -1,24 +1,33 @@
-"""Judge runs and comment on the pull request."""
+"""Judge runs, show the check of the measured commit, and comment on the pull request."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
+from bench.core.report.endings import Ending
 from bench.core.report.suite import SuiteReport
+from bench.core.run.job import JobOutcome
+from bench.core.run.results_digest import results_digest
 from bench.core.verdict.baseline import Baseline, baseline_path
-from bench.errors import ConfigError
+from bench.errors import BenchError, ConfigError, PublishError
 from bench.publish.accepted import AcceptedFiles
-from bench.publish.check import check_of
-from bench.publish.context import SUITE, Context
-from bench.publish.github import GitHub
-from bench.publish.plan import Skip
+from bench.publish.check import Check, KeepCheck, check_of, check_of_ending, soften
+from bench.publish.context import explain_nothing
+from bench.publish.plan import Skip, stamp
+from bench.publish.pulls import Audience, find_audience
+from bench.publish.workflow_run import SUITE
 from bench.render.comment import Origin, render_comment
 from bench.store import baselines
 from bench.usecases.compare import FindBaseline
-from bench.usecases.job import connect, connect_api
+from bench.usecases.job import Connection, connect
 from bench.usecases.merge import judge_together
-from bench.usecases.stored_runs import load_suite
+from bench.usecases.stored_runs import StoredSuite, fetch_suite, load_suite
+
+_JUDGED = frozenset({None, "success", "failure"})
+"""Conclusions of a workflow run whose results are judged; the others are ends without a verdict."""
+_NEWER = "a newer measurement of the commit is published already"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +42,32 @@ class PublishedComment:
     """The comment was created or updated; False if it had the same text before."""
 
 
+@dataclass(frozen=True, slots=True)
+class PublishedCheck:
+    """The check of a commit."""
+
+    name: str
+    """Name of the check, such as `bench pr`."""
+    head_sha: str
+    """The commit."""
+    conclusion: str | None
+    """GitHub's word; None while the commit is being measured."""
+    title: str
+    """The judgement or the end in one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What a job published about a workflow run. An ordinary end without a verdict is no error."""
+
+    checks: tuple[PublishedCheck, ...] = ()
+    """The check, if one was wanted and no newer one exists."""
+    comments: tuple[PublishedComment, ...] = ()
+    """The pull requests that have the comment."""
+    notices: tuple[str, ...] = ()
+    """Why there is no check or no comment, in one sentence each."""
+
+
 def comment(
     runs: Sequence[Path | str] = (),
     *,
@@ -41,38 +76,46 @@ def comment(
     author: str | None = None,
     check: bool = True,
     strict: bool = False,
-) -> tuple[PublishedComment, ...]:
+) -> Publication:
     """Judge runs, show a check on the measured commit, and comment on its open pull requests.
 
     The job needs GITHUB_TOKEN and must not have the pull request's files. Result files are treated as
     untrusted input: this function judges and renders them itself, and finds the pull request by the commit.
 
     Args:
-        runs: The folders of the runs, or their result.json files.
-        from_run: The number of the workflow run that keeps the runs, instead of folders.
-        suite: The measured suite; default: the suite that the job names. Each suite has one comment.
+        runs: The folders of the runs, or their result.json files; default: those that the workflow run keeps.
+        from_run: The number of the workflow run that measured; default: the one that the event names, else
+            that of this job.
+        suite: The measured suite; default: the suite that the workflow run names. Each suite has one comment.
         author: Login of the comment's author; default: the token's own login.
         check: Show a check on the commit too.
         strict: An inconclusive result is a failure of the check instead of neutral.
 
     Raises:
-        ConfigError: Neither runs nor a workflow run are given, or the suite is not a name.
+        ConfigError: The suite is not a name.
         PublishError: This is not a trusted job of GitHub Actions, or GitHub refused.
-        StoreError: A result or a baseline cannot be read.
+        StoreError: A result or a baseline cannot be read. The check is red, and has the reason.
     """
-    context, github = connect()
-    suite = suite or context.suite
-    origin = _make_origin(suite, context.head_sha, context.run_url)
-    report = _judge(runs, from_run, suite, _accepted_baselines(context, github))
-    body = render_comment(report, origin)
-    if check:
-        wanted = check_of(report, suite, body, strict=strict)
-        github.show(context.head_sha, wanted, context.run_url)
-    published = []
-    for pull in github.pull_requests(context.head_sha, context.head_repository, context.head_branch):
-        action = github.say(pull, body, author)
-        published.append(PublishedComment(context.repository, pull.number, not isinstance(action, Skip)))
-    return tuple(published)
+    _check_suite(suite)
+    connection = connect(from_run)
+    nothing = explain_nothing(connection.context)
+    if nothing is not None:
+        return Publication(notices=(nothing,))
+    connection.check_trusted()
+    publisher = _Publisher(connection, suite, author, has_check=check, strict=strict)
+    run = connection.context.run
+    if connection.context.has_begun:
+        summary = "The verdict appears here when the workflow run is complete."
+        return publisher.show(Check(publisher.suite, None, "Measurement in progress.", summary))
+    if run.conclusion not in _JUDGED and run.conclusion in set(Ending):
+        return publisher.end(Ending(run.conclusion))
+    try:
+        report = publisher.judge(runs)
+    except BenchError as error:
+        with suppress(PublishError):  # the first error is the cause
+            publisher.end(Ending.FAILURE, f"Not measured: {error.message}")
+        raise
+    return publisher.publish(report)
 
 
 def preview_comment(
@@ -89,50 +132,153 @@ def preview_comment(
         ConfigError: Neither runs nor a workflow run are given, or the suite is not a name.
         StoreError: A result or a baseline cannot be read.
     """
-    suite = suite or SUITE
-    report = _judge(runs, from_run, suite)
-    commit = report.reports[0].result.provenance.commit if report.reports else None
-    return render_comment(report, _make_origin(suite, commit or "0" * 40))
-
-
-def _judge(
-    runs: Sequence[Path | str],
-    from_run: int | None,
-    suite: str,
-    find_baseline: FindBaseline = baselines.load,
-) -> SuiteReport:
+    suite = _check_suite(suite) or SUITE
     stored = load_suite(runs, from_run)
-    return judge_together(stored.results, suite, stored.failures, stored.pairs, find_baseline=find_baseline)
+    report = _judge(stored, suite, baselines.load)
+    commit = report.reports[0].result.provenance.commit if report.reports else None
+    return render_comment(report, _make_origin(stored, Origin(suite, commit or "0" * 40)))
 
 
-def _accepted_baselines(context: Context, github: GitHub) -> FindBaseline:
-    """Return where to find the baseline of a run.
+@dataclass(frozen=True)
+class _Publisher:
+    """Publishes what is known about one workflow run."""
 
-    It is the one that `/bench baseline accept` committed to the branch of the pull request, or that of the
-    default branch, whose files are here.
-    """
-    if context.fork:
-        return baselines.load
-    accepted = AcceptedFiles(
-        repository=context.repository,
-        head_sha=context.head_sha,
-        default_branch=github.default_branch(),
-        bot=github.login(),
-        folder=baselines.FOLDER,
-        api=connect_api(),
+    connection: Connection
+    named_suite: str | None
+    author: str | None
+    has_check: bool
+    strict: bool
+    stored: list[StoredSuite] = field(default_factory=list)
+    """The results, when they are loaded."""
+
+    @property
+    def suite(self) -> str:
+        """The suite that the check names."""
+        named = self.named_suite or self.connection.context.run.named_suite
+        jobs = [stored.job.suite for stored in self.stored if stored.job is not None]
+        return named or next(iter(jobs), SUITE)
+
+    def judge(self, runs: Sequence[Path | str]) -> SuiteReport | None:
+        """Load and judge the results; `None` if the measurement was skipped on purpose."""
+        context = self.connection.context
+        if runs:
+            stored = load_suite(runs)
+        else:
+            named = self.named_suite or context.run.named_suite
+            stored = fetch_suite(self.connection.runs, context.run.id, named)
+        self.stored.append(stored)
+        if _find_skipped(stored) is not None:
+            return None
+        return _judge(stored, self.suite, self._find_baselines())
+
+    def publish(self, report: SuiteReport | None) -> Publication:
+        """Show the check, and write the comment."""
+        (stored,) = self.stored
+        if report is None:
+            return self.end(Ending.SKIPPED, _find_skipped(stored))
+        run = self.connection.context.run
+        audience = self._find_audience()
+        origin = Origin(self.suite, run.head_sha, self.connection.context.run_url)
+        if audience.pulls:
+            origin = replace(origin, pull=audience.pulls[0].number)
+        body = stamp(render_comment(report, _make_origin(stored, origin)), run.attempt)
+        shown = self.show(check_of(report, self.suite, body, strict=self.strict), audience)
+        if _NEWER in shown.notices:
+            return shown
+        return replace(shown, comments=tuple(self._say(audience, body)))
+
+    def end(self, ending: Ending, reason: str | None = None) -> Publication:
+        """Show the check of a measurement that ended without a verdict."""
+        wanted = check_of_ending(self.suite, ending, self.connection.context.run_url, reason)
+        published = self.show(wanted, self._find_audience())
+        return replace(published, notices=(*published.notices, wanted.title))
+
+    def show(self, wanted: Check, audience: Audience | None = None) -> Publication:
+        """Show a check at the commit, unless a newer measurement has one."""
+        context = self.connection.context
+        notices = [audience.reason] if audience is not None and audience.reason else []
+        if not self.has_check:
+            return Publication(notices=tuple(notices))
+        wanted = replace(wanted, attempt=context.run.attempt)
+        if audience is not None and audience.state is not None:
+            wanted = soften(wanted, audience.state)
+        action = self.connection.github.show(context.run.head_sha, wanted, context.run_url)
+        if isinstance(action, KeepCheck) and action.is_outdated:
+            return Publication(notices=(_NEWER,))
+        shown = PublishedCheck(wanted.name, context.run.head_sha, wanted.conclusion, wanted.title)
+        return Publication((shown,), notices=tuple(notices))
+
+    def _say(self, audience: Audience, body: str) -> Iterator[PublishedComment]:
+        context = self.connection.context
+        for pull in audience.pulls:
+            action = self.connection.github.say(pull, body, self.author)
+            yield PublishedComment(context.repository, pull.number, not isinstance(action, Skip))
+
+    def _find_audience(self) -> Audience:
+        """Find the pull requests of the measured commit. A merge queue has none."""
+        context = self.connection.context
+        run = context.run
+        if run.event == "merge_group":
+            return Audience()
+        if context.pull is not None:
+            return find_audience([self.connection.github.pull(context.pull)], run.head_sha)
+        pulls = self.connection.github.pull_requests(run.head_sha, run.owner, run.head_branch)
+        return find_audience(pulls, run.head_sha)
+
+    def _find_baselines(self) -> FindBaseline:
+        """Return where to find the baseline of a run.
+
+        It is the one that `/bench baseline accept` committed to the branch of the pull request, or that of
+        the default branch, whose files are here.
+        """
+        context = self.connection.context
+        github = self.connection.github
+        if not github.is_own(context.run.owner):
+            return baselines.load
+        accepted = AcceptedFiles(
+            repository=context.repository,
+            head_sha=context.run.head_sha,
+            default_branch=self.connection.default_branch(),
+            find_bot=lambda: self.author or github.login(),
+            folder=baselines.FOLDER,
+            api=self.connection.api,
+        )
+
+        @cache
+        def find_at(place: str) -> Baseline | None:
+            path = f"{baselines.FOLDER}/{place}"
+            text = accepted.text(path)
+            return baselines.of(place) if text is None else baselines.parse_own(text, place)
+
+        return lambda result: find_at(baseline_path(result))
+
+
+def _find_skipped(stored: StoredSuite) -> str | None:
+    """Return why a job measured nothing on purpose; `None` if it measured, or should have."""
+    job = stored.job
+    if stored.results or stored.failures or job is None or job.outcome is not JobOutcome.SKIPPED:
+        return None
+    return job.reason
+
+
+def _judge(stored: StoredSuite, suite: str, find_baseline: FindBaseline) -> SuiteReport:
+    notes = stored.job.notes if stored.job else ()
+    return judge_together(
+        stored.results, suite, stored.failures, stored.pairs, find_baseline=find_baseline, notes=notes
     )
 
-    @cache
-    def find_at(place: str) -> Baseline | None:
-        path = f"{baselines.FOLDER}/{place}"
-        text = accepted.text(path)
-        return baselines.of(place) if text is None else baselines.parse_own(text, place)
 
-    return lambda result: find_at(baseline_path(result))
+def _make_origin(stored: StoredSuite, origin: Origin) -> Origin:
+    """Return the origin of a comment with the facts that the stored results add."""
+    minutes = stored.job.minutes if stored.job else None
+    digest = results_digest(stored.results) if stored.results else None
+    return replace(origin, digest=digest, minutes=minutes)
 
 
-def _make_origin(suite: str, head_sha: str, run_url: str | None = None) -> Origin:
+def _check_suite(suite: str | None) -> str | None:
+    """Return a suite whose name can stand in the marker of a comment."""
     try:
-        return Origin(suite, head_sha, run_url)
+        Origin(suite or SUITE, "0" * 40)
     except ValueError as error:
         raise ConfigError(f"--suite: {error}", "--suite pr") from error
+    return suite

@@ -1,6 +1,7 @@
 """The job of GitHub Actions that a use case runs in: its repository, its event and its token."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -8,20 +9,68 @@ from pydantic import SecretStr
 from bench.errors import ConfigError, PublishError
 from bench.measure.run.provenance import head_commits
 from bench.publish.api import Api
-from bench.publish.context import Context, check_trusted, read_context
+from bench.publish.branches import Branches
+from bench.publish.context import Context, read_context
 from bench.publish.github import GitHub
+from bench.publish.runs import Runs
 from bench.store.files import read_text
 
 
-def connect() -> tuple[Context, GitHub]:
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """The job, and its repository on GitHub."""
+
+    context: Context
+    """The job, and the workflow run whose results it publishes."""
+    api: Api
+    """GitHub's REST API."""
+    github: GitHub
+    """Pull requests, comments and checks."""
+    runs: Runs
+    """Workflow runs and their artifacts."""
+
+    def default_branch(self) -> str:
+        """Return the default branch of the repository.
+
+        Raises:
+            PublishError: GitHub refused, or does not answer.
+        """
+        return self.context.default_branch or self.github.default_branch()
+
+    def check_trusted(self) -> None:
+        """Refuse to publish in a job that has the files of the measured commit.
+
+        They would choose their own baselines and limits, and those of a fork must not run next to a token.
+        The files of a pull request that was merged meanwhile are those of the default branch.
+
+        Raises:
+            PublishError: The files belong to the measured commit, or GitHub does not answer.
+        """
+        head = self.context.run.head_sha
+        if head not in head_commits():
+            return
+        if not Branches(self.context.repository, self.api).contains(self.default_branch(), head):
+            raise PublishError(
+                f"this job has the files of the measured commit {head[:9]} and a token",
+                "check out the default branch in the job that publishes",
+            )
+
+
+def connect(from_run: int | None = None) -> Connection:
     """Return the context of the job and its repository on GitHub.
 
+    Args:
+        from_run: Number of the workflow run that measured; default: the one that the event names, else that
+            of this job.
+
     Raises:
-        PublishError: This is not a job of GitHub Actions, it has the files of a fork, or it has no token.
+        PublishError: This is not a job of GitHub Actions, the event is malformed, or there is no token.
     """
-    context = read_context(os.environ, read_event())
-    check_trusted(context, head_commits())
-    return context, GitHub(context.repository, connect_api())
+    repository = read_repository()
+    api = connect_api()
+    runs = Runs(repository, api)
+    context = read_context(os.environ, read_event(), runs.get, from_run)
+    return Connection(context, api, GitHub(repository, api), runs)
 
 
 def connect_api() -> Api:

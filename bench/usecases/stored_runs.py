@@ -71,14 +71,14 @@ def load_suite(
     return _load([path for path in paths if path not in (*failed, *jobs)], failed, jobs)
 
 
-def fetch_runs(runs: Runs, number: int) -> StoredSuite:
+def fetch_runs(runs: Runs, number: int, of_suite: str | None = None) -> StoredSuite:
     """Return the results that a workflow run keeps as artifacts.
 
     Raises:
         PublishError: GitHub refused or does not answer.
         StoreError: The workflow run keeps no result, or a file is not a result.
     """
-    suite = fetch_suite(runs, number)
+    suite = fetch_suite(runs, number, of_suite)
     _check_results(suite, number)
     return suite
 

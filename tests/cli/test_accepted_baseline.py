@@ -45,7 +45,8 @@ def fake(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
         for name, value in {
             "GITHUB_REPOSITORY": "owner/name",
             "GITHUB_EVENT_PATH": str(tmp_path / "event.json"),
-            "GITHUB_SHA": MAIN,
+            "GITHUB_RUN_ID": "99",
+            "GITHUB_WORKFLOW_REF": "owner/name/.github/workflows/bench.yml@refs/heads/main",
             "GITHUB_API_URL": served.url,
             "GITHUB_TOKEN": secrets.token_hex(20),
         }.items():
@@ -59,7 +60,7 @@ def write_event(content: str) -> None:
 
 
 @pytest.fixture
-def judge(bench: Bench, fake: FakeGitHub, monkeypatch: pytest.MonkeyPatch) -> Judge:
+def judge(bench: Bench, fake: FakeGitHub) -> Judge:
     """Return a function that measures the head of the pull request and publishes its check."""
 
     def judge_head(result: RunResult, repository: str = "owner/name") -> Done:
@@ -68,14 +69,8 @@ def judge(bench: Bench, fake: FakeGitHub, monkeypatch: pytest.MonkeyPatch) -> Ju
         number = 41 + len(fake.runs)
         fake.add_run(number, head, repository)
         fake.add_artifact(number, "bench-pr-quick", pack_runs(result))
-        run = {
-            "head_sha": head,
-            "html_url": f"https://github.com/owner/name/actions/runs/{number}",
-            "head_repository": {"full_name": repository},
-        }
-        monkeypatch.setenv("GITHUB_EVENT_NAME", "workflow_run")
-        write_event(json.dumps({"workflow_run": run}))
-        return bench("ci", "comment", "--from-run", str(number))
+        write_event(json.dumps({"action": "completed", "workflow_run": fake.runs[0]}))
+        return bench("ci", "publish")
 
     return judge_head
 
@@ -167,17 +162,14 @@ def test_an_unusable_accepted_file_is_an_error(fake: FakeGitHub, judge: Judge, t
     done = judge(run_at(1.0, 51))
     assert done.code not in {Exit.PASS, Exit.BUG}
     assert said in done.err
-    assert fake.checks == []
+    assert conclusion(fake) == "failure"
 
 
-def test_a_maintainers_command_turns_the_check_green(
-    bench: Bench, fake: FakeGitHub, judge: Judge, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_maintainers_command_turns_the_check_green(bench: Bench, fake: FakeGitHub, judge: Judge) -> None:
     """The whole path: red, accept, the effect in the reply, and green at the commit that accepts it."""
     judge(run_at(1.4, 50))
     assert conclusion(fake) == "failure"
-    monkeypatch.setenv("GITHUB_EVENT_NAME", "issue_comment")
-    write_event(comment_event(f"/bench baseline accept {SHA[:9]} longer answers"))
+    write_event(comment_event(f"/bench baseline accept {SHA} longer answers"))
     assert bench("ci", "command").code == Exit.PASS
     reply = fake.comments[7][-1]["body"]
     assert "quick (embedded, simulated): new level after 'usual', 1 run" in reply

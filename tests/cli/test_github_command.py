@@ -1,5 +1,6 @@
 import io
 import json
+import os
 import secrets
 import stat
 import zipfile
@@ -9,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from bench.core.run.result import RunResult
+from bench.core.run.results_digest import results_digest
 from bench.core.verdict.baseline import Baseline, baseline_json
 from bench.errors import Exit
 from tests.command import Bench
@@ -16,7 +19,7 @@ from tests.factories import make_baseline, run_at
 from tests.publish.fake_github import FakeGitHub, Fault, serving
 from tests.publish.test_command import comment_event
 
-SHA, MAIN = "a" * 40, "b" * 40
+SHA, MAIN, OTHER = "a" * 40, "b" * 40, "c" * 40
 QUICK = "baselines/embedded/simulated/quick.json"
 
 
@@ -52,7 +55,7 @@ def fake(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
             "GITHUB_REPOSITORY": "owner/name",
             "GITHUB_EVENT_NAME": "issue_comment",
             "GITHUB_EVENT_PATH": str(tmp_path / "event.json"),
-            "GITHUB_SHA": MAIN,
+            "GITHUB_WORKFLOW_REF": "owner/name/.github/workflows/bench.yml@refs/heads/main",
             "GITHUB_API_URL": served.url,
             "GITHUB_TOKEN": secrets.token_hex(20),
         }.items():
@@ -82,7 +85,7 @@ def check_refused(github: FakeGitHub, done: Any, said: str) -> None:
     """Check that the command was refused, with the reason in the log and in the reply."""
     assert done.code not in {Exit.PASS, Exit.BUG}
     assert said in done.err
-    assert github.reactions == [(11, "confused")]
+    assert github.reactions == [(11, "eyes"), (11, "confused")]
     (answer,) = github.comments[7]
     assert answer["body"].startswith("<!-- bench:answer-11 -->\nbench did not execute the command: ")
     assert github.started_runs == []
@@ -92,7 +95,7 @@ def check_refused(github: FakeGitHub, done: Any, said: str) -> None:
 
 def test_an_accepted_run_joins_the_baseline(fake: FakeGitHub, write: Any) -> None:
     """One commit on the branch has the reason and the person; the branch is measured again."""
-    done = write("/bench baseline accept aaaaaaa the model is *another* one")
+    done = write(f"/bench baseline accept {SHA} the model is *another* one")
     assert done.code == Exit.PASS
     files = fake.git.files("feature")
     assert files["README.md"] == "# x"
@@ -102,8 +105,8 @@ def test_an_accepted_run_joins_the_baseline(fake: FakeGitHub, write: Any) -> Non
     assert (new.reason, new.accepted_by) == ("the model is *another* one", "octocat")
     assert fake.git.message("feature").startswith("Accept the runs of aaaaaaaaa: the model is")
     assert fake.git.commits[fake.git.branches["feature"]]["parents"] == [SHA]
-    assert fake.started_runs == [{"workflow": "bench-pr.yml", "ref": "feature", "inputs": {"suite": "pr"}}]
-    assert fake.reactions == [(11, "rocket")]
+    assert fake.started_runs == [{"workflow": "bench.yml", "ref": "feature", "inputs": {"suite": "pr"}}]
+    assert fake.reactions == [(11, "eyes"), (11, "rocket")]
     (answer,) = fake.comments[7]
     accepted = "1 runs of suite `pr` at `aaaaaaaaa` (the model is \\*another\\* one)"
     assert f"A commit on this branch accepts {accepted}. Its measurement started." in answer["body"]
@@ -112,7 +115,7 @@ def test_an_accepted_run_joins_the_baseline(fake: FakeGitHub, write: Any) -> Non
 def test_a_forks_run_is_accepted_in_a_separate_pull_request(fake: FakeGitHub, write: Any) -> None:
     """The branch of a fork is never changed."""
     move_to_fork(fake)
-    assert write("/bench baseline accept aaaaaaa faster").code == Exit.PASS
+    assert write(f"/bench baseline accept {SHA} faster").code == Exit.PASS
     branch = "bench-baseline/7-aaaaaaaaa"
     assert fake.git.commits[fake.git.branches[branch]]["parents"] == [MAIN]
     assert (
@@ -128,32 +131,130 @@ def test_a_forbidden_pull_request_names_the_setting(fake: FakeGitHub, write: Any
     """The branch is created, and the error names the setting that allows pull requests."""
     move_to_fork(fake)
     fake.faults = [Fault("POST", "/pulls$", 403)]
-    done = write("/bench baseline accept aaaaaaa faster")
+    done = write(f"/bench baseline accept {SHA} faster")
     assert "allow GitHub Actions to create pull requests" in done.err
 
 
 def test_accepting_twice_changes_nothing(fake: FakeGitHub, write: Any) -> None:
     """The second reply states that the baseline has the runs already."""
-    write("/bench baseline accept aaaaaaa faster")
+    write(f"/bench baseline accept {SHA} faster")
     after = fake.git.branches["feature"]
     fake.pulls[0]["head"]["sha"] = after
     fake.add_run(42, after, "owner/name")
     fake.artifacts[42] = fake.artifacts[41]
+    fake.comments.clear()  # it is another comment
     assert "The baseline has the runs of" in write(f"/bench baseline accept {after} faster").err
     assert fake.git.branches["feature"] == after
 
 
-def test_a_command_needs_write_permission(fake: FakeGitHub, write: Any) -> None:
-    """GitHub reports the permission; the comment does not matter."""
+@pytest.mark.parametrize(
+    "body", ["/bench run", "/bench", "/bench nonsense", f"/bench baseline accept {SHA} x"]
+)
+def test_a_strangers_command_gets_one_reaction(fake: FakeGitHub, write: Any, body: str) -> None:
+    """No reply, so that nobody can fill the pull request with answers; and the job is green."""
     fake.permissions = {"octocat": "read"}
-    check_refused(fake, write("/bench run"), "octocat may not write to owner/name")
+    done = write(body)
+    assert (done.code, "octocat may not write to owner/name" in done.err) == (Exit.PASS, True)
+    assert (fake.reactions, fake.comments, fake.started_runs) == ([(11, "-1")], {}, [])
+
+
+@pytest.mark.parametrize(
+    "body", ["/bench run", "/bench help", f"/bench baseline accept {SHA} faster", "/bench x"]
+)
+def test_a_comment_that_is_delivered_twice_acts_once(fake: FakeGitHub, write: Any, body: str) -> None:
+    """The second job finds the reply of the first one, and keeps it."""
+    first = write(body)
+    head = fake.git.branches["feature"]
+    state = (len(fake.started_runs), set(fake.reactions), str(fake.comments))
+    fake.pulls[0]["head"]["sha"] = head
+    second = write(body)
+    assert (second.code, "answered before" in second.err) == (Exit.PASS, True)
+    assert (len(fake.started_runs), set(fake.reactions), str(fake.comments)) == state
+    assert fake.git.branches["feature"] == head
+    assert first.code in {Exit.PASS, Exit.PUBLISH}
+
+
+def test_the_reply_of_a_stranger_hides_no_command(fake: FakeGitHub, write: Any) -> None:
+    """Only the bot's own reply counts."""
+    fake.add_comment(7, "<!-- bench:answer-11 -->\ndone", "stranger")
+    assert write("/bench run").code == Exit.PASS
+    assert len(fake.started_runs) == 1
+
+
+def digest_of_the_results() -> str:
+    """Return the digest that the comment about the results shows."""
+    return results_digest([RunResult.model_validate_json(run_at(1.4, 50).model_dump_json())])
+
+
+def test_short_digits_and_the_digest_accept_what_the_comment_showed(fake: FakeGitHub, write: Any) -> None:
+    """Even if the commit was measured again with the same results."""
+    fake.runs[0] |= {"run_started_at": "2026-01-03T00:00:00Z"}
+    assert write(f"/bench baseline accept {SHA[:12]} {digest_of_the_results()} faster").code == Exit.PASS
+    assert fake.git.message("feature").startswith("Accept the runs of aaaaaaaaa: faster")
+
+
+@pytest.mark.parametrize(
+    ("run", "digest", "said"),
+    [
+        ({"created_at": "2026-01-03T00:00:00Z"}, "", "aaaaaaaaa was pushed after your comment"),
+        ({"created_at": "2026-01-03T00:00:00Z"}, "own", "aaaaaaaaa was pushed after your comment"),
+        ({"run_started_at": "2026-01-03T00:00:00Z"}, "", "aaaaaaaaa was measured again after your comment"),
+        ({}, "sha256:" + "0" * 32, "the results have the digest sha256:"),
+    ],
+)
+def test_results_that_the_maintainer_has_not_seen_are_refused(
+    fake: FakeGitHub, write: Any, run: dict[str, Any], digest: str, said: str
+) -> None:
+    """The comment was written on 2 January."""
+    fake.runs[0] |= run
+    named = digest_of_the_results() if digest == "own" else digest
+    check_refused(fake, write(f"/bench baseline accept {SHA} {named} faster"), said)
+
+
+def test_an_apps_commit_starts_the_workflow_itself(fake: FakeGitHub, write: Any) -> None:
+    """Only commits of a workflow's own token start no workflow."""
+    fake.author = "our-bench[bot]"
+    assert write(f"/bench baseline accept {SHA} faster").code == Exit.PASS
+    assert fake.started_runs == []
+
+
+def test_a_workflow_file_can_be_named(fake: FakeGitHub, bench: Bench, write: Any) -> None:
+    """The command can be in another file than the measurement."""
+    del write
+    Path(os.environ["GITHUB_EVENT_PATH"]).write_text(comment_event("/bench run"))
+    assert bench("ci", "command", "--workflow", "pr.yml").code == Exit.PASS
+    assert fake.started_runs[0]["workflow"] == "pr.yml"
+
+
+def test_a_job_without_a_workflow_file_names_the_option(
+    fake: FakeGitHub, write: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For example outside of GitHub Actions."""
+    monkeypatch.delenv("GITHUB_WORKFLOW_REF")
+    done = write("/bench run")
+    assert (done.code, "--workflow bench.yml" in done.err) == (Exit.USAGE, True)
+    assert fake.started_runs == []
+
+
+def test_a_workflow_that_cannot_be_started_names_its_trigger(fake: FakeGitHub, write: Any) -> None:
+    """GitHub answers with 422 if the file has no such trigger or input."""
+    fake.faults = [Fault("POST", "/dispatches$", 422, value={"message": "no 'workflow_dispatch' trigger"})]
+    done = write("/bench run")
+    assert "bench.yml needs `workflow_dispatch` with the input `suite`" in done.err
+
+
+def test_comments_and_schedules_of_the_same_file_measured_nothing(fake: FakeGitHub, write: Any) -> None:
+    """One workflow file has several events; the newest attempt of a measurement counts."""
+    fake.add_run(43, SHA, "owner/name", event="issue_comment", run_started_at="2026-01-01T05:00:00Z")
+    fake.add_run(42, SHA, "owner/name", run_started_at="2025-12-31T00:00:00Z")
+    assert write(f"/bench baseline accept {SHA} faster").code == Exit.PASS
 
 
 def test_an_outdated_commit_is_not_accepted(fake: FakeGitHub, write: Any) -> None:
     """The command names the commit that the maintainer has seen."""
     check_refused(
         fake,
-        write("/bench baseline accept ccccccc faster"),
+        write(f"/bench baseline accept {OTHER} faster"),
         "the head is aaaaaaaaa, not ccccccc",
     )
 
@@ -161,7 +262,7 @@ def test_an_outdated_commit_is_not_accepted(fake: FakeGitHub, write: Any) -> Non
 def test_a_push_during_the_acceptance_is_kept(fake: FakeGitHub, write: Any) -> None:
     """The commit follows the measured head, or is not created."""
     fake.git.add_branch("feature", "c" * 40)
-    done = write("/bench baseline accept aaaaaaa faster")
+    done = write(f"/bench baseline accept {SHA} faster")
     assert "the branch has a newer commit" in done.err
     assert fake.git.branches["feature"] == "c" * 40
 
@@ -180,7 +281,7 @@ def test_only_a_complete_measurement_is_accepted(
 ) -> None:
     """It measured this commit in this repository, is complete, and has artifacts."""
     fake.runs[0] |= run
-    check_refused(fake, write("/bench baseline accept aaaaaaa faster"), said)
+    check_refused(fake, write(f"/bench baseline accept {SHA} faster"), said)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +300,7 @@ def test_only_a_complete_measurement_is_accepted(
 def test_a_hostile_artifact_is_refused(fake: FakeGitHub, write: Any, kept: bytes, said: str) -> None:
     """An artifact has runs of the suite, or is refused."""
     fake.archives[1] = kept
-    check_refused(fake, write("/bench baseline accept aaaaaaa faster"), said)
+    check_refused(fake, write(f"/bench baseline accept {SHA} faster"), said)
 
 
 def test_a_link_in_an_artifact_is_refused(fake: FakeGitHub, write: Any) -> None:
@@ -209,7 +310,7 @@ def test_a_link_in_an_artifact_is_refused(fake: FakeGitHub, write: Any) -> None:
     with zipfile.ZipFile(packed, "w") as opened:
         opened.writestr(entry, "/proc/self/environ")
     fake.archives[1] = packed.getvalue()
-    check_refused(fake, write("/bench baseline accept aaaaaaa faster"), "an entry that is not a file")
+    check_refused(fake, write(f"/bench baseline accept {SHA} faster"), "an entry that is not a file")
 
 
 @pytest.mark.parametrize("suite", ["", "nightly"])
@@ -217,7 +318,7 @@ def test_run_measures_a_branch_again(fake: FakeGitHub, write: Any, suite: str) -
     """The workflow runs on the branch with the named suite, so it uses only caches of the branch."""
     assert write(f"/bench run {suite}").code == Exit.PASS
     assert fake.started_runs == [
-        {"workflow": "bench-pr.yml", "ref": "feature", "inputs": {"suite": suite or "pr"}}
+        {"workflow": "bench.yml", "ref": "feature", "inputs": {"suite": suite or "pr"}}
     ]
 
 

@@ -54,8 +54,7 @@ class FakeGit:
         if match := re.fullmatch(r"/commits/([0-9a-f]{40})", rest):
             return 200, self._written(match[1])
         if match := re.fullmatch(r"/compare/(.+)\.\.\.([0-9a-f]{40})", rest):
-            base = self.branches[match[1]]
-            return 200, {"status": "behind" if match[2] in self._history(base) else "ahead"}
+            return self._compare(self.branches[match[1]], match[2])
         if match := re.fullmatch(r"/git/ref/heads/(.+)", rest):
             sha = self.branches.get(match[1])
             return (200, {"object": {"sha": sha}}) if sha else (404, {"message": "Not Found"})
@@ -85,6 +84,15 @@ class FakeGit:
             self.branches[match[1]] = content["sha"]
             return 200, {}
         return 404, {"message": "Not Found"}
+
+    def _compare(self, base: str, head: str) -> tuple[int, Any]:
+        """Return the commits that lead to a head and that a base does not contain."""
+        if head not in self.commits:
+            return 404, {"message": "Not Found"}
+        merged = self._history(base)
+        new = [sha for sha in self._history(head) if sha not in merged]
+        commits = [self._written(sha) for sha in reversed(new)]
+        return 200, {"status": "ahead" if new else "behind", "commits": commits}
 
     def _history(self, sha: str) -> list[str]:
         """Return a commit and its ancestors, the newest first."""

@@ -71,8 +71,13 @@ class FakeGitHub:
         run = {
             "id": number,
             "head_sha": sha,
+            "head_branch": "feature",
+            "html_url": f"https://github.com/owner/name/actions/runs/{number}",
             "status": "completed",
+            "conclusion": "success",
+            "run_attempt": 1,
             "created_at": "2026-01-01T00:00:00Z",
+            "run_started_at": "2026-01-01T00:00:00Z",
             "event": "pull_request",
             "display_title": "A change",
             "head_repository": {"full_name": repository},
@@ -170,6 +175,9 @@ class FakeGitHub:
             return 204, {}
         if match := re.fullmatch(r"/actions/workflows/([\w.-]+)", rest):
             return 200, {"created_at": "2025-01-01T00:00:00Z", "state": "active"}
+        if match := re.fullmatch(r"/actions/runs/(\d+)", rest):
+            found = [run for run in self.runs if run["id"] == int(match[1])]
+            return (200, found[0]) if found else (404, {"message": "Not Found"})
         if match := re.fullmatch(r"/actions/runs/(\d+)/rerun", rest):
             self.started_runs.append({"run": int(match[1])})
             return 201, {}
@@ -200,12 +208,13 @@ class FakeGitHub:
         return 404, {"message": "Not Found"}
 
     def _find_pulls(self, query: dict[str, str]) -> list[dict[str, Any]]:
-        """Return the open pull requests, all or those of a branch `owner:branch`."""
+        """Return the pull requests of a state, all or those of a branch `owner:branch`."""
         found = []
         for pull in self.pulls:
             repository = (pull["head"].get("repo") or {}).get("full_name", "")
             label = f"{repository.partition('/')[0]}:{pull['head'].get('ref')}"
-            if pull.get("state") == "open" and query.get("head", label).lower() == label.lower():
+            has_state = query.get("state", "open") in {"all", pull.get("state")}
+            if has_state and query.get("head", label).lower() == label.lower():
                 found.append(pull)
         return found
 

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from bench.core.report.endings import Ending, describe_ending
 from bench.core.report.not_measured import explain_failure
 from bench.core.report.suite import judge_suite
 from bench.publish.check import (
@@ -9,11 +10,15 @@ from bench.publish.check import (
     Check,
     CheckAction,
     CheckRun,
+    Conclusion,
     KeepCheck,
     UpdateCheck,
     check_of,
+    check_of_ending,
     plan_check,
+    soften,
 )
+from bench.publish.workflow_run import RunAttempt
 from tests.render.reports import reports
 
 REPORTS = reports()
@@ -100,17 +105,69 @@ def test_the_newest_check_of_a_suite_decides(checks: list[CheckRun], action: Che
     assert plan_check(checks, WANTED) == action
 
 
+def _measured(number: int, attempt: RunAttempt, conclusion: str | None = "success") -> CheckRun:
+    state = "completed" if conclusion else "in_progress"
+    found = _check_run(number, state, conclusion)
+    return found.model_copy(update={"external_id": f"bench:pr:{attempt}"})
+
+
+FIRST, SECOND = RunAttempt(100, 41, 1), RunAttempt(200, 41, 2)
+OTHER_RUN = RunAttempt(150, 42, 1)
+
+
 @pytest.mark.parametrize(
-    ("checks", "action"), [([], KeepCheck()), ([OPEN], UpdateCheck(7)), ([OTHER], KeepCheck())]
+    ("checks", "attempt", "action"),
+    [
+        ([_measured(7, FIRST)], FIRST, KeepCheck()),
+        ([_measured(7, FIRST)], SECOND, BeginCheck()),
+        ([_measured(7, SECOND)], FIRST, KeepCheck(is_outdated=True)),
+        ([_measured(7, SECOND, None)], FIRST, KeepCheck(is_outdated=True)),
+        ([_measured(7, FIRST, None)], SECOND, UpdateCheck(7)),
+        ([_measured(7, OTHER_RUN)], SECOND, BeginCheck()),
+        ([_measured(7, OTHER_RUN)], FIRST, KeepCheck(is_outdated=True)),
+        ([_measured(7, SECOND), _measured(8, FIRST)], OTHER_RUN, KeepCheck(is_outdated=True)),
+        ([DONE], FIRST, BeginCheck()),
+    ],
 )
-def test_an_open_check_can_be_concluded_without_creating_one(
-    checks: list[CheckRun], action: CheckAction
+def test_the_attempt_that_began_last_counts(
+    checks: list[CheckRun], attempt: RunAttempt, action: CheckAction
 ) -> None:
-    """`only_open` never creates a check."""
-    assert plan_check(checks, WANTED, only_open=True) == action
+    """A re-run of an older workflow run is newer than another run before it; late ends change nothing."""
+    wanted = replace(WANTED, attempt=attempt)
+    assert wanted.external_id == f"bench:pr:{attempt}"
+    assert plan_check(checks, wanted) == action
+
+
+@pytest.mark.parametrize("ending", Ending)
+def test_an_end_without_a_verdict_is_concluded_with_its_word(ending: Ending) -> None:
+    """GitHub's own word is the conclusion, where a program may set it; no end is a success."""
+    check = check_of_ending("pr", ending, "https://example.org/run")
+    others = {Ending.STARTUP_FAILURE: "failure", Ending.STALE: "cancelled"}
+    assert check.conclusion == others.get(ending, ending.value)
+    assert check.title == describe_ending(ending)
+    assert "https://example.org/run" in check.summary
+
+
+def test_the_reason_of_an_end_is_only_text() -> None:
+    """The reason may come from the job of a stranger."""
+    check = check_of_ending("pr", Ending.SKIPPED, "https://example.org/run", "Skipped: <b> @team")
+    assert check.title == "Skipped: <b> @team"
+    assert "<b>" not in check.summary
+    assert "@team" not in check.summary
+
+
+@pytest.mark.parametrize("conclusion", ["failure", "cancelled", "timed_out", "action_required"])
+def test_no_check_of_a_merged_pull_request_is_red(conclusion: Conclusion) -> None:
+    """The verdict stays readable; a success stays a success."""
+    softened = soften(replace(WANTED, conclusion=conclusion), "merged")
+    assert softened.conclusion == "neutral"
+    assert softened.title == f"The pull request was merged before: {WANTED.title}"
+    assert soften(WANTED, "merged") == WANTED
 
 
 def test_a_check_of_another_suite_is_not_touched() -> None:
     """The key of a check contains its suite."""
     nightly = replace(WANTED, suite="nightly")
     assert plan_check([OPEN, DONE], nightly) == BeginCheck()
+    longer = _check_run(9, "in_progress").model_copy(update={"external_id": "bench:pr-long:1.1.1"})
+    assert plan_check([longer], WANTED) == BeginCheck()

@@ -7,6 +7,7 @@ from bench.errors import PublishError
 from bench.publish.command import Accept, Help, Run, command_of, may_command, parse, read_comment
 
 SHA = "a1b2c3d4e" * 4 + "abcd"
+DIGEST = "sha256:" + "5" * 32
 
 
 def comment_event(body: str = "/bench run", **changes: Any) -> str:
@@ -17,12 +18,16 @@ def comment_event(body: str = "/bench run", **changes: Any) -> str:
             "id": 11,
             "body": body,
             "user": {"login": "octocat", "id": 1, "type": "User"},
+            "created_at": "2026-01-02T00:00:00Z",
             "author_association": "NONE",
         },
         "issue": {"number": 7, "title": "A change", "pull_request": {"url": "https://api.github.com/x"}},
         "repository": {"full_name": "owner/name", "default_branch": "main"},
     }
     return json.dumps(event | changes)
+
+
+COMMENT = {"id": 1, "body": "/bench run", "created_at": "2026-01-02T00:00:00Z"}
 
 
 @pytest.mark.parametrize(
@@ -32,7 +37,10 @@ def comment_event(body: str = "/bench run", **changes: Any) -> str:
         ("/bench run nightly", Run("nightly")),
         ("/bench run\r\n\nplease", Run("pr")),
         (f"/bench baseline accept {SHA} the model is another one", Accept(SHA, "the model is another one")),
-        ("/bench baseline accept a1b2c3d x", Accept("a1b2c3d", "x")),
+        (f"/bench baseline accept {SHA.upper()} x", Accept(SHA, "x")),
+        (f"/bench baseline accept {SHA[:12]} {DIGEST} a b", Accept(SHA[:12], "a b", DIGEST)),
+        (f"/bench baseline accept {SHA} {DIGEST} x", Accept(SHA, "x", DIGEST)),
+        (f"/bench baseline accept {SHA} {DIGEST}5 x", Accept(SHA, f"{DIGEST}5 x")),
         ("/bench help", Help()),
         ("/bench", Help()),
     ],
@@ -64,10 +72,13 @@ def test_a_mention_of_a_command_is_not_a_command(body: str) -> None:
     [
         ("/bench run $(id)", "the name of a suite"),
         ("/bench run a b", "this command does not exist"),
-        ("/bench baseline accept main reason", "7 to 40"),
-        ("/bench baseline accept", "7 to 40"),
-        ("/bench baseline accept a1b2c3d", "a reason is missing"),
-        (f"/bench baseline accept a1b2c3d {'x' * 301}", "at most 300"),
+        ("/bench baseline accept main reason", "all 40 digits"),
+        ("/bench baseline accept", "all 40 digits"),
+        (f"/bench baseline accept {SHA[:39]} reason", "all 40 digits"),
+        (f"/bench baseline accept {SHA[:11]} {DIGEST} reason", "by 12 and the digest"),
+        (f"/bench baseline accept {SHA}", "a reason is missing"),
+        (f"/bench baseline accept {SHA[:12]} {DIGEST}", "a reason is missing"),
+        (f"/bench baseline accept {SHA} {'x' * 301}", "at most 300"),
         ("/bench baseline drop", "this command does not exist"),
     ],
 )
@@ -84,7 +95,7 @@ def test_a_wrong_command_gets_help_with_the_problem(body: str, message: str) -> 
         comment_event(action="edited"),
         comment_event(action="deleted"),
         comment_event(issue={"number": 7}),
-        comment_event(comment={"id": 1, "body": "/bench run", "user": {"login": "x[bot]", "type": "Bot"}}),
+        comment_event(comment=COMMENT | {"user": {"login": "x[bot]", "type": "Bot"}}),
     ],
 )
 def test_only_a_new_comment_of_a_person_on_a_pull_request_is_read(event: str) -> None:
@@ -97,7 +108,7 @@ def test_an_event_that_is_not_a_comment_is_refused() -> None:
     with pytest.raises(PublishError, match="the event is not a comment: action"):
         read_comment("{}")
     with pytest.raises(PublishError, match=r"comment\.user\.login"):
-        read_comment(comment_event(comment={"id": 1, "body": "x", "user": {"login": "../x", "type": "User"}}))
+        read_comment(comment_event(comment=COMMENT | {"user": {"login": "../x", "type": "User"}}))
 
 
 def test_a_command_needs_write_access() -> None:

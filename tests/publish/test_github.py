@@ -31,13 +31,19 @@ def test_a_pull_request_is_found_by_its_head_commit_on_any_page(fake: FakeGitHub
 
 
 @pytest.mark.parametrize(
-    ("sha", "repository"), [(OTHER_SHA, "stranger/name"), (SHA, "owner/name"), (SHA, None)]
+    ("sha", "repository"), [(OTHER_SHA, "stranger/other"), (SHA, "owner/name"), (SHA, None)]
 )
-def test_an_old_head_commit_has_no_pull_request(client: Client, sha: str, repository: str | None) -> None:
-    """Another commit, or the same commit of another repository, is not commented on."""
-    with pytest.raises(PublishError, match="no open pull request of") as caught:
-        client.github.pull_requests(sha, repository)
-    assert "its branch has a newer commit" in str(caught.value.hint)
+def test_another_repository_has_no_pull_request(client: Client, sha: str, repository: str | None) -> None:
+    """The same commit of another repository is not commented on."""
+    assert client.github.pull_requests(sha, repository) == ()
+
+
+def test_the_pull_requests_of_a_branch_are_found_in_any_state(fake: FakeGitHub, client: Client) -> None:
+    """A merged pull request explains why there is no comment."""
+    fake.pulls[0] |= {"state": "closed", "merged_at": "2026-01-01T00:00:00Z"}
+    fake.add_pull(9, OTHER_SHA, "stranger/name")
+    pulls = client.github.pull_requests(SHA, "stranger/name", "feature")
+    assert sorted(pull.number for pull in pulls) == [7, 9]
 
 
 def test_a_deleted_fork_has_no_repository(fake: FakeGitHub, client: Client) -> None:
@@ -318,19 +324,15 @@ def test_a_check_is_not_created_twice(fake: FakeGitHub, client: Client, applied:
     assert len(fake.checks) == 1
 
 
-def test_only_open_completes_an_open_check_and_no_other(fake: FakeGitHub, client: Client) -> None:
-    """Without an open check `only_open` changes no check and creates none."""
-    unfinished = check("neutral", "Cannot tell.")
-    assert client.github.show(SHA, unfinished, RUN, only_open=True) == KeepCheck()
-    client.github.show(SHA, check(None), RUN)
-    assert client.github.show(SHA, unfinished, RUN, only_open=True) == UpdateCheck(1)
-    assert client.github.show(SHA, check("failure"), RUN) == BeginCheck()
-    assert client.github.show(SHA, unfinished, RUN, only_open=True) == KeepCheck()
-    assert [check_run["conclusion"] for check_run in fake.checks] == ["neutral", "failure"]
-
-
 @pytest.mark.parametrize(
-    ("conclusion", "state"), [("failure", "failure"), ("neutral", "error"), (None, "pending")]
+    ("conclusion", "state"),
+    [
+        ("failure", "failure"),
+        ("neutral", "error"),
+        ("cancelled", "error"),
+        ("skipped", "success"),
+        (None, "pending"),
+    ],
 )
 @pytest.mark.parametrize("refused", [("GET", 403), ("GET", 404), ("POST", 403), ("POST", 404)])
 def test_without_permission_for_checks_a_status_is_set(
@@ -342,21 +344,6 @@ def test_without_permission_for_checks_a_status_is_set(
     (status,) = fake.statuses
     assert (status["sha"], status["state"], status["context"]) == (SHA, state, "bench pr")
     assert len(status["description"]) <= 140
-
-
-def test_only_open_completes_an_open_status_and_no_other(fake: FakeGitHub, client: Client) -> None:
-    """The rule of `only_open` holds for commit statuses too."""
-    fake.faults = [Fault("GET", "/check-runs", 403, times=99)]
-    unfinished = check("neutral", "Cannot tell.")
-    assert client.github.show(SHA, unfinished, RUN, only_open=True) == KeepCheck()
-    client.github.show(SHA, check(None), RUN)
-    fake.statuses.append({"sha": SHA, "context": "ci", "state": "success"})
-    assert client.github.show(SHA, unfinished, RUN, only_open=True) == BeginCheck()
-    assert client.github.show(SHA, unfinished, RUN, only_open=True) == KeepCheck()
-    assert [status["state"] for status in fake.statuses if status["context"] == "bench pr"] == [
-        "pending",
-        "error",
-    ]
 
 
 def test_a_token_without_any_permission_is_an_error(fake: FakeGitHub, client: Client) -> None:

@@ -4,10 +4,12 @@ import secrets
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bench.core.report.not_measured import explain_failure
+from bench.core.run.job import JobOutcome, SuiteJob
 from bench.errors import Exit
 from bench.store import baselines, results
 from tests.cli.test_github_command import pack
@@ -21,26 +23,34 @@ SHA = "a" * 40
 @pytest.fixture
 def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGitHub]:
     """Serve a GitHub with a pull request of a fork, in the environment of the job that publishes."""
-    run = {
-        "head_sha": SHA,
-        "html_url": "https://github.com/owner/name/actions/runs/41",
-        "head_repository": {"full_name": "stranger/name"},
-    }
-    event = tmp_path / "event.json"
-    event.write_text(json.dumps({"workflow_run": run}))
     github = FakeGitHub()
     github.add_pull(7, SHA, "stranger/name")
+    github.add_run(41, SHA, "stranger/name")
+    event = tmp_path / "event.json"
+    event.write_text(json.dumps({"action": "completed", "workflow_run": github.runs[0]}))
     with serving(github) as served:
         for name, value in {
             "GITHUB_REPOSITORY": "owner/name",
-            "GITHUB_EVENT_NAME": "workflow_run",
             "GITHUB_EVENT_PATH": str(event),
-            "GITHUB_SHA": "b" * 40,
+            "GITHUB_RUN_ID": "43",
             "GITHUB_API_URL": served.url,
             "GITHUB_TOKEN": secrets.token_hex(20),
         }.items():
             monkeypatch.setenv(name, value)
         yield served
+
+
+def change_run(github: FakeGitHub, action: str = "completed", **fields: Any) -> None:
+    """Change the workflow run that measured, in the event of the job too."""
+    github.runs[0] |= fields
+    event = {"action": action, "workflow_run": github.runs[0]}
+    Path(os.environ["GITHUB_EVENT_PATH"]).write_text(json.dumps(event))
+
+
+def add_branches(github: FakeGitHub) -> None:
+    """Add the default branch and that of the pull request."""
+    for branch, sha in (("main", "d" * 40), ("feature", SHA)):
+        github.git.add_branch(branch, sha)
 
 
 def store(factor: float) -> str:
@@ -52,16 +62,16 @@ def store(factor: float) -> str:
 def test_the_pull_request_gets_a_comment_and_a_check(bench: Bench, fake: FakeGitHub) -> None:
     """A repetition changes neither comment nor check, and the token is printed nowhere."""
     run = store(1.4)
-    done = bench("ci", "comment", run)
+    done = bench("ci", "publish", run)
     assert done.code == Exit.PASS
     assert "owner/name#7 has the comment" in done.err
     (comment,) = fake.comments[7]
-    assert comment["body"].startswith(
-        "<!-- bench:pr -->\n### 🔴 Worse in quick (1 of 3 scenarios): responses are"
-    )
+    marker, stamp, headline = comment["body"].split("\n")[:3]
+    assert (marker, stamp) == ("<!-- bench:pr -->", "<!-- attempt:1767225600.41.1 -->")
+    assert headline.startswith("### 🔴 Worse in quick (1 of 3 scenarios): responses are")
     assert "https://github.com/owner/name/actions/runs/41" in comment["body"]
     assert [each["conclusion"] for each in fake.checks] == ["failure"]
-    again = bench("ci", "comment", run, "--no-check")
+    again = bench("ci", "publish", run, "--no-check")
     assert "owner/name#7 has the same comment already" in again.err
     assert len(fake.comments[7]) == len(fake.checks) == 1
     assert os.environ["GITHUB_TOKEN"] not in f"{done} {again} {comment}"
@@ -71,11 +81,8 @@ def test_the_runs_come_from_the_artifacts_of_the_workflow_run(bench: Bench, fake
     """The number names the workflow run; its title has the suite that a maintainer named."""
     result = Path(store(1.4)) / "result.json"
     fake.add_artifact(41, "bench-nightly-quick", pack(**{"run-1/result.json": result.read_text()}))
-    event = Path(os.environ["GITHUB_EVENT_PATH"])
-    begun = {"event": "workflow_dispatch", "display_title": "bench nightly"}
-    content = json.loads(event.read_text())
-    event.write_text(json.dumps({"workflow_run": content["workflow_run"] | begun}))
-    assert bench("ci", "comment", "--from-run", "41").code == Exit.PASS
+    change_run(fake, event="workflow_dispatch", display_title="bench nightly")
+    assert bench("ci", "publish", "--from-run", "41").code == Exit.PASS
     (comment,) = fake.comments[7]
     assert comment["body"].startswith("<!-- bench:nightly -->\n")
     assert f"\n/bench baseline accept {SHA} <reason>\n" in comment["body"]
@@ -89,7 +96,7 @@ def test_the_download_of_a_large_archive_is_aborted(
     """The limit counts received bytes, and an archive of exactly that size is read."""
     fake.add_artifact(41, "bench-pr-quick", b"x" * (1000 + size))
     monkeypatch.setattr("bench.publish.runs._MOST_BYTES", 1000)
-    done = bench("ci", "comment", "--from-run", "41")
+    done = bench("ci", "publish", "--from-run", "41")
     assert ("is larger than 0 MB" if size else "cannot be unpacked") in done.err
 
 
@@ -97,15 +104,15 @@ def test_an_archive_is_downloaded_only_over_https(bench: Bench, fake: FakeGitHub
     """An unencrypted address and a missing address are refused."""
     fake.add_artifact(41, "bench-pr-quick", b"x")
     fake.faults = [Fault("GET", "/zip$", 302, {"Location": "http://example.org/x"})]
-    assert "is not https" in bench("ci", "comment", "--from-run", "41").err
+    assert "is not https" in bench("ci", "publish", "--from-run", "41").err
     fake.faults = [Fault("GET", "/zip$", 200)]
-    assert "does not name the address" in bench("ci", "comment", "--from-run", "41").err
+    assert "does not name the address" in bench("ci", "publish", "--from-run", "41").err
 
 
 def test_every_pull_request_of_the_commit_gets_the_comment(bench: Bench, fake: FakeGitHub) -> None:
     """A branch may have pull requests to several other branches."""
     fake.add_pull(8, SHA, "stranger/name")
-    done = bench("ci", "comment", store(1.4))
+    done = bench("ci", "publish", store(1.4))
     assert ("#7 has the comment" in done.err, "#8 has the comment" in done.err) == (True, True)
     assert [len(fake.comments[number]) for number in (7, 8)] == [1, 1]
 
@@ -113,7 +120,7 @@ def test_every_pull_request_of_the_commit_gets_the_comment(bench: Bench, fake: F
 def test_a_dry_run_needs_no_token(bench: Bench, fake: FakeGitHub, monkeypatch: pytest.MonkeyPatch) -> None:
     """The comment is printed, and GitHub gets no request."""
     monkeypatch.delenv("GITHUB_TOKEN")
-    done = bench("ci", "comment", store(1.0), "--dry-run", "--suite", "nightly")
+    done = bench("ci", "publish", store(1.0), "--dry-run", "--suite", "nightly")
     assert done.out.startswith(
         "<!-- bench:nightly -->\n### 🔴 Not measured: 6 of 7 scenarios, first agent-quick: "
     )
@@ -124,7 +131,7 @@ def test_a_dry_run_needs_no_token(bench: Bench, fake: FakeGitHub, monkeypatch: p
 def test_a_missing_token_is_an_error(bench: Bench, fake: FakeGitHub, monkeypatch: pytest.MonkeyPatch) -> None:
     """The error names the variable, with exit 6."""
     monkeypatch.delenv("GITHUB_TOKEN")
-    done = bench("ci", "comment", store(1.0))
+    done = bench("ci", "publish", store(1.0))
     assert (done.code, fake.requests) == (Exit.PUBLISH, [])
     assert "GITHUB_TOKEN is not set" in done.err
 
@@ -133,7 +140,7 @@ def test_a_rate_limit_exits_with_6_and_the_time_of_its_end(bench: Bench, fake: F
     """The command does not wait for an hour; the error has the request, the time and the next step."""
     value = {"message": "API rate limit exceeded for installation"}
     fake.faults = [Fault("POST", "/comments", 403, {"Retry-After": "3600"}, value=value)]
-    done = bench("ci", "comment", store(1.0))
+    done = bench("ci", "publish", store(1.0))
     assert done.code == Exit.PUBLISH
     assert "GitHub's rate limit refused POST /repos/owner/name/issues/7/comments with 403 until " in done.err
     assert "publish again after that time" in done.err
@@ -148,8 +155,8 @@ def test_a_renamed_repository_is_no_fork_of_itself(bench: Bench, fake: FakeGitHu
     content["workflow_run"]["head_repository"]["full_name"] = "owner/name"
     event.write_text(json.dumps(content))
     fake.new_name = "owner/new"
-    fake.git.add_branch("feature", SHA)
-    done = bench("ci", "comment", store(1.4))
+    add_branches(fake)
+    done = bench("ci", "publish", store(1.4))
     assert done.code == Exit.PASS, done.err
     assert len(fake.comments[7]) == len(fake.checks) == 1
 
@@ -160,7 +167,7 @@ def test_a_token_with_impossible_characters_is_an_error(
 ) -> None:
     """No request is sent, and the token is not printed."""
     monkeypatch.setenv("GITHUB_TOKEN", token)
-    done = bench("ci", "comment", store(1.0))
+    done = bench("ci", "publish", store(1.0))
     assert (done.code, fake.requests) == (Exit.PUBLISH, [])
     assert "GITHUB_TOKEN has characters that no token has" in done.err
     assert token not in done.err
@@ -171,22 +178,152 @@ def test_blanks_around_the_token_are_ignored(
 ) -> None:
     """A file with the token often ends with a line end."""
     monkeypatch.setenv("GITHUB_TOKEN", f"{secrets.token_hex(20)}\n")
-    assert bench("ci", "comment", store(1.0)).code == Exit.PASS
+    assert bench("ci", "publish", store(1.0)).code == Exit.PASS
     assert len(fake.comments[7]) == 1
 
 
 def test_an_outdated_commit_gets_no_comment(bench: Bench, fake: FakeGitHub) -> None:
-    """A branch that has a newer commit gets no comment about the older one."""
+    """The newer commit gets its own comment; this one keeps its check. It is no error."""
     fake.pulls[0]["head"]["sha"] = "c" * 40
-    done = bench("ci", "comment", store(1.0))
-    assert done.code == Exit.PUBLISH
-    assert "no open pull request of stranger/name has aaaaaaaaa as its head" in done.err
+    done = bench("ci", "publish", store(1.0))
+    assert done.code == Exit.PASS
+    assert "notice: the branch has a newer commit than aaaaaaaaa" in done.err
     assert not fake.comments
+    assert [each["conclusion"] for each in fake.checks] == ["failure"]
+
+
+@pytest.mark.parametrize(("merged_at", "state"), [("2026-01-01T00:00:00Z", "merged"), (None, "closed")])
+def test_a_pull_request_that_ended_before_its_verdict_is_not_red(
+    bench: Bench, fake: FakeGitHub, merged_at: str | None, state: str
+) -> None:
+    """Neither the job nor the check is red; the verdict stays readable."""
+    fake.pulls[0] |= {"state": "closed", "merged_at": merged_at}
+    done = bench("ci", "publish", store(1.4))
+    assert done.code == Exit.PASS
+    assert f"notice: pull request #7 was {state} before the verdict" in done.err
+    (check,) = fake.checks
+    assert check["conclusion"] == "neutral"
+    assert check["output"]["title"].startswith(f"The pull request was {state} before: ")
+    assert not fake.comments
+
+
+def test_a_manual_run_without_a_pull_request_has_a_check(bench: Bench, fake: FakeGitHub) -> None:
+    """There is no comment, and no error."""
+    fake.pulls.clear()
+    change_run(fake, event="workflow_dispatch", head_repository={"full_name": "owner/name"})
+    add_branches(fake)
+    done = bench("ci", "publish", store(1.0))
+    assert (done.code, len(fake.checks)) == (Exit.PASS, 1)
+    assert "notice: no pull request has aaaaaaaaa as its newest commit" in done.err
+
+
+def test_a_merge_queue_has_a_check_and_no_comment(bench: Bench, fake: FakeGitHub) -> None:
+    """The queue waits for the check at its own commit; pull requests are not searched."""
+    change_run(fake, event="merge_group", head_branch="gh-readonly-queue/main/pr-7-b")
+    done = bench("ci", "publish", store(1.0))
+    assert (done.code, len(fake.checks), fake.comments) == (Exit.PASS, 1, {})
+    assert not [path for _, path in fake.requests if path.endswith("/pulls")]
+
+
+@pytest.mark.parametrize("word", ["skipped", "cancelled", "timed_out", "action_required", "neutral"])
+def test_a_run_without_a_verdict_concludes_its_check_with_its_word(
+    bench: Bench, fake: FakeGitHub, word: str
+) -> None:
+    """The check that was in progress is concluded; the job is green, and its notice has the reason."""
+    change_run(fake, "in_progress", status="in_progress", conclusion=None)
+    assert "bench pr is in progress at aaaaaaaaa" in bench("ci", "publish").err
+    change_run(fake, conclusion=word)
+    done = bench("ci", "publish")
+    assert (done.code, fake.comments) == (Exit.PASS, {})
+    assert [check["conclusion"] for check in fake.checks] == [word]
+    assert f"notice: {fake.checks[0]['output']['title']}" in done.err
+
+
+@pytest.mark.parametrize(("word", "conclusion"), [("startup_failure", "failure"), ("stale", "cancelled")])
+def test_a_word_that_no_program_may_write_blocks_too(
+    bench: Bench, fake: FakeGitHub, word: str, conclusion: str
+) -> None:
+    """GitHub refuses these two conclusions from a program."""
+    change_run(fake, conclusion=word)
+    assert bench("ci", "publish").code == Exit.PASS
+    assert [check["conclusion"] for check in fake.checks] == [conclusion]
+
+
+def test_a_run_of_another_event_publishes_nothing(
+    bench: Bench, fake: FakeGitHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A comment starts the same workflow file. In Actions the notice is an annotation."""
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    change_run(fake, event="issue_comment", conclusion="skipped")
+    done = bench("ci", "publish")
+    assert (done.code, fake.requests) == (Exit.PASS, [])
+    assert done.err.startswith("::notice title=bench::a workflow run of the event issue_comment")
+
+
+def test_an_older_attempt_never_replaces_a_newer_one(bench: Bench, fake: FakeGitHub) -> None:
+    """It ends later: neither its check nor its comment is published. The next attempt replaces both."""
+    change_run(fake, run_attempt=2, run_started_at="2026-01-01T02:00:00Z")
+    bench("ci", "publish", store(1.0))
+    newest = fake.comments[7][0]["body"]
+    change_run(fake, run_attempt=1, run_started_at="2026-01-01T01:00:00Z")
+    late = bench("ci", "publish", store(1.4))
+    assert (late.code, "a newer measurement of the commit is published" in late.err) == (Exit.PASS, True)
+    assert (len(fake.checks), fake.comments[7][0]["body"]) == (1, newest)
+    assert "has the same comment" in bench("ci", "publish", store(1.4), "--no-check").err
+    change_run(fake, run_attempt=3, run_started_at="2026-01-01T03:00:00Z")
+    bench("ci", "publish", store(1.4))
+    assert len(fake.checks) == 2
+    assert fake.comments[7][0]["body"] != newest
+
+
+def test_the_newest_attempt_of_the_artifacts_counts(bench: Bench, fake: FakeGitHub) -> None:
+    """GitHub keeps the artifacts of all attempts of a workflow run."""
+    for attempt, factor in ((2, 1.0), (10, 1.4), (1, 1.0)):
+        result = (Path(store(factor)) / "result.json").read_text()
+        fake.add_artifact(41, f"bench-one-{attempt}", pack(**{"run-1/result.json": result}))
+    Path("scenarios").mkdir()
+    Path("scenarios/suites.yaml").write_text("one: [quick]\n")
+    bench("ci", "publish", "--suite", "one")
+    assert [check["conclusion"] for check in fake.checks] == ["failure"]
+    assert "+40 %" in fake.comments[7][0]["body"]
+
+
+def test_a_skipped_job_skips_its_check_with_the_reason(bench: Bench, fake: FakeGitHub) -> None:
+    """A draft, a label or a filter of paths: the required check reports, and the reason is only text."""
+    job = SuiteJob(suite="smoke", outcome=JobOutcome.SKIPPED, reason="Skipped: the label <b>x</b> is set.")
+    fake.add_artifact(41, "bench-smoke-1", pack(**{"job.json": job.model_dump_json()}))
+    done = bench("ci", "publish")
+    assert (done.code, fake.comments) == (Exit.PASS, {})
+    (check,) = fake.checks
+    assert (check["name"], check["conclusion"]) == ("bench smoke", "skipped")
+    assert check["output"]["title"] == job.reason
+    assert "<b>" not in check["output"]["summary"]
+
+
+def test_the_job_of_the_measuring_run_publishes(
+    bench: Bench, fake: FakeGitHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second job of the same workflow run: the event has the number of the pull request."""
+    fake.pulls[0]["head"]["repo"] = {"full_name": "owner/name"}
+    monkeypatch.setenv("GITHUB_RUN_ID", "41")
+    event = {"action": "opened", "pull_request": {"number": 7}, "repository": {"default_branch": "main"}}
+    Path(os.environ["GITHUB_EVENT_PATH"]).write_text(json.dumps(event))
+    fake.runs[0] |= {"status": "in_progress", "conclusion": None}
+    run = store(1.0)
+    forked = bench("ci", "publish", run)
+    assert (forked.code, fake.checks) == (Exit.PASS, [])
+    assert "the token of a pull request from a fork can only read" in forked.err
+    fake.runs[0] |= {"head_repository": {"full_name": "owner/name"}}
+    add_branches(fake)
+    fake.requests.clear()
+    assert "owner/name#7 has the comment" in bench("ci", "publish", run).err
+    assert len(fake.checks) == 1
+    assert len(fake.requests) <= 10
 
 
 def test_the_name_of_a_suite_is_checked(bench: Bench, fake: FakeGitHub) -> None:
     """A name that would end the comment marker is refused before any request."""
-    done = bench("ci", "comment", store(1.0), "--suite", "--> x")
+    done = bench("ci", "publish", store(1.0), "--suite", "--> x")
     assert done.code == Exit.USAGE
     assert "suite" in done.err
     assert fake.requests == []
@@ -210,17 +347,18 @@ def test_a_hostile_run_is_refused(bench: Bench, fake: FakeGitHub, kind: str) -> 
     else:
         content["summary"]["elapsed_s"] = float("nan")
         file.write_text(json.dumps(content))
-    done = bench("ci", "comment", str(run))
-    assert done.code == Exit.MEASUREMENT
-    assert said.get(kind, "result.json is not a result") in done.err
-    assert fake.requests == []
+    done = bench("ci", "publish", str(run))
+    reason = said.get(kind, "result.json is not a result")
+    assert (done.code, reason in done.err) == (Exit.MEASUREMENT, True)
+    (check,) = fake.checks
+    assert (check["conclusion"], reason in check["output"]["summary"]) == ("failure", True)
 
 
 def test_the_comment_belongs_to_the_login_of_the_token(bench: Bench, fake: FakeGitHub) -> None:
     """The second run updates the comment and creates no other."""
     fake.login = fake.author = "octocat"
-    bench("ci", "comment", store(1.4))
-    assert "octocat" not in bench("ci", "comment", store(1.0)).err
+    bench("ci", "publish", store(1.4))
+    assert "octocat" not in bench("ci", "publish", store(1.0)).err
     assert len(fake.comments[7]) == 1
 
 
@@ -230,7 +368,7 @@ def test_the_check_has_the_text_of_the_comment(bench: Bench, fake: FakeGitHub) -
     content = json.loads((run / "result.json").read_text())
     content["validity"] = {"valid": False, "reasons": ["<img src=x> @everyone"]}
     (run / "result.json").write_text(json.dumps(content))
-    bench("ci", "comment", str(run))
+    bench("ci", "publish", str(run))
     (check,) = fake.checks
     assert check["conclusion"] == "failure"
     assert check["output"]["summary"] == fake.comments[7][0]["body"]
@@ -241,20 +379,12 @@ def test_the_check_has_the_text_of_the_comment(bench: Bench, fake: FakeGitHub) -
 
 
 def test_a_check_is_in_progress_until_the_verdict(bench: Bench, fake: FakeGitHub) -> None:
-    """`start` creates it, the comment concludes it, and `finish` does not change it."""
-    assert "bench pr is in progress at aaaaaaaaa" in bench("ci", "check", "start").err
-    bench("ci", "comment", store(1.4))
-    assert "bench pr was concluded before at aaaaaaaaa" in bench("ci", "check", "finish").err
+    """The start of the workflow run creates it, and the end concludes it."""
+    change_run(fake, "requested", status="queued", conclusion=None)
+    assert "bench pr is in progress at aaaaaaaaa" in bench("ci", "publish").err
+    change_run(fake, status="completed", conclusion="failure")
+    bench("ci", "publish", store(1.4))
     assert [each["conclusion"] for each in fake.checks] == ["failure"]
-
-
-def test_a_check_without_a_verdict_is_concluded(bench: Bench, fake: FakeGitHub) -> None:
-    """A cancelled workflow run leaves no check in progress, and its check is red."""
-    bench("ci", "check", "start", "--suite", "nightly")
-    done = bench("ci", "check", "finish", "--suite", "nightly")
-    assert "bench nightly is concluded without a verdict" in done.err
-    assert [each["conclusion"] for each in fake.checks] == ["failure"]
-    assert fake.checks[0]["output"]["title"] == "Not measured: the workflow run ended without a verdict."
 
 
 def test_a_workflow_run_without_results_is_a_failure_with_the_reason(bench: Bench, fake: FakeGitHub) -> None:
@@ -262,7 +392,7 @@ def test_a_workflow_run_without_results_is_a_failure_with_the_reason(bench: Benc
     failure = explain_failure("quick", "service 'agent' did not start: refused; the end of its log:\n  Boom")
     packed = pack(**{"not-measured-quick/failure.json": failure.model_dump_json()})
     fake.add_artifact(41, "bench-pr-quick", packed)
-    assert bench("ci", "comment", "--from-run", "41").code == Exit.PASS
+    assert bench("ci", "publish", "--from-run", "41").code == Exit.PASS
     (comment,) = fake.comments[7]
     assert "**quick**: not measured | **–** | service 'agent' did not start: refused |" in comment["body"]  # noqa: RUF001 - the dash
     assert "\nBoom\n```" in comment["body"]
@@ -274,7 +404,7 @@ def test_a_workflow_run_without_results_is_a_failure_with_the_reason(bench: Benc
 
 def test_a_workflow_run_without_artifacts_is_a_failure(bench: Bench, fake: FakeGitHub) -> None:
     """No scenario was measured, so the check is red."""
-    assert bench("ci", "comment", "--from-run", "41").code == Exit.PASS
+    assert bench("ci", "publish", "--from-run", "41").code == Exit.PASS
     assert [each["conclusion"] for each in fake.checks] == ["failure"]
     assert "it has no result; the log of its job shows the reason" in fake.comments[7][0]["body"]
 
@@ -282,7 +412,7 @@ def test_a_workflow_run_without_artifacts_is_a_failure(bench: Bench, fake: FakeG
 def test_a_large_reason_is_refused(bench: Bench, fake: FakeGitHub) -> None:
     """A failed run is untrusted input: a large file is not read."""
     fake.add_artifact(41, "bench-pr-quick", pack(**{"not-measured-x/failure.json": " " * 200_000}))
-    assert "has more than 100 kB" in bench("ci", "comment", "--from-run", "41").err
+    assert "has more than 100 kB" in bench("ci", "publish", "--from-run", "41").err
 
 
 def test_strict_turns_an_inconclusive_check_red(bench: Bench, fake: FakeGitHub) -> None:
@@ -291,14 +421,14 @@ def test_strict_turns_an_inconclusive_check_red(bench: Bench, fake: FakeGitHub) 
     Path("scenarios").mkdir()
     Path("scenarios/suites.yaml").write_text("one: [quick]\n")
     for options, conclusion in (((), "neutral"), (("--strict",), "failure")):
-        bench("ci", "comment", run, "--suite", "one", *options)
+        bench("ci", "publish", run, "--suite", "one", *options)
         assert fake.checks[-1]["conclusion"] == conclusion
         assert fake.checks[-1]["output"]["title"].startswith("Cannot tell")
 
 
 @pytest.mark.parametrize("merged", [True, False])
 def test_a_job_with_the_files_of_a_fork_does_not_publish(
-    bench: Bench, fake: FakeGitHub, tmp_path: Path, merged: bool
+    bench: Bench, fake: FakeGitHub, merged: bool
 ) -> None:
     """If the fork's commit, or GitHub's merge of it, is checked out, the token is not used."""
 
@@ -316,9 +446,12 @@ def test_a_job_with_the_files_of_a_fork_does_not_publish(
     if merged:
         git("checkout", "--quiet", "main")
         git("merge", "--quiet", "--no-ff", "--message=merge", "theirs")
-    event = tmp_path / "event.json"
-    event.write_text(event.read_text().replace(SHA, head))
-    done = bench("ci", "comment", run)
-    assert (done.code, fake.requests) == (Exit.PUBLISH, [])
-    assert "this job has the files of stranger/name and a token" in done.err
-    assert "hint: publish from a workflow_run job" in done.err
+    change_run(fake, head_sha=head)
+    fake.git.add_branch("main", "d" * 40)
+    fake.git.add_branch("theirs", head)
+    done = bench("ci", "publish", run)
+    assert (done.code, fake.checks, fake.comments) == (Exit.PUBLISH, [], {})
+    assert f"this job has the files of the measured commit {head[:9]} and a token" in done.err
+    assert "hint: check out the default branch" in done.err
+    fake.git.branches["main"] = head
+    assert bench("ci", "publish", run).code == Exit.PASS, "it was merged meanwhile"
