@@ -76,6 +76,7 @@ def comment(
     author: str | None = None,
     check: bool = True,
     strict: bool = False,
+    ended: str | None = None,
 ) -> Publication:
     """Judge runs, show a check on the measured commit, and comment on its open pull requests.
 
@@ -90,6 +91,8 @@ def comment(
         author: Login of the comment's author; default: the token's own login.
         check: Show a check on the commit too.
         strict: An inconclusive result is a failure of the check instead of neutral.
+        ended: GitHub's word for the end of the measuring job, such as `cancelled`; default: the conclusion of
+            the workflow run, which a job of the same run cannot know.
 
     Raises:
         ConfigError: The suite is not a name.
@@ -107,8 +110,9 @@ def comment(
     if connection.context.has_begun:
         summary = "The verdict appears here when the workflow run is complete."
         return publisher.show(Check(publisher.suite, None, "Measurement in progress.", summary))
-    if run.conclusion not in _JUDGED and run.conclusion in set(Ending):
-        return publisher.end(Ending(run.conclusion))
+    word = ended or run.conclusion
+    if word not in _JUDGED and word in set(Ending):
+        return publisher.end(Ending(word))
     try:
         report = publisher.judge(runs)
     except BenchError as error:
@@ -159,7 +163,7 @@ class _Publisher:
         return named or next(iter(jobs), SUITE)
 
     def judge(self, runs: Sequence[Path | str]) -> SuiteReport | None:
-        """Load and judge the results; `None` if the measurement was skipped on purpose."""
+        """Load and judge the results; `None` if the job was skipped on purpose, or cancelled."""
         context = self.connection.context
         if runs:
             stored = load_suite(runs)
@@ -167,15 +171,16 @@ class _Publisher:
             named = self.named_suite or context.run.named_suite
             stored = fetch_suite(self.connection.runs, context.run.id, named)
         self.stored.append(stored)
-        if _find_skipped(stored) is not None:
+        if _find_ending(stored) is not None:
             return None
         return _judge(stored, self.suite, self._find_baselines())
 
     def publish(self, report: SuiteReport | None) -> Publication:
         """Show the check, and write the comment."""
         (stored,) = self.stored
-        if report is None:
-            return self.end(Ending.SKIPPED, _find_skipped(stored))
+        ending = _find_ending(stored)
+        if report is None or ending is not None:
+            return self.end(ending or Ending.SKIPPED, stored.job.reason if stored.job else None)
         run = self.connection.context.run
         audience = self._find_audience()
         origin = Origin(self.suite, run.head_sha, self.connection.context.run_url)
@@ -253,12 +258,13 @@ class _Publisher:
         return lambda result: find_at(baseline_path(result))
 
 
-def _find_skipped(stored: StoredSuite) -> str | None:
-    """Return why a job measured nothing on purpose; `None` if it measured, or should have."""
-    job = stored.job
-    if stored.results or stored.failures or job is None or job.outcome is not JobOutcome.SKIPPED:
-        return None
-    return job.reason
+def _find_ending(stored: StoredSuite) -> Ending | None:
+    """Return the end of a job that was skipped on purpose, or cancelled; `None` if its runs are judged."""
+    outcome = stored.job.outcome if stored.job else None
+    if outcome is JobOutcome.CANCELLED:
+        return Ending.CANCELLED
+    is_empty = not stored.results and not stored.failures
+    return Ending.SKIPPED if outcome is JobOutcome.SKIPPED and is_empty else None
 
 
 def _judge(stored: StoredSuite, suite: str, find_baseline: FindBaseline) -> SuiteReport:

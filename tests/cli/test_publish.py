@@ -300,6 +300,21 @@ def test_a_skipped_job_skips_its_check_with_the_reason(bench: Bench, fake: FakeG
     assert "<b>" not in check["output"]["summary"]
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_a_cancelled_job_cancels_its_check(bench: Bench, fake: FakeGitHub, named: bool) -> None:
+    """The publishing job of the same workflow run knows it from GitHub, or from the file of the job."""
+    change_run(fake, status="in_progress", conclusion=None)
+    if not named:
+        job = SuiteJob(suite="pr", outcome=JobOutcome.CANCELLED, reason="Cancelled: 1 of 7 have a result.")
+        result = (Path(store(1.4)) / "result.json").read_text()
+        files = {"job.json": job.model_dump_json(), "run-1/result.json": result}
+        fake.add_artifact(41, "bench-pr-1", pack(**files))
+    done = bench("ci", "publish", *(["--ended", "cancelled"] if named else []))
+    assert (done.code, fake.comments) == (Exit.PASS, {})
+    assert [check["conclusion"] for check in fake.checks] == ["cancelled"]
+    assert fake.checks[0]["output"]["title"].startswith("Cancelled: ")
+
+
 def test_the_job_of_the_measuring_run_publishes(
     bench: Bench, fake: FakeGitHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,6 +15,10 @@ Author = Annotated[
 ShowCheck = Annotated[bool, typer.Option("--check/--no-check", help="Show a check on the commit too.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Fail the check if the result is inconclusive.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the comment and publish nothing.")]
+Ended = Annotated[
+    str | None,
+    typer.Option("--ended", metavar="WORD", help="End of the measuring job, such as cancelled."),
+]
 _SHORT = 9  # digits of a commit
 
 
@@ -26,6 +30,7 @@ def publish(
     author: Author = None,
     check: ShowCheck = True,
     strict: Strict = False,
+    ended: Ended = None,
     dry_run: DryRun = False,
 ) -> None:
     """Judge runs, show the check of the commit, and comment on the pull request.
@@ -37,12 +42,20 @@ def publish(
     if dry_run:
         print(preview_comment(runs or (), from_run=from_run, suite=suite), end="")
         return
-    done = comment(runs or (), from_run=from_run, suite=suite, author=author, check=check, strict=strict)
+    done = comment(
+        runs or (),
+        from_run=from_run,
+        suite=suite,
+        author=author,
+        check=check,
+        strict=strict,
+        ended=ended,
+    )
     for shown in done.checks:
         state = shown.conclusion or "in progress"
         say(f"{shown.name} is {state} at {shown.head_sha[:_SHORT]}: {shown.title}")
-    for comment_ in done.comments:
-        state = "has the comment" if comment_.changed else "has the same comment already"
-        say(f"{comment_.repository}#{comment_.number} {state}")
+    for written in done.comments:
+        state = "has the comment" if written.changed else "has the same comment already"
+        say(f"{written.repository}#{written.number} {state}")
     for text in done.notices:
         notice(text)
