@@ -152,7 +152,7 @@ _CI = (
     Command(
         "publish",
         "ci.publish:publish",
-        "Judge runs, show the check of the commit, and comment on the pull request.",
+        "Judge runs, show the check, and comment on the pull request.",
         "bench ci publish results/RUN --suite pr --dry-run",
     ),
     Command(

@@ -21,7 +21,7 @@ from bench.publish.workflow_run import SUITE
 from bench.render.comment import Origin, render_comment
 from bench.store import baselines
 from bench.usecases.compare import FindBaseline
-from bench.usecases.job import Connection, connect
+from bench.usecases.job import JobConnection, connect
 from bench.usecases.merge import judge_together
 from bench.usecases.stored_runs import StoredSuite, fetch_suite, load_suite
 
@@ -147,7 +147,7 @@ def preview_comment(
 class _Publisher:
     """Publishes what is known about one workflow run."""
 
-    connection: Connection
+    connection: JobConnection
     named_suite: str | None
     author: str | None
     has_check: bool

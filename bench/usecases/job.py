@@ -17,7 +17,7 @@ from bench.store.files import read_text
 
 
 @dataclass(frozen=True, slots=True)
-class Connection:
+class JobConnection:
     """The job, and its repository on GitHub."""
 
     context: Context
@@ -56,7 +56,7 @@ class Connection:
             )
 
 
-def connect(from_run: int | None = None) -> Connection:
+def connect(from_run: int | None = None) -> JobConnection:
     """Return the context of the job and its repository on GitHub.
 
     Args:
@@ -70,7 +70,7 @@ def connect(from_run: int | None = None) -> Connection:
     api = connect_api()
     runs = Runs(repository, api)
     context = read_context(os.environ, read_event(), runs.get, from_run)
-    return Connection(context, api, GitHub(repository, api), runs)
+    return JobConnection(context, api, GitHub(repository, api), runs)
 
 
 def connect_api() -> Api:

@@ -33,7 +33,7 @@ def publish(
     ended: Ended = None,
     dry_run: DryRun = False,
 ) -> None:
-    """Judge runs, show the check of the commit, and comment on the pull request.
+    """Judge runs, show the check, and comment on the pull request.
 
     The runs are those that a workflow run keeps: the one that --from-run or the event names, else that of
     this job. The job needs GITHUB_TOKEN and must not check out the pull request. Result files are untrusted
