@@ -24,7 +24,7 @@ _HOSTED_S: Mapping[str, float] = {
     "actions/cache/save": 0.0,  # skipped after a cache hit
     "actions/upload-artifact": 2.0,
     "bench stack down": 2.0,
-    "bench ci comment": 4.0,
+    "bench ci publish": 4.0,
     "Complete job": 1.0,
 }
 # The publishing job uses no cache, because code of a pull request can write to it.

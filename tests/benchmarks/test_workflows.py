@@ -17,7 +17,7 @@ def _case(name: str, measure_s: float) -> Case:
         Step(job="measure", name="bench ci measure", stage="Main", result="success", seconds=measure_s),
         Step(job="measure", name="./chatbench", stage="Main", result="success", seconds=measure_s),
         Step(job="measure", name="actions/checkout@0", stage="Post", result="success", seconds=1.0),
-        Step(job="publish", name="bench ci comment", stage="Main", result="success", seconds=4.0),
+        Step(job="publish", name="bench ci publish", stage="Main", result="success", seconds=4.0),
     ]
     jobs = {"measure": "success", "publish": "success"}
     run = Run(workflow="bench.yml", event="pull_request", conclusion="success", jobs=jobs, steps=steps)

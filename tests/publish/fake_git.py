@@ -54,7 +54,7 @@ class FakeGit:
         if match := re.fullmatch(r"/commits/([0-9a-f]{40})", rest):
             return 200, self._written(match[1])
         if match := re.fullmatch(r"/compare/(.+)\.\.\.([0-9a-f]{40})", rest):
-            return self._compare(self.branches[match[1]], match[2])
+            return self._range(self.branches[match[1]], match[2])
         if match := re.fullmatch(r"/git/ref/heads/(.+)", rest):
             sha = self.branches.get(match[1])
             return (200, {"object": {"sha": sha}}) if sha else (404, {"message": "Not Found"})
@@ -85,7 +85,7 @@ class FakeGit:
             return 200, {}
         return 404, {"message": "Not Found"}
 
-    def _compare(self, base: str, head: str) -> tuple[int, Any]:
+    def _range(self, base: str, head: str) -> tuple[int, Any]:
         """Return the commits that lead to a head and that a base does not contain."""
         if head not in self.commits:
             return 404, {"message": "Not Found"}

@@ -153,7 +153,12 @@ class Hosted:
         payload = {
             "action": "created",
             "issue": {"number": number, "pull_request": {"url": "pull"}, "state": "open"},
-            "comment": {"id": identity, "body": body, "user": {"login": login, "id": 7}},
+            "comment": {
+                "id": identity,
+                "body": body,
+                "user": {"login": login, "id": 7, "type": "User"},
+                "created_at": "2026-01-02T00:00:00Z",
+            },
         }
         self.deliver(self._on_main("issue_comment", payload, actor=login))
 
@@ -161,7 +166,7 @@ class Hosted:
         """Merge a pull request."""
         pull = self.pull(number)
         self.origin.merge(self.origin.head("main"), pull["head"]["sha"], "refs/heads/main")
-        pull |= {"state": "closed", "merged": True}
+        pull |= {"state": "closed", "merged": True, "merged_at": "2026-01-02T00:00:00Z"}
 
     def queue(self, number: int) -> str:
         """Add a pull request to the merge queue, and return the commit that the queue tests."""
