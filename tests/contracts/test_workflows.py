@@ -209,11 +209,25 @@ def test_a_started_stack_is_stopped_and_its_results_are_kept() -> None:
 def test_the_runtime_is_cached_before_code_of_a_pull_request_runs() -> None:
     """The cache contains the packages as they were installed, not as the measured code left them."""
     steps = MEASURE["runs"]["steps"]
-    (save,) = [number for number, step in enumerate(steps) if "cache/save" in step.get("uses", "")]
+    (save,) = [
+        number
+        for number, step in enumerate(steps)
+        if "cache/save" in step.get("uses", "") and step["with"]["path"].endswith("/chatbench")
+    ]
     foreign = [
         number for number, step in enumerate(steps) if step.get("name") in ("build", "bench ci measure")
     ]
     assert save < min(foreign)
+
+
+def test_images_and_models_of_the_default_branch_are_cached() -> None:
+    """No other pull request can read the cache of a pull request, so one does not store gigabytes."""
+    named = _named(MEASURE)
+    names = list(named)
+    load, save = names.index("load images and volumes"), names.index("save images and volumes")
+    assert load < names.index("bench ci measure") < names.index("bench stack down") < save
+    assert "pull_request" not in named["save images and volumes"]["if"]
+    assert named["bench ci measure"]["env"]["BENCH_PULL_IMAGES"] == "1"
 
 
 def test_the_application_keeps_its_own_python() -> None:

@@ -1,5 +1,6 @@
 """The images of a compose file: find missing ones, and build those of a version from its files."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -44,8 +45,15 @@ def name_images(images: Mapping[str, str]) -> Iterator[list[str]]:
         yield ["--file", str(path)]
 
 
+PULL_VARIABLE = "BENCH_PULL_IMAGES"
+"""Environment variable that lets bench pull missing images, for a machine that has none, such as a runner."""
+_PULL_TIMEOUT_S = 1800.0
+
+
 def require_images(compose: Compose, config: Mapping[str, Any], built: Mapping[str, str]) -> None:
     """Refuse a missing image. An automatic pull or build could produce another image than intended.
+
+    With `BENCH_PULL_IMAGES`, images of a registry are pulled.
 
     Args:
         compose: Declaration of the stack.
@@ -54,11 +62,16 @@ def require_images(compose: Compose, config: Mapping[str, Any], built: Mapping[s
 
     Raises:
         ConfigError: An image is missing.
+        TargetError: An image cannot be pulled.
     """
     profiles = "".join(f" --profile {profile}" for profile in compose.profiles)
     for service, (declared, is_buildable) in list_images(config, compose.profiles).items():
         name = built.get(service) or declared
         if name and docker.find_image_id(name) is None:
+            if os.environ.get(PULL_VARIABLE) and not is_buildable:
+                action = f"pull the image {name} of service '{service}'"
+                docker.run(["docker", "pull", "--quiet", name], action, timeout_s=_PULL_TIMEOUT_S)
+                continue
             build = f"docker compose --file {compose.file}{profiles} build {service}"
             pull = f"docker pull {name}, or docker build --tag {name} if you have its source"
             raise ConfigError(

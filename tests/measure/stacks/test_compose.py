@@ -9,6 +9,7 @@ from bench.core.config.stack import Stack
 from bench.errors import BenchError, ConfigError, TargetError
 from bench.measure.stacks import compose, docker
 from bench.measure.stacks.compose import run_containers
+from bench.measure.stacks.images import PULL_VARIABLE
 from bench.measure.stacks.start_options import StartOptions
 from tests.core.config.test_compose import inspected
 from tests.measure.fake_docker import FakeDocker
@@ -85,6 +86,21 @@ def test_an_image_that_was_not_built_is_an_error_with_the_command(fake: FakeDock
     with pytest.raises(ConfigError, match=message) as caught, run_containers(make_stack(), StartOptions()):
         pass
     assert caught.value.hint == "docker compose --file compose.yml --profile sim build backend"
+
+
+def test_a_runner_pulls_images_of_registries(fake: FakeDocker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With BENCH_PULL_IMAGES a missing image is pulled, but not one that the file builds."""
+    monkeypatch.setenv(PULL_VARIABLE, "1")
+    fake.config = {"name": "shop", "services": {"db": {"image": "db:7"}}}
+    fake.answers = {"image inspect": (1, "", "Error: No such image: db:7")}
+    fake.write()
+    with run_containers(make_stack(), StartOptions()):
+        pass
+    assert fake.was_called("pull", "--quiet", "db:7")
+    fake.config["services"]["backend"] = {"build": {"context": "."}}
+    fake.write()
+    with pytest.raises(ConfigError, match="shop-backend"), run_containers(make_stack(), StartOptions()):
+        pass
 
 
 def test_a_version_builds_its_images_from_its_own_files(fake: FakeDocker, tmp_path: Path) -> None:
