@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.core.run.validity import Validity
+from bench.core.samples.sample import Stop
 from bench.measure.run.alternate import FailedPair, Pair, PairedSpec, PairRun, Side
 from tests.factories import make_provenance, make_recording, run_at
 
-Row = tuple[float, float] | str | BaseException
-"""The slowdowns of base and head, the reason of a pair that failed, or an error."""
+Row = tuple[float, float] | str | Stop | BaseException
+"""The slowdowns of base and head, the reason of a pair that failed, an end of the base, or an error."""
 
 
 @dataclass
@@ -29,10 +30,13 @@ class Versions:
         row = rows.pop(0) if len(rows) > 1 else rows[0]
         if isinstance(row, BaseException):
             raise row
+        if isinstance(row, Stop):
+            stopped = self._run(spec, "base", 1.0).result.model_copy(update={"stop": row})
+            return FailedPair(PairRun(Path("x"), stopped, make_recording()), f"base: {row.reason}", "base")
         if isinstance(row, str):
             invalid = Validity(valid=False, reasons=(row,))
             failed = self._run(spec, "head", 1.0).result.model_copy(update={"validity": invalid})
-            return FailedPair(PairRun(Path("x"), failed, make_recording()), f"head: {row}")
+            return FailedPair(PairRun(Path("x"), failed, make_recording()), f"head: {row}", "head")
         return Pair(self._run(spec, "base", row[0]), self._run(spec, "head", row[1]))
 
     def _run(self, spec: PairedSpec, side: Side, factor: float) -> PairRun:

@@ -14,6 +14,7 @@ from bench.errors import ConfigError
 from bench.measure.run.alternate import Arm
 from bench.measure.run.checkout import commit_of
 from bench.measure.run.conditions import Listener
+from bench.measure.run.two_versions import blame_base
 from bench.store import stacks
 from bench.store.folders import RESULTS
 from bench.usecases.compare import JudgedRun
@@ -71,7 +72,8 @@ def measure_against(
     mention_unfinished(results, listener)
     with ExitStack() as files:
         planner = _Planner(stack, names, options, files, listener)
-        base = planner.plan(base_name or ref, commit=ref)
+        with blame_base(base_name or ref):
+            base = planner.plan(base_name or ref, commit=ref)
         head = planner.plan(_HEAD, inject=options.get("inject", ()))
         plan = plan_pairs(base, head, limits)
         plan = replace(plan, scenarios=scenarios or len(names), time_limit=time_limit)
@@ -112,15 +114,17 @@ class _Planner:
 
     def plan(self, name: str, commit: str | None = None, inject: Sequence[str] = ()) -> PlannedVersion:
         """Return a version: this folder, or a commit."""
-        version = Version(self.stack.name, commit, variables=model_variables(self.options.get("model")))
+        variables = model_variables(self.options.get("model"))
+        # The images of both versions are built from their files.
+        has_images = self.stack.compose is not None and not self.stack.prepare
+        version = Version(self.stack.name, commit, "." if has_images and commit is None else None, variables)
         check_version(name, version, self.stack)
         provided = self.files.enter_context(provide_version(name, version, self.stack, self.listener))
         own = receive_spans(provided.stack, self.options.get("otlp"))
         options = RunOptions(**{**self.options, "inject": inject})
         specs = load_specs(self.names, own, options, version.variables)
         conditions = make_conditions(specs[0], own, options)
-        tree = provided.tree
-        if own.compose is not None and tree is None:
-            tree = Path.cwd()  # the images of both versions are built from their files
-        conditions = replace(conditions, tree=tree, state=provided.state, shared=False)
+        conditions = replace(
+            conditions, tree=provided.tree, images=provided.images, state=provided.state, shared=False
+        )
         return PlannedVersion(Arm(name, own, conditions, provided.commit), specs)

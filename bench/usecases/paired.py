@@ -15,7 +15,7 @@ from bench.core.verdict.baseline import Level
 from bench.core.verdict.compare import Comparison
 from bench.core.verdict.pair_limits import PairLimits
 from bench.core.verdict.stopping import next_step
-from bench.errors import BenchError, StoreError
+from bench.errors import BaseUnavailableError, BenchError, StoreError
 from bench.measure.run.alternate import (
     Alternation,
     Arm,
@@ -192,6 +192,8 @@ def _measure_next(
     if isinstance(pair, FailedPair):
         listener.warning(f"{name}: pair {number} is measured again: {pair.problem}")
         pair = versions.measure_pair(scenario.spec, number)
+    if isinstance(pair, FailedPair) and pair.base_stopped:
+        raise BaseUnavailableError(f"{name}: pair {number} failed twice: {pair.problem}")
     if isinstance(pair, FailedPair):
         listener.warning(f"{name}: {scenario.fail(pair)}")
     else:

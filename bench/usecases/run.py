@@ -105,8 +105,10 @@ def _check_stop(result: "RunResult", folder: Path) -> None:
     if result.stop.cause is StopCause.INTERRUPT:
         raise KeyboardInterrupt(f"interrupted; {kept}")
     if result.stop.cause is StopCause.TARGET:
+        lines = "".join(f"\n  {line}" for line in result.stop.log)
+        ending = f"; the end of its log:{lines}" if lines else ""
         raise TargetError(
-            f"{result.stop.reason}; {kept}", "the run cannot be judged; read the log of the service"
+            f"{result.stop.reason}; {kept}{ending}", "the run cannot be judged; read the log of the service"
         )
     if result.stop.cause is StopCause.GENERATOR:
         raise MeasurementError(f"{result.stop.reason}; {kept}", "the run cannot be judged; measure again")

@@ -91,6 +91,7 @@ class VersionPlanner:
             self._conditions,
             injections=injections,
             tree=provided.tree,
+            images=provided.images,
             state=provided.state,
             shared=False,
             variables=version.variables,

@@ -16,7 +16,7 @@ from bench.core.verdict.compare import Comparison, Decision
 from bench.core.verdict.levels import start_level
 from bench.core.verdict.pair_limits import PairLimits, choose_limits
 from bench.core.verdict.stopping import MAX_PAIRS, MIN_PAIRS
-from bench.errors import ConfigError, StoreError, TargetError
+from bench.errors import BaseUnavailableError, ConfigError, StoreError, TargetError
 from bench.measure.run.alternate import Arm, PairedSpec, PairRun
 from bench.measure.run.conditions import Conditions, Listener
 from bench.store import baselines, results, stacks
@@ -173,6 +173,15 @@ def test_a_pair_that_fails_twice_makes_the_comparison_invalid(
     assert quick.report.comparison.pairs == good
     assert other.decision is Decision.PASS
     assert bench.compare(quick.folder).decision is Decision.INVALID
+
+
+def test_a_base_whose_service_ends_twice_is_unavailable(measure: Callable[..., Measured]) -> None:
+    """The head can still be judged by its baseline; another end of the base is invalid."""
+    died = Stop(cause=StopCause.TARGET, reason="service 'agent' ended with code 137")
+    with pytest.raises(BaseUnavailableError, match=r"pair 1 failed twice: base: service 'agent' ended"):
+        measure({"quick": [died]}, enough=6)
+    lost = Stop(cause=StopCause.GENERATOR, reason="a load generator ended")
+    assert measure({"quick": [lost]}, enough=6).judged[0].decision is Decision.INVALID
 
 
 def test_a_threshold_that_ends_the_head_ends_the_pairs(

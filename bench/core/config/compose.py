@@ -36,6 +36,10 @@ class ComposeService(Record):
     under_test: Variable | None = None
     """Variable that chooses the service's image, if the image is the subject of comparisons. Runs with
     different images are then comparable. By default the image must be the same."""
+    build: Annotated[str, Field(min_length=1)] | Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    """How the image of a version is built, if the compose file does not build it: the folder of its
+    Dockerfile, or a command. The command runs in the folder of the version and builds the image that the
+    variable of `under_test` names."""
     identity: tuple[str, ...] = ()
     """Command in the container that prints what else must be the same, for example the digest of a model."""
     knobs: dict[KnobName, Variable] = {}
@@ -45,6 +49,12 @@ class ComposeService(Record):
     def _require_port(self) -> "ComposeService":
         if self.port_variable is not None and self.port is None:
             raise FieldError(("port_variable",), "needs port, the port in the container")
+        return self
+
+    @model_validator(mode="after")
+    def _require_variable(self) -> "ComposeService":
+        if isinstance(self.build, tuple) and self.under_test is None:
+            raise FieldError(("build",), "a command needs under_test, the variable that names its image")
         return self
 
 
@@ -62,6 +72,9 @@ class Compose(Record):
     Their values must be equal for two runs to be comparable."""
     services: dict[Name, ComposeService]
     """Services by the name that targets use. Services without requests may be left out."""
+    shared: tuple[str, ...] = ()
+    """Services, by their names in the compose file, that two compared versions use together, for example one
+    Ollama with a loaded model. A version that declares them in another way gets its own."""
     caches: tuple[str, ...] = ()
     """Volumes that are kept when the stack stops, for example downloaded models."""
     start_timeout_s: Annotated[PositiveDuration, Field(alias="start_timeout")] = 300.0
@@ -79,10 +92,14 @@ class Compose(Record):
         return self.services[name].service or name
 
     @property
+    def image_variables(self) -> tuple[Variable, ...]:
+        """Variables that choose images under test."""
+        return tuple(service.under_test for service in self.services.values() if service.under_test)
+
+    @property
     def visible_variables(self) -> tuple[Variable, ...]:
         """Variables of the caller that the compose file may read."""
-        images = [service.under_test for service in self.services.values() if service.under_test]
-        return (*self.variables, *images)
+        return (*self.variables, *self.image_variables)
 
 
 class ContainerState(StrEnum):
@@ -124,12 +141,15 @@ class Container:
     """Port on this machine, by the port in the container."""
     cores: str = ""
     """Cores that it may use, as the engine writes them: `0-2`; empty for all."""
+    out_of_memory: bool = False
+    """Whether the kernel ended it at its memory limit."""
 
     @property
     def failed(self) -> bool:
-        """Whether it will not become ready."""
-        ended = self.state in {ContainerState.UNHEALTHY, ContainerState.ENDED}
-        return ended or self.restarts >= _MOST_RESTARTS
+        """Whether it will not become ready. Between two ends, a crash loop looks like a slow start."""
+        if self.state is ContainerState.RESTARTING:
+            return self.restarts >= _MOST_RESTARTS
+        return self.state in {ContainerState.UNHEALTHY, ContainerState.ENDED}
 
     @property
     def ready(self) -> bool:
@@ -137,14 +157,22 @@ class Container:
         return self.state in {ContainerState.UP, ContainerState.DONE}
 
     @property
+    def ended_with(self) -> int | None:
+        """The exit code of a container that does not run; `None` if it runs."""
+        ended = {ContainerState.ENDED, ContainerState.RESTARTING, ContainerState.DONE}
+        return self.exit_code if self.state in ended else None
+
+    @property
     def description(self) -> str:
         """The state in words, to follow the service's name."""
         match self.state:
             case ContainerState.ENDED | ContainerState.RESTARTING | ContainerState.DONE:
-                repeats = f", {self.restarts} times" if self.restarts else ""
-                return f"ended with code {self.exit_code}{repeats}"
+                reason = " (out of memory)" if self.out_of_memory else ""
+                repeats = f", {self.restarts + 1} times" if self.restarts else ""
+                return f"ended with code {self.exit_code}{reason}{repeats}"
             case _:
-                return f"is {self.state.value}"
+                repeats = f" after {self.restarts} restarts" if self.restarts else ""
+                return f"is {self.state.value}{repeats}"
 
 
 def parse_containers(text: str) -> tuple[Container, ...]:
@@ -171,6 +199,7 @@ def _parse_container(content: Mapping[str, Any]) -> Container:
         restarts=content["RestartCount"],
         ports=_parse_ports(content["NetworkSettings"].get("Ports") or {}),
         cores=content["HostConfig"].get("CpusetCpus", ""),
+        out_of_memory=bool(state.get("OOMKilled")),
     )
 
 

@@ -90,7 +90,7 @@ def lacks_compose(output: str) -> bool:
 
 def _is_help(line: str) -> bool:
     """Check whether a line explains how to get help, and not the error."""
-    return re.match(r"(See|Usage:|Run) ", line) is not None
+    return re.match(r"(See|Usage:|Run|Encountered errors) ", line) is not None
 
 
 def _shorten(text: str) -> str:

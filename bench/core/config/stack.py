@@ -294,11 +294,11 @@ def list_services(stack: Stack) -> tuple[str, ...]:
 
 
 def fixed_ports(stack: Stack) -> frozenset[int]:
-    """Return the ports of this machine that a stack always uses, so that only one of its versions can run."""
+    """Return the ports of this machine that a stack always uses, so that only one of its versions can run.
+
+    Containers have none, because each version gets its own ports.
+    """
     ports = {service.fixed_port for service in stack.services.values() if service.fixed_port is not None}
-    for container in stack.compose.services.values() if stack.compose else ():
-        if container.port is not None and container.port_variable is None:
-            ports.add(container.port)
     if stack.up:
         for url in stack.urls.values():
             match = _ADDRESS.match(url)

@@ -178,3 +178,5 @@ class Stop(Record):
     """What ended the run."""
     reason: str
     """The reason in a sentence."""
+    log: tuple[str, ...] = ()
+    """The last lines of the log of the service that ended, if they are known."""

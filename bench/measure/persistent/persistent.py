@@ -32,6 +32,7 @@ from bench.measure.persistent.stack_state import (
     write_state,
 )
 from bench.measure.stacks import compose, docker
+from bench.measure.stacks.compose_call import JWT, make_secrets, secrets_of, visible_variables
 from bench.measure.stacks.health import wait_until_ready
 from bench.measure.stacks.marks import end_processes
 from bench.measure.stacks.projects import persistent_project, remove_left_behind
@@ -116,14 +117,14 @@ def _start(stack: Stack, ports: Mapping[str, int], on_wait: Callable[[str], None
 def _start_containers(stack: Stack, declared: Compose, ports: Mapping[str, int]) -> RunningStack:
     project = persistent_project(stack.name)
     _remove_containers(stack)
-    secret_values = compose.make_secrets(stack)
+    secret_values = make_secrets(stack)
     generated = {name: value for name, value in secret_values.items() if not os.environ.get(name)}
-    variables = compose.visible_variables(declared, {})
+    variables = visible_variables(declared, {})
     state = {"secrets": generated, "variables": variables}
     write_state(_state_file(stack), {**state, STARTER: str(Owner.current())})
     compose.start(stack, project, StartOptions(ports=ports), secret_values)
     write_state(_state_file(stack), state)
-    return compose.attach(stack, project, secret_values, {})
+    return compose.attach(stack, project, secret_values, StartOptions())
 
 
 def _find_secret(stack: Stack) -> SecretStr | None:
@@ -201,7 +202,7 @@ def attach(stack: Stack, secret: SecretStr | None = None) -> RunningStack:
     if stack.compose is None:
         return detached.attach(stack, secret or _find_secret(stack))
     before = _read_section(stack, "variables")
-    now = compose.visible_variables(stack.compose, {})
+    now = visible_variables(stack.compose, {})
     for name in sorted(before.keys() | now.keys()):
         old = before.get(name, "")
         new = now.get(name, "")
@@ -210,7 +211,7 @@ def attach(stack: Stack, secret: SecretStr | None = None) -> RunningStack:
                 f"stack '{stack.name}' was started with {name}={old}, but {name} is now '{new}'",
                 f"bench stack down --stack {stack.name}",
             )
-    return compose.attach(stack, persistent_project(stack.name), _secrets(stack), {})
+    return compose.attach(stack, persistent_project(stack.name), _secrets(stack), StartOptions())
 
 
 def secret(stack: Stack) -> SecretStr:
@@ -220,7 +221,7 @@ def secret(stack: Stack) -> SecretStr:
         ConfigError: Neither exists.
     """
     if stack.compose is not None:
-        generated = _read_section(stack, "secrets").get(compose.JWT)
+        generated = _read_section(stack, "secrets").get(JWT)
         if generated:
             return SecretStr(generated)
     return jwt_secret(os.environ, generate=False)
@@ -321,7 +322,7 @@ def _secrets(stack: Stack) -> dict[str, str]:
     """Return the secrets of a stack that is up, from its state or from the environment."""
     generated = _read_section(stack, "secrets")
     values = {}
-    for name in compose.secrets_of(stack):
+    for name in secrets_of(stack):
         value = generated.get(name) or os.environ.get(name)
         if not value:
             raise ConfigError(

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from bench.core.config.run_spec import RunSpec
-from bench.core.config.stack import Stack, fixed_ports
+from bench.core.config.stack import Stack
 from bench.core.load.capacity import Capacity
 from bench.core.run.origin import Provenance
 from bench.core.run.recording import Recording
@@ -21,6 +21,15 @@ from bench.measure.run.provenance import new_run_id
 from bench.measure.run.recorder import Subject, record
 from bench.measure.run.run import StartedStack, check_before, prepare_on, provide_stack
 from bench.measure.run.run_files import log_folder, make_start, open_store
+from bench.measure.run.two_versions import (
+    blame_base,
+    find_version_conflict,
+    name_head,
+    open_shared_services,
+)
+
+if TYPE_CHECKING:
+    from bench.measure.stacks.shared_services import SharedServices
 
 Side = Literal["base", "head"]
 _SIDE_OF: Mapping[str, Side] = {"A": "base", "B": "head"}
@@ -98,6 +107,14 @@ class FailedPair:
     """The run."""
     problem: str
     """The version and the reason, in one sentence."""
+    side: Side
+    """The version."""
+
+    @property
+    def base_stopped(self) -> bool:
+        """Whether a service of the first version ended, which is no fault of the second one."""
+        stop = self.run.result.stop
+        return self.side == "base" and stop is not None and stop.cause is StopCause.TARGET
 
 
 OnRun = Callable[[PairRun], object]
@@ -122,6 +139,7 @@ class Alternation:
         self._listener = listener
         self._on_run = on_run
         self._capacities: dict[tuple[str, Side], Capacity] = {}
+        self._conflict = find_version_conflict(base.stack, head.stack, head.conditions, listener)
         for spec in specs:
             for side in _SIDE_OF.values():
                 checked = check_before(spec.of(side), self._arms[side].conditions, listener)
@@ -130,20 +148,22 @@ class Alternation:
         self._ids = {spec.name: new_run_id(spec.name) for spec in specs}
         self._counts = dict.fromkeys(self._ids, 0)
         self._calibrated: set[tuple[str, Side]] = set()
-        self._shared_ports = fixed_ports(base.stack) & fixed_ports(head.stack)
+        self._open_services = ExitStack()
+        self._services: list[SharedServices | None] = []
         self._open_stacks = ExitStack()
         self._stacks: dict[Side, StartedStack] = {}
         self._open_subjects = ExitStack()
         self._subjects: dict[tuple[str, Side], Subject] = {}
-        if self._shared_ports:
-            port = min(self._shared_ports)
-            listener.note(f"both versions use port {port}, so only one of them is up at a time")
+        if self._conflict is not None:
+            listener.note(f"{self._conflict}, so only one of the versions is up at a time")
 
     def close(self) -> None:
         """Stop both stacks. The next run starts them again."""
         self._close_subjects()
         self._stacks.clear()
         self._open_stacks.close()
+        self._services.clear()
+        self._open_services.close()
 
     def _close_subjects(self) -> None:
         """Remove the fixtures and the test users of a scenario."""
@@ -177,17 +197,19 @@ class Alternation:
             if run.problem is not None:
                 if run.result.stop is not None:
                     self.close()  # a service may have ended
-                return FailedPair(run, f"{arm.name}: {run.problem}")
+                return FailedPair(run, f"{arm.name}: {run.problem}", side)
             runs[side] = run
         return Pair(**runs)
 
     def _provide_subject(self, spec: PairedSpec, side: Side) -> AbstractContextManager[Subject]:
-        """Provide the stack of a version: one that stays up, or one for this run if they share a port."""
-        if self._shared_ports:
+        """Provide the stack of a version: one that stays up, or one for this run if both cannot be up."""
+        self._start_services()
+        if self._conflict is not None:
             return self._start_for_one_run(spec, side)
         for started in _SIDE_OF.values():  # both are up before the first run, so that none starts during one
             if started not in self._stacks:
-                self._stacks[started] = self._open_stacks.enter_context(self._start(spec, started))
+                with self._name(started):
+                    self._stacks[started] = self._open_stacks.enter_context(self._start(spec, started))
         key = (spec.name, side)
         if key not in self._subjects:
             if all(name != spec.name for name, _ in self._subjects):
@@ -198,17 +220,33 @@ class Alternation:
 
     @contextmanager
     def _start_for_one_run(self, spec: PairedSpec, side: Side) -> Iterator[Subject]:
-        with self._start(spec, side) as started, self._prepare(started, spec, side) as subject:
-            yield subject
+        with ExitStack() as stacks:
+            with self._name(side):
+                started = stacks.enter_context(self._start(spec, side))
+            yield stacks.enter_context(self._prepare(started, spec, side))
+
+    def _name(self, side: Side) -> AbstractContextManager[None]:
+        """Name the version in an error of its start."""
+        return blame_base(self._arms[side].name) if side == "base" else name_head(self._arms[side].name)
+
+    def _start_services(self) -> None:
+        """Start the services that both versions use, such as one Ollama, unless they are up."""
+        if not self._services:
+            base, head = [self._arms[side] for side in _SIDE_OF.values()]
+            services = open_shared_services(
+                base.stack, base.conditions, head.stack, head.conditions, self._listener
+            )
+            self._services.append(self._open_services.enter_context(services))
 
     def _start(self, spec: PairedSpec, side: Side) -> AbstractContextManager[StartedStack]:
         arm = self._arms[side]
+        conditions = replace(arm.conditions, is_compared=True, shared_services=self._services[0])
         run_id = self._ids[self._first.name]
         logs = log_folder(arm.conditions, run_id)
         return provide_stack(
             spec.of(side),
             arm.stack,
-            arm.conditions,
+            conditions,
             f"{run_id}-{side}",
             self._listener,
             logs=None if logs is None else logs / side,
@@ -266,8 +304,8 @@ def open_versions(
 ) -> Iterator[Alternation]:
     """Provide two versions for measurements in turns. The block's end stops both stacks.
 
-    Both stacks are up from the first run on, unless they need the same port. Then each run starts and stops
-    its stack. The arguments are those of `Alternation`.
+    Both stacks are up from the first run on, unless they need the same port or network of this machine. Then
+    each run starts and stops its stack. The arguments are those of `Alternation`.
 
     Raises:
         ConfigError: The options do not fit a scenario.

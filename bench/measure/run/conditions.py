@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from bench.core.load.progress import Progress
     from bench.core.run.run_start import RunStart
     from bench.core.run.run_store import RunStore
+    from bench.measure.stacks.shared_services import SharedServices
 
 
 def _ignore(event: object) -> None:
@@ -48,6 +49,12 @@ class Conditions:
     """The way to the stack."""
     tree: Path | None = None
     """Folder with the files of the services, for another version; `None` for the current folder."""
+    images: Mapping[str, str] = field(default_factory=dict)
+    """Images that were built for this version, by service of the compose file."""
+    is_compared: bool = False
+    """Whether another version of the stack may be up at the same time."""
+    shared_services: "SharedServices | None" = None
+    """Services that another version uses, too; `None` without any."""
     state: Path | None = None
     """Folder for files that the services write; `None` for a new one."""
     results: Path | None = None

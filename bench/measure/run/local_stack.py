@@ -48,16 +48,30 @@ def _start_stack(
     stack: Stack, conditions: Conditions, listener: Listener, logs: Path | None
 ) -> AbstractContextManager[RunningStack]:
     """Start a stack for this run only."""
-    options = StartOptions(
+    options = start_options(conditions, logs, listener)
+    if stack.compose is not None:
+        return run_containers(stack, options)
+    return run_processes(stack, jwt_secret(os.environ, generate=True), options)
+
+
+def start_options(conditions: Conditions, logs: Path | None, listener: Listener) -> StartOptions:
+    """Return how a stack starts under some conditions.
+
+    Args:
+        conditions: Settings of the measurement.
+        logs: Folder that gets the logs of the services; `None` to keep no log.
+        listener: Receives notes.
+    """
+    return StartOptions(
         injections=conditions.injections,
         variables=conditions.variables,
         cores=conditions.cores[1] if conditions.cores else (),
         tree=conditions.tree,
+        images=conditions.images,
+        is_compared=conditions.is_compared,
+        shared_services=conditions.shared_services,
         state=conditions.state,
         logs=logs,
         on_wait=listener.note,
         otlp_url=conditions.otlp_url,
     )
-    if stack.compose is not None:
-        return run_containers(stack, options)
-    return run_processes(stack, jwt_secret(os.environ, generate=True), options)

@@ -348,7 +348,8 @@ class _Session:
             _DEAD_SERVICES, lambda _: asyncio.to_thread(self._subject.find_dead_service), elapsed_s
         )
         if dead is not None:
-            return Stop(cause=StopCause.TARGET, reason=dead)
+            reason, *log = dead.splitlines()
+            return Stop(cause=StopCause.TARGET, reason=reason, log=tuple(log))
         crossed = self._abort.reason(elapsed_s)
         return Stop(cause=StopCause.THRESHOLD, reason=crossed) if crossed else None
 

@@ -1,10 +1,10 @@
-"""The files of a version that `bench ab` compares: from a commit, from a folder, or a prepared copy."""
+"""The files of a version, from a commit, a folder or a prepared copy, and the images built from them."""
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.core.config.stack import Stack
@@ -12,6 +12,7 @@ from bench.core.config.version import Version
 from bench.core.values.duration import format_duration
 from bench.errors import ConfigError
 from bench.measure.run.checkout import check_out, commit_of, find_repository
+from bench.measure.stacks.images import provide_images
 from bench.measure.stacks.processes import prepare_tree
 from bench.measure.stacks.start_options import StartOptions
 from bench.owners.temporary import temporary_folder
@@ -32,6 +33,8 @@ class VersionFiles:
     """Folder for files that its services write; `None` for a new one in each run."""
     commit: str | None = None
     """The commit of the files; `None` for those of a folder."""
+    images: Mapping[str, str] = field(default_factory=dict)
+    """Images that were built from the files, by service of the compose file."""
 
 
 @contextmanager
@@ -45,6 +48,7 @@ def provide_files(
     """Provide the files of a version during the block.
 
     If the stack has `prepare`, its commands run in a copy of the files, so that no folder of yours changes.
+    If the stack has containers, its images are built from the files of a commit or a folder.
 
     Args:
         name: The version, as the command line has it.
@@ -55,11 +59,12 @@ def provide_files(
 
     Raises:
         ConfigError: The commit or the folder does not exist.
-        TargetError: A command of `prepare` failed.
+        TargetError: A command of `prepare` or a build failed.
     """
     folder = None if version.folder is None else _require_folder(name, version.folder)
     if version.commit is None and not stack.prepare:
-        yield VersionFiles(stack, folder)
+        with _provide_images(name, stack, folder, version, note) as images:
+            yield VersionFiles(stack, folder, images=images)
         return
     with (
         temporary_folder("version") as home,
@@ -78,7 +83,22 @@ def provide_files(
             began_s = time.monotonic()
             prepare_tree(stack, state, StartOptions(variables=version.variables, tree=tree))
             note(f"prepared {name} in {format_duration(round(time.monotonic() - began_s))}")
-        yield VersionFiles(stack, tree, state if stack.prepare else None, commit)
+        with _provide_images(name, stack, tree, version, note) as images:
+            yield VersionFiles(stack, tree, state if stack.prepare else None, commit, images)
+
+
+@contextmanager
+def _provide_images(
+    name: str, stack: Stack, tree: Path | None, version: Version, note: Callable[[str], None]
+) -> Iterator[Mapping[str, str]]:
+    """Build the images of a version of containers; yield none for other stacks, and without files."""
+    if stack.compose is None or tree is None:
+        yield {}
+        return
+    began_s = time.monotonic()
+    with provide_images(stack, tree, version.variables, lambda line: note(f"{name}: {line}")) as images:
+        note(f"{name}: the images are ready after {format_duration(round(time.monotonic() - began_s))}")
+        yield images
 
 
 def _require_folder(name: str, text: str) -> Path:

@@ -3,8 +3,9 @@
 import os
 import subprocess
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from bench.core.config.compose import Container, parse_containers
 from bench.core.config.engine_errors import explain
@@ -12,10 +13,12 @@ from bench.core.config.inherited_variables import inherit_environment
 from bench.errors import BenchError, TargetError
 
 PROJECT_LABEL = "com.docker.compose.project"
+_NETWORK_LABEL = "com.docker.compose.network"
 _TIMEOUT_S = 60.0
 _TERMINATE_TIMEOUT_S = 15.0
 _MAX_REMOVE_ROUNDS = 10
 _EMPTY_ROUNDS = 2
+_MEANWHILE_INTERVAL_S = 1.0
 _EMPTY_ROUND_PAUSE_S = 0.3
 _KINDS = ("container", "network", "volume")
 # Variables that lead to the engine, besides DOCKER_*.
@@ -57,16 +60,26 @@ def run(
     return stdout + stderr if with_stderr else stdout
 
 
-def attempt(
+def attempt(  # noqa: PLR0913 - the last four have defaults
     command: Sequence[str],
     action: str,
     *,
     environment: Mapping[str, str] | None = None,
     timeout_s: float = _TIMEOUT_S,
+    folder: Path | None = None,
+    meanwhile: Callable[[], None] | None = None,
 ) -> tuple[int, str, str]:
     """Run the program and return its exit code, stdout and stderr.
 
     If an exception interrupts the wait, the program is terminated first, so that it sends no more requests.
+
+    Args:
+        command: Program and arguments.
+        action: The purpose, to follow `cannot` in a message.
+        environment: Variables of the program; `None` for `docker_environment`.
+        timeout_s: Maximum time.
+        folder: The folder in which it runs; `None` for the current one.
+        meanwhile: Called again and again while the program runs. Its exception ends the wait.
 
     Raises:
         TargetError: The program does not exist or took too long.
@@ -75,6 +88,7 @@ def attempt(
         process = subprocess.Popen(
             command,
             env=dict(environment) if environment is not None else docker_environment(),
+            cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -89,7 +103,7 @@ def attempt(
         ) from error
     with process:
         try:
-            stdout, stderr = process.communicate(timeout=timeout_s)
+            stdout, stderr = _communicate(process, timeout_s, meanwhile)
         except BaseException as error:
             _terminate(process)
             if isinstance(error, subprocess.TimeoutExpired):
@@ -97,6 +111,26 @@ def attempt(
                 raise TargetError(message, "check that docker info answers") from error
             raise
     return process.returncode, stdout, stderr
+
+
+def _communicate(
+    process: subprocess.Popen[str], timeout_s: float, meanwhile: Callable[[], None] | None
+) -> tuple[str, str]:
+    """Return stdout and stderr of a program at its end.
+
+    Raises:
+        subprocess.TimeoutExpired: It took too long.
+    """
+    if meanwhile is None:
+        return process.communicate(timeout=timeout_s)
+    end_s = time.monotonic() + timeout_s
+    while True:
+        try:
+            return process.communicate(timeout=_MEANWHILE_INTERVAL_S)
+        except subprocess.TimeoutExpired:
+            if time.monotonic() > end_s:
+                raise
+        meanwhile()
 
 
 def _terminate(process: subprocess.Popen[str]) -> None:
@@ -199,6 +233,7 @@ def remove_project(project: str) -> int:
         if empty_rounds == _EMPTY_ROUNDS:
             return count
         _remove(["docker", "rm", "--force", "--volumes"], ids["container"])
+        _disconnect_all(ids["network"])
         _remove(["docker", "network", "rm"], ids["network"])
         _remove(["docker", "volume", "rm", "--force"], ids["volume"])
         time.sleep(_EMPTY_ROUND_PAUSE_S if empty_rounds else 0.0)
@@ -211,11 +246,43 @@ def remove_project(project: str) -> int:
     )
 
 
-def remove_images(project: str) -> None:
-    """Remove the images that were built for a project. An image that the engine keeps is no error."""
+def remove_images(repository: str) -> None:
+    """Remove the images of a repository. An image that the engine keeps is no error."""
     with suppress(BenchError):
-        names = ["docker", "image", "ls", "--format", "{{.Repository}}", "--filter", f"reference={project}-*"]
+        names = ["docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", repository]
         _remove(["docker", "image", "rm"], run(names, "list the images").split())
+
+
+def find_network(project: str, network: str) -> str | None:
+    """Return the id of a network of a compose project by its name in the file; `None` without one.
+
+    Raises:
+        ConfigError, TargetError: The engine does not answer.
+    """
+    filters = [f"label={PROJECT_LABEL}={project}", f"label={_NETWORK_LABEL}={network}"]
+    command = ["docker", "network", "ls", "--quiet", "--filter", filters[0], "--filter", filters[1]]
+    return next(iter(run(command, f"find the network of {project}").split()), None)
+
+
+def connect(network: str, container: str, aliases: Sequence[str]) -> None:
+    """Add a container to a network, where the others find it by these names.
+
+    Raises:
+        ConfigError, TargetError: The engine refuses.
+    """
+    named: list[str] = []
+    for alias in aliases:
+        named += ["--alias", alias]
+    run(["docker", "network", "connect", *named, network, container], "connect a shared service")
+
+
+def _disconnect_all(networks: Sequence[str]) -> None:
+    """Remove the remaining containers, which belong to other projects, from networks."""
+    for network in networks:
+        form = "{{range $id, $_ := .Containers}}{{$id}} {{end}}"
+        _, listed, _ = attempt(["docker", "network", "inspect", "--format", form, network], "find containers")
+        for container in listed.split():
+            attempt(["docker", "network", "disconnect", "--force", network, container], "remove the stack")
 
 
 def _remove(command: Iterable[str], ids: Sequence[str]) -> None:

@@ -68,11 +68,14 @@ class StackProcesses:
         return self.options.tree or Path.cwd()
 
     def find_dead_service(self) -> str | None:
-        """Describe a service that ended, with the end of its log; `None` while all run."""
+        """Describe a service that ended, with the end of its log; `None` while all run.
+
+        The first line is a sentence, and the last lines of the log follow it.
+        """
         for name in self.processes:
             if self._has_ended(name):
                 end = describe_exit(self.processes[name].returncode)
-                return f"service '{name}' ended {end}{self.logs.short_tail(name)}"
+                return f"service '{name}' ended {end}{self.logs.describe_end(name)}"
         return None
 
     def find_failure(self, name: str) -> TargetError | None:

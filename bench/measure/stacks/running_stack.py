@@ -27,7 +27,8 @@ class RunningStack:
     pids: Mapping[str, int] = field(default_factory=dict)
     """Process ids by service; empty if this machine does not run the processes."""
     find_dead_service: Callable[[], str | None] = lambda: None
-    """Describes a service that ended; returns `None` while all run."""
+    """Describes a service that ended; returns `None` while all run. The first line is a sentence, and the
+    last lines of the log of the service follow it."""
     cores: tuple[int, ...] = ()
     """The cores that its processes may use; empty for all."""
     containers: Mapping[str, str] = field(default_factory=dict)

@@ -4,10 +4,8 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
-from bench.core.values.escape import one_line
+from bench.measure.stacks.log_tail import SHORT_TAIL_LINES, end_of_log, last_lines, short_end_of_log
 
-_TAIL_LINES = 20  # an exception of Node.js or Python has its reason above its stack
-_SHORT_TAIL_LINES = 3
 _TAIL_BYTES = 20_000
 
 
@@ -34,18 +32,18 @@ class ServiceLogs:
 
     def tail(self, service: str) -> str:
         """Return the end of a sentence with the last lines of a log; empty if the log is."""
-        lines = self._last_lines(service, _TAIL_LINES)
-        return "".join(["; the end of its log:", *(f"\n  {line}" for line in lines)]) if lines else ""
+        return end_of_log(self._last_lines(service))
 
-    def short_tail(self, service: str) -> str:
-        """Return the end of a sentence with the last lines of a log on one line."""
-        lines = self._last_lines(service, _SHORT_TAIL_LINES)
-        text = ": " + " | ".join(lines) if lines else ""
-        return f"{text}; its log is {self.file(service)}" if self._is_kept else text
+    def describe_end(self, service: str) -> str:
+        """Return the end of a sentence with the last three lines of a log; the last 30 follow as lines."""
+        lines = self._last_lines(service)
+        text = short_end_of_log(lines[-SHORT_TAIL_LINES:])
+        sentence = f"{text}; its log is {self.file(service)}" if self._is_kept else text
+        return "\n".join([sentence, *lines])
 
     def hint(self, service: str, command: str) -> str:
         """Return where to read more about a service that failed."""
-        if self._is_kept and self._last_lines(service, 1):
+        if self._is_kept and self._last_lines(service):
             return f"the complete log is {self.file(service)}"
         return f"run it manually to see more: {command}"
 
@@ -58,13 +56,11 @@ class ServiceLogs:
             with suppress(OSError):  # it is not empty
                 folder.rmdir()
 
-    def _last_lines(self, service: str, count: int) -> list[str]:
+    def _last_lines(self, service: str) -> list[str]:
         with suppress(OSError), self.file(service).open("rb") as file:
             size = file.seek(0, 2)
             file.seek(max(0, size - _TAIL_BYTES))
-            lines = file.read().decode(errors="replace").splitlines()
-            texts = [one_line(line).rstrip() for line in lines]
-            return [text for text in texts if text][-count:]
+            return last_lines(file.read().decode(errors="replace"))
         return []
 
 

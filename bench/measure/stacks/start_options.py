@@ -3,6 +3,10 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bench.measure.stacks.shared_services import SharedServices
 
 
 def _ignore(line: str) -> None:
@@ -23,6 +27,12 @@ class StartOptions:
     """The cores that the stack may use; empty for all."""
     tree: Path | None = None
     """Folder with the files of the services; `None` for the current folder."""
+    images: Mapping[str, str] = field(default_factory=dict)
+    """Images that were built for this version, by service of the compose file."""
+    is_compared: bool = False
+    """Whether another version of the stack may be up at the same time."""
+    shared_services: "SharedServices | None" = None
+    """Services that another version uses, too; `None` without any."""
     state: Path | None = None
     """Folder for files that the services write; `None` for a new one, which is removed with the stack."""
     logs: Path | None = None

@@ -61,7 +61,13 @@ def container(**changes: Any) -> Container:
         (
             {"Status": "restarting", "ExitCode": 137, "restarts": 2},
             ContainerState.RESTARTING,
-            "ended with code 137, 2 times",
+            "ended with code 137, 3 times",
+        ),
+        ({"restarts": 2}, ContainerState.UP, "is up after 2 restarts"),
+        (
+            {"Status": "exited", "ExitCode": 137, "OOMKilled": True},
+            ContainerState.ENDED,
+            "ended with code 137 (out of memory)",
         ),
         ({"Status": "exited", "ExitCode": 0}, ContainerState.DONE, "ended with code 0"),
         ({"Status": "exited", "ExitCode": 0, "policy": "always"}, ContainerState.ENDED, "ended with code 0"),
@@ -84,6 +90,7 @@ def test_the_state_follows_from_the_engines_description(
         ({}, False),
         ({"Status": "exited"}, False),
         ({"Status": "restarting", "restarts": 2}, False),
+        ({"Health": {"Status": "starting"}, "restarts": 9}, False),
         ({"Status": "restarting", "restarts": 3}, True),
         ({"Status": "exited", "ExitCode": 1}, True),
         ({"Health": {"Status": "unhealthy"}}, True),

@@ -108,7 +108,9 @@ def test_a_failed_start_leaves_no_container_and_no_file(fake: FakeDocker) -> Non
     fake.log = "no database"
     fake.write()
     stack = make_stack()
-    with pytest.raises(TargetError, match="service 'backend' is unhealthy: no database"):
+    with pytest.raises(
+        TargetError, match="service 'backend' is unhealthy; the end of its log:\n  no database"
+    ):
         up(stack)
     assert persistent.statuses(stack) == {}
     assert [path.name for path in FOLDER.iterdir()] == ["trial.lock"]

@@ -1,4 +1,5 @@
 import secrets
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from bench.core.config.stack import Stack
 from bench.errors import BenchError, ConfigError, TargetError
 from bench.measure.stacks import compose, docker
 from bench.measure.stacks.compose import run_containers
+from bench.measure.stacks.compose_call import ComposeCall, make_secrets, require_compose
 from bench.measure.stacks.images import PULL_VARIABLE
 from bench.measure.stacks.start_options import StartOptions
 from tests.core.config.test_compose import inspected
@@ -101,64 +103,6 @@ def test_a_runner_pulls_images_of_registries(fake: FakeDocker, monkeypatch: pyte
     fake.write()
     with pytest.raises(ConfigError, match="shop-backend"), run_containers(make_stack(), StartOptions()):
         pass
-
-
-def test_a_version_builds_its_images_from_its_own_files(fake: FakeDocker, tmp_path: Path) -> None:
-    """The images have names of bench's project, also if the file names them, and are removed with it."""
-    tree = tmp_path / "version"
-    tree.mkdir()
-    (tree / "compose.yml").write_text("services: {}")
-    fake.config = {
-        "name": "shop",
-        "services": {
-            "backend": {"build": {"context": "."}, "image": "ours:latest"},
-            "worker": {"build": {"context": "."}},
-            "db": {"image": "db"},
-        },
-    }
-    fake.write()
-    notes: list[str] = []
-    with run_containers(make_stack(), StartOptions(tree=tree, on_wait=notes.append)):
-        pass
-    assert notes == ["building the images of backend, worker"]
-    build = next(call for call in fake.calls if "build" in call)
-    assert build[:3] == ["compose", "--file", str(tree / "compose.yml")]
-    assert build[-3:] == ["build", "backend", "worker"]
-    project = build[build.index("--project-name") + 1]
-    _, override = fake.compose_files
-    named = yaml.safe_load(fake.compose_files[override])["services"]
-    assert {service: row["image"] for service, row in named.items()} == {
-        "backend": f"{project}-backend",
-        "worker": f"{project}-worker",
-    }
-    listed = ["image", "ls", "--format", "{{.Repository}}", "--filter", f"reference={project}-*"]
-    assert fake.was_called(*listed)
-    assert not fake.was_called("image", "rm", "ours:latest")
-
-
-def test_an_image_that_a_variable_of_the_version_chooses_is_not_built(
-    fake: FakeDocker, tmp_path: Path
-) -> None:
-    """The version names it."""
-    (tmp_path / "compose.yml").write_text("services: {}")
-    build = {"build": {"context": "."}}
-    fake.config = {"name": "shop", "services": {"backend": {**build, "image": "x"}, "worker": build}}
-    fake.write()
-    with run_containers(make_stack(), StartOptions(tree=tmp_path, variables={"BACKEND_IMAGE": "x"})):
-        pass
-    assert next(call for call in fake.calls if "build" in call)[-2:] == ["build", "worker"]
-
-
-def test_a_version_needs_an_image_that_its_files_build(fake: FakeDocker, tmp_path: Path) -> None:
-    """Otherwise its containers would not have its files."""
-    (tmp_path / "compose.yml").write_text("services: {}")
-    with (
-        pytest.raises(ConfigError, match="builds no image") as caught,
-        run_containers(make_stack(), StartOptions(tree=tmp_path)),
-    ):
-        pass
-    assert "STACK+VARIABLE=IMAGE" in (caught.value.hint or "")
-    assert not any("up" in call for call in fake.calls)
 
 
 def test_a_version_has_its_own_compose_file(fake: FakeDocker, tmp_path: Path) -> None:
@@ -289,12 +233,10 @@ def test_a_missing_program_file_or_variable_is_an_error(
     ):
         pass
     with pytest.raises(ConfigError, match="has no variable IMAGE") as caught:
-        compose.start(
-            make_stack(), "x", StartOptions(variables={"IMAGE": "x"}), compose.make_secrets(make_stack())
-        )
+        compose.start(make_stack(), "x", StartOptions(variables={"IMAGE": "x"}), make_secrets(make_stack()))
     assert caught.value.hint == "variables: MODEL, BACKEND_IMAGE"
     with pytest.raises(ConfigError, match="declares no containers"):
-        compose.require_compose(Stack(name="far", purpose="x"))
+        require_compose(Stack(name="far", purpose="x"))
     monkeypatch.setenv("PATH", "/nowhere")
     with (
         pytest.raises(TargetError, match=r"docker: No such file") as caught_too,
@@ -318,8 +260,10 @@ def test_the_hint_for_a_missing_image_builds_it(fake: FakeDocker) -> None:
 @pytest.mark.parametrize(
     ("state", "words"),
     [
-        ({"Health": {"Status": "unhealthy"}}, "service 'backend' is unhealthy: no database"),
-        ({"Status": "exited", "ExitCode": 3}, "service 'backend' ended with code 3: no database"),
+        ({"Health": {"Status": "unhealthy"}}, "service 'backend' is unhealthy"),
+        ({"Status": "exited", "ExitCode": 3}, "service 'backend' ended with code 3"),
+        ({"Status": "exited", "ExitCode": 137, "OOMKilled": True}, r"ended with code 137 \(out of memory\)"),
+        ({"Status": "restarting", "ExitCode": 1, "restarts": 3}, "ended with code 1, 4 times"),
     ],
 )
 def test_the_error_of_a_failed_service_contains_its_log(
@@ -327,13 +271,18 @@ def test_the_error_of_a_failed_service_contains_its_log(
 ) -> None:
     """No container remains."""
     fake.containers[0] = inspected("backend", **state)
-    fake.log = "no database"
+    fake.log = "\n".join(f"line {number}" for number in range(40)) + "\n\x1b[31mno database"
     fake.write()
     with (
         pytest.raises(TargetError, match=words) as caught,
         run_containers(make_stack(), StartOptions()),
     ):
         pass
+    first, *lines = caught.value.message.splitlines()
+    assert first.endswith("; the end of its log:")
+    assert (len(lines), lines[0], lines[-1]) == (30, "  line 11", "   [31mno database")
+    assert caught.value.service == "backend"
+    assert caught.value.service_exit_code == (state.get("ExitCode"))
     assert caught.value.hint
     assert fake.was_called("rm", "--force")
 
@@ -342,18 +291,25 @@ def test_the_error_after_the_start_timeout_names_the_service(fake: FakeDocker) -
     """This holds if docker waits and if bench waits; without a container there is no name."""
     stack = make_stack(start_timeout_s=5.0)
     with pytest.raises(TargetError, match="no container exists"):
-        compose._wait_until_healthy("x", compose.require_compose(stack), 0.0, {})
+        compose._wait_until_healthy("x", require_compose(stack), 0.0, {})
     fake.containers[0] = inspected("backend", Health={"Status": "starting"})
     fake.log = "still loading"
     fake.write()
     fake.start()
-    words = r"not healthy within 5 s: service 'backend' is starting: still loading"
-    with pytest.raises(TargetError, match=words):
-        compose._wait_until_healthy("x", compose.require_compose(stack), 0.0, {})
-    hanging = compose._up(
-        make_stack(start_timeout_s=0.1), "x", ["sleep", "600"], docker.docker_environment(), {}
+    words = "service 'backend' is starting; the end of its log:\n  still loading"
+    with pytest.raises(TargetError, match=f"not healthy within 5 s: {words}") as caught:
+        compose._wait_until_healthy("x", require_compose(stack), 0.0, {})
+    assert caught.value.service == "backend"
+    hanging = ComposeCall(
+        "trial",
+        require_compose(make_stack(start_timeout_s=0.1)),
+        ["sleep", "600"],
+        [],
+        docker.docker_environment(),
+        {},
     )
-    assert "service 'backend' is starting: still loading" in (hanging.message if hanging else "")
+    late = compose._up(replace(hanging, program=["sh", "-c", "sleep 600"]), "x", StartOptions(), {})
+    assert words in (late.message if late else "")
 
 
 def test_a_port_that_is_in_use_is_chosen_again(fake: FakeDocker) -> None:
@@ -364,9 +320,7 @@ def test_a_port_that_is_in_use_is_chosen_again(fake: FakeDocker) -> None:
         pass
     assert sum("up" in call for call in fake.calls) == 3
     with pytest.raises(TargetError, match="a port is in use"):
-        compose.start(
-            make_stack(), "x", StartOptions(ports={"backend": 3000}), compose.make_secrets(make_stack())
-        )
+        compose.start(make_stack(), "x", StartOptions(ports={"backend": 3000}), make_secrets(make_stack()))
     assert sum("up" in call for call in fake.calls) == 4
 
 

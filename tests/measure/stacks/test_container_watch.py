@@ -35,9 +35,9 @@ def test_a_container_that_ended_permanently_is_dead(
         fake.answers = {"container inspect": (1, "", "Cannot connect to the Docker daemon")}
         fake.write()
         assert running.find_dead_service() is None
-        fake.answers, fake.log = {}, "out of memory"
+        fake.answers, fake.log = {}, "no heap"
         fake.write()
-        assert running.find_dead_service() == "service 'backend' ended with code 137: out of memory"
+        assert running.find_dead_service() == ("service 'backend' ended with code 137: no heap\nno heap")
         fake.containers = fake.containers[1:]
         fake.write()
         assert running.find_dead_service() == "service 'backend' was removed"

@@ -99,7 +99,8 @@ def test_a_dead_service_is_found_with_its_cause() -> None:
         os.kill(running.pids["two"], signal.SIGKILL)
         assert eventually(running.find_dead_service) == "service 'two' ended by signal SIGKILL"
     with run_processes(make_stack({"one": "short-lived"}), SECRET) as running:
-        assert eventually(running.find_dead_service) == "service 'one' ended with code 7: disk is gone"
+        dead = eventually(running.find_dead_service)
+        assert dead == "service 'one' ended with code 7: disk is gone\ndisk is gone"
 
 
 def test_a_service_that_ignores_sigterm_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -127,7 +127,7 @@ def test_a_service_that_ends_during_a_run_shows_its_last_lines(tmp_path: Path) -
     with run_processes(stack, SECRET, StartOptions(logs=tmp_path / "logs")) as running:
         dead = eventually(running.find_dead_service)
     assert dead.startswith("service 'one' ended with code 9: ")
-    assert dead.endswith(f"out of memory; its log is {tmp_path / 'logs' / 'one.log'}")
+    assert dead.splitlines()[0].endswith(f"out of memory; its log is {tmp_path / 'logs' / 'one.log'}")
 
 
 def test_empty_logs_are_removed(tmp_path: Path) -> None:
