@@ -75,14 +75,14 @@ class FakeGit:
             if branch in self.branches:
                 return 422, {"message": "Reference already exists"}
             self.branches[branch] = content["sha"]
-            return 201, {}
+            return 201, {"object": {"sha": content["sha"]}}
         if match := re.fullmatch(r"/git/refs/heads/(.+)", rest):
             assert method == "PATCH"
             assert content["force"] is False
             if self.branches[match[1]] not in self.commits[content["sha"]]["parents"]:
                 return 422, {"message": "Update is not a fast forward"}
             self.branches[match[1]] = content["sha"]
-            return 200, {}
+            return 200, {"object": {"sha": content["sha"]}}
         return 404, {"message": "Not Found"}
 
     def _range(self, base: str, head: str) -> tuple[int, Any]:

@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,6 +11,7 @@ from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
+from tests.publish.contract.contract import describe_exchange
 from tests.publish.fake_git import FakeGit
 
 PAGE = 2  # three items make two pages
@@ -37,6 +39,15 @@ class Fault:
 
 
 @dataclass
+class Reply:
+    """A response."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
 class FakeGitHub:
     """The state of the repository, and the requests that it received."""
 
@@ -59,6 +70,10 @@ class FakeGitHub:
     author: str = "github-actions[bot]"
     new_name: str = ""
     """New name of the repository `owner/name`; GitHub redirects requests for its old name."""
+    change: Callable[[Any], Any] | None = None
+    """Changes the body of each described response before it is sent."""
+    violations: list[str] = field(default_factory=list)
+    """Differences between the requests and responses and GitHub's description of its API."""
 
     def add_pull(self, number: int, sha: str, repository: str | None) -> None:
         """Add an open pull request."""
@@ -109,11 +124,10 @@ class FakeGitHub:
     def answer(self, method: str, path: str, content: Any, query: dict[str, str]) -> tuple[int, Any]:  # noqa: PLR0911, PLR0912, PLR0915 - one branch per path
         """Answer one request of the API."""
         base = "/repos/owner/name"
-        if self.new_name:
-            if path.startswith(base):
-                status = 301 if method == "GET" else 307
-                return status, {"Location": f"{self.url}{path.replace(base, MOVED, 1)}"}
-            path = path.replace(MOVED, base, 1)
+        if self.new_name and path.startswith(base):
+            status = 301 if method == "GET" else 307
+            return status, {"Location": f"{self.url}{path.replace(base, MOVED, 1)}"}
+        path = path.replace(MOVED, base, 1)
         if path == "/user":
             if self.login is None:
                 return 403, {"message": "Resource not accessible by integration"}
@@ -207,6 +221,57 @@ class FakeGitHub:
             return 201, {"id": 1, "creator": {"login": self.author, "id": 1}}
         return 404, {"message": "Not Found"}
 
+    def respond(self, method: str, target: str, content: Any, has_token: bool) -> Reply:
+        """Respond to one request.
+
+        Args:
+            method: HTTP method.
+            target: Path with the query.
+            content: Body, read from JSON.
+            has_token: Whether the request has a token.
+        """
+        parts = urlsplit(target)
+        query = {key: values[0] for key, values in parse_qs(parts.query).items()}
+        self.requests.append((method, parts.path))
+        fault = self.fault(method, parts.path)
+        headers: dict[str, str] = {}
+        reply: tuple[int, Any] = (0, None)
+        if fault is None or fault.applied:
+            if match := re.fullmatch(r"/kept/(\d+)", parts.path):
+                assert not has_token, "the token was sent to another address"
+                return Reply(200, self.archives[int(match[1])])
+            reply = self.answer(method, unquote(parts.path), content, query)
+        if fault is not None:
+            reply = fault.status, fault.value
+            headers = dict(fault.headers)
+        status, value = reply
+        if isinstance(value, str):
+            return Reply(status, value.encode(), headers)
+        if status in {301, 302, 307}:
+            headers, value = headers | dict(value or {}), {}
+        key, value = value if isinstance(value, tuple) else (None, value)
+        if isinstance(value, list):
+            page = int(query.get("page", 1))
+            if len(value) > page * PAGE:
+                more = urlencode(query | {"page": str(page + 1)})
+                headers["Link"] = f'<{self.url}{parts.path}?{more}>; rel="next"'
+            value = value[(page - 1) * PAGE : page * PAGE]
+        if key is not None:
+            value = {"total_count": len(value), key: value}
+        if fault is None:
+            value = self.describe(method, unquote(parts.path), (query, content), status, value)
+            value = self.change(value) if self.change else value
+        return Reply(status, json.dumps(value).encode(), headers)
+
+    def describe(self, method: str, path: str, request: tuple[Any, Any], status: int, value: Any) -> Any:
+        """Compare an exchange with GitHub's description, and return the response with all its fields."""
+        path = path.replace(MOVED, "/repos/owner/name", 1)
+        completed, violations = describe_exchange(
+            method, path, json.dumps(request), status, json.dumps(value)
+        )
+        self.violations += violations
+        return json.loads(completed)
+
     def _find_pulls(self, query: dict[str, str]) -> list[dict[str, Any]]:
         """Return the pull requests of a state, all or those of a branch `owner:branch`."""
         found = []
@@ -238,51 +303,21 @@ def serving(github: FakeGitHub) -> Iterator[FakeGitHub]:
         def _handle(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             content = json.loads(self.rfile.read(length)) if length else None
-            parts = urlsplit(self.path)
-            query = {key: values[0] for key, values in parse_qs(parts.query).items()}
-            github.requests.append((self.command, parts.path))
-            fault = github.fault(self.command, parts.path)
-            status, value, headers = 0, None, dict[str, str]()
-            if fault is None or fault.applied:
-                if match := re.fullmatch(r"/kept/(\d+)", parts.path):
-                    assert "Authorization" not in self.headers, "the token was sent to another address"
-                    self._send(200, github.archives[int(match[1])], {})
-                    return
-                status, value = github.answer(self.command, unquote(parts.path), content, query)
-            if fault is not None:
-                status, value, headers = fault.status, fault.value, dict(fault.headers)
-            if isinstance(value, str):
-                self._send(status, value.encode(), headers)
-                return
-            if status in {301, 302, 307}:
-                headers, value = headers | dict(value or {}), {}
-            key, value = value if isinstance(value, tuple) else (None, value)
-            if isinstance(value, list):
-                page = int(parse_qs(parts.query).get("page", ["1"])[0])
-                if len(value) > page * PAGE:
-                    more = urlencode(query | {"page": str(page + 1)})
-                    headers["Link"] = f'<{github.url}{parts.path}?{more}>; rel="next"'
-                value = value[(page - 1) * PAGE : page * PAGE]
-            if key is not None:
-                value = {"total_count": len(value), key: value}
-            self._send(status, json.dumps(value).encode(), headers)
-
-        def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
-            self.send_response(status)
-            for name, text in headers.items():
+            reply = github.respond(self.command, self.path, content, "Authorization" in self.headers)
+            self.send_response(reply.status)
+            for name, text in reply.headers.items():
                 self.send_header(name, text)
             self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Length", str(len(reply.body)))
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(reply.body)
 
         do_GET = do_POST = do_PATCH = _handle  # noqa: N815 - so spelt by http.server
 
         def log_message(self, *_: Any) -> None:
             """Write no log."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), Handler)
     github.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -292,3 +327,13 @@ def serving(github: FakeGitHub) -> Iterator[FakeGitHub]:
         server.shutdown()
         thread.join()
         server.server_close()
+    assert not github.violations, "\n".join(dict.fromkeys(github.violations))
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Report an error of the fake, but not that a client has left."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
