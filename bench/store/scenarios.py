@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from bench.core.config.suites import Suite
 
 SUITES = "suites.yaml"
+FULL = "full"
+"""The suite that a label adds to the suite of a pull request."""
 
 
 def load(name: str, choices: Choices = NO_CHOICES) -> RunSpec:
@@ -164,6 +166,16 @@ def of_suite(name: str) -> tuple[str, ...]:
         ConfigError: The suite does not exist.
     """
     return find_suite(name).names
+
+
+def of_check(name: str) -> frozenset[str]:
+    """Return the scenarios that the check of a suite can have: its own, and those of the suite `full`.
+
+    Raises:
+        ConfigError: The suite does not exist.
+    """
+    full = suites().get(FULL)
+    return frozenset((*of_suite(name), *(() if full is None else full.names)))
 
 
 def _find_file(name: str) -> Path:

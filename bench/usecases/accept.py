@@ -196,7 +196,7 @@ def change_baselines(
     """
     runs = stored.results
     measured = {run.scenario.name for run in runs}
-    foreign = sorted(measured - set(scenarios.of_suite(suite)))
+    foreign = sorted(measured - scenarios.of_check(suite))
     if foreign:
         raise ConfigError(
             f"suite '{suite}' has no scenario {', '.join(foreign)}", "name the suite of the runs with --suite"

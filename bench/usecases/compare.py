@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.core.report.level import describe_level
 from bench.core.report.report import Report, make_report
 from bench.core.run.result import RunResult
 from bench.core.verdict import compare as verdict
@@ -103,7 +104,8 @@ def report_pairs(
     fails = comparison.decision is Decision.FAIL and not joined.crossed
     if fails and level.decision is Decision.PASS and accepted is not None:
         return level
-    return make_report(joined, comparison.model_copy(update={"level": level.headline}))
+    sentence = describe_level(level.comparison) or level.headline
+    return make_report(joined, comparison.model_copy(update={"level": sentence}))
 
 
 def find_accepted(

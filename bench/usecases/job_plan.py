@@ -10,7 +10,7 @@ from bench.core.run.job import JobScenario, JudgedBy, cut_sentence
 from bench.errors import ConfigError
 from bench.measure.run.checkout import commit_of, find_repository, list_changed_files, merge_base
 from bench.measure.run.provenance import head_commits
-from bench.publish.trigger import FULL_SUITE, Trigger
+from bench.publish.trigger import Trigger
 from bench.store import scenarios, stacks
 from bench.store.folders import SCENARIOS
 from bench.usecases.options import RunOptions
@@ -163,7 +163,7 @@ def _explain_unchanged(suite: Suite, base: str | None) -> str | None:
 def _list_entries(suite: Suite, trigger: Trigger) -> Sequence[SuiteEntry]:
     """Return the scenarios of the suite; with the label also those of the suite `full`, if it exists."""
     entries = list(suite.entries)
-    full = scenarios.suites().get(FULL_SUITE) if trigger.is_full else None
+    full = scenarios.suites().get(scenarios.FULL) if trigger.is_full else None
     for entry in () if full is None else full.entries:
         if entry.scenario not in suite.names:
             entries.append(entry)

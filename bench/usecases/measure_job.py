@@ -100,7 +100,18 @@ def render_summary(measured: MeasuredJob) -> str:
     job = measured.job
     if measured.judged is None:
         return f"### bench {job.suite}\n\n{escape_markdown(job.reason)}\n"
-    return render_comment(measured.judged.report, Origin(job.suite, job.head_sha or "0" * 40))
+    commit = job.head_sha or "0" * 40
+    origin = Origin(job.suite, commit, _find_run_url(job), job.pull_request, minutes=job.minutes)
+    return render_comment(measured.judged.report, origin)
+
+
+def _find_run_url(job: SuiteJob) -> str | None:
+    """Return the address of the workflow run; `None` outside of GitHub Actions."""
+    repository = os.environ.get("GITHUB_REPOSITORY")
+    if repository is None or job.run_id is None:
+        return None
+    server = os.environ.get("GITHUB_SERVER_URL", "https://github.com")
+    return f"{server}/{repository}/actions/runs/{job.run_id}"
 
 
 def _read_start() -> float:

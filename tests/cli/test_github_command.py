@@ -40,6 +40,12 @@ def pack_run(factor: float = 1.4, **changes: Any) -> bytes:
     return pack(**{"run-1/result.json": json.dumps(content), "run-1/report.md": "# so"})
 
 
+@pytest.fixture(autouse=True)
+def _suites(bench: Bench) -> None:  # noqa: ARG001 - moves to the folder before
+    Path("scenarios").mkdir()
+    Path("scenarios/suites.yaml").write_text("pr: [quick, chat-stream, timeout]\nnightly: [quick]\n")
+
+
 @pytest.fixture
 def fake(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGitHub]:  # noqa: ARG001 - clears the environment before
     """Serve a GitHub with a measured pull request and a person who may write."""

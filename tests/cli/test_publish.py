@@ -20,6 +20,13 @@ from tests.publish.fake_github import FakeGitHub, Fault, serving
 SHA = "a" * 40
 
 
+@pytest.fixture(autouse=True)
+def _suites(bench: Bench) -> None:  # noqa: ARG001 - moves to the folder before
+    Path("scenarios").mkdir(exist_ok=True)
+    nightly = "nightly: [quick, chat-stream, timeout, agent-quick, conversation, cancel, spike]"
+    Path("scenarios/suites.yaml").write_text(f"pr: [quick, chat-stream, timeout]\n{nightly}\n")
+
+
 @pytest.fixture
 def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGitHub]:
     """Serve a GitHub with a pull request of a fork, in the environment of the job that publishes."""
@@ -281,7 +288,7 @@ def test_the_newest_attempt_of_the_artifacts_counts(bench: Bench, fake: FakeGitH
     for attempt, factor in ((2, 1.0), (10, 1.4), (1, 1.0)):
         result = (Path(store(factor)) / "result.json").read_text()
         fake.add_artifact(41, f"bench-one-{attempt}", pack(**{"run-1/result.json": result}))
-    Path("scenarios").mkdir()
+    Path("scenarios").mkdir(exist_ok=True)
     Path("scenarios/suites.yaml").write_text("one: [quick]\n")
     bench("ci", "publish", "--suite", "one")
     assert [check["conclusion"] for check in fake.checks] == ["failure"]
@@ -433,7 +440,7 @@ def test_a_large_reason_is_refused(bench: Bench, fake: FakeGitHub) -> None:
 def test_strict_turns_an_inconclusive_check_red(bench: Bench, fake: FakeGitHub) -> None:
     """Without --strict it is neutral; "cannot tell" stays the title."""
     run = str(results.save(run_at(1.0, 50), make_recording(), Path("results")))
-    Path("scenarios").mkdir()
+    Path("scenarios").mkdir(exist_ok=True)
     Path("scenarios/suites.yaml").write_text("one: [quick]\n")
     for options, conclusion in (((), "neutral"), (("--strict",), "failure")):
         bench("ci", "publish", run, "--suite", "one", *options)

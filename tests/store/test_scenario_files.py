@@ -158,11 +158,11 @@ def test_the_error_for_a_missing_file_names_line_and_nearest_file(mine: Path) ->
 
 def test_every_suite_names_existing_scenarios(mine: Path) -> None:
     """The suites are those of the specification; an unknown suite or scenario is an error."""
-    assert scenarios.suites().keys() == {"pr", "nightly", "weekly", "monthly", "predeploy", "model"}
+    assert scenarios.suites().keys() == {"pr", "nightly", "full", "weekly", "monthly", "predeploy", "model"}
     assert scenarios.of_suite("monthly") == ("heavy", "extreme", "capacity")
     with pytest.raises(ConfigError, match="suite 'hourly' does not exist") as caught:
         scenarios.of_suite("hourly")
-    assert caught.value.hint == "existing names: model, monthly, nightly, pr, predeploy, weekly"
+    assert caught.value.hint == "existing names: full, model, monthly, nightly, pr, predeploy, weekly"
     (mine / "suites.yaml").write_text("pr: [quik]\n")
     with pytest.raises(ConfigError, match=r"suites.yaml:1: pr\[0\]: scenario 'quik' does not exist"):
         scenarios.suites()
@@ -176,6 +176,8 @@ def test_the_shipped_scenarios_have_the_loads_of_the_specification() -> None:
     loads = {name: in_words(scenarios.load(name).scenario.phases) for name in scenarios.paths()}
     assert loads == {
         "quick": "10 VUs, 30 s",
+        "chat-short": "10 VUs, 10 s",
+        "stream-short": "10 VUs, 10 s",
         "cancel": f"{CALM}; then 10 VUs × 3 requests, 100 % cancelled; then {CALM}",  # noqa: RUF001 - times
         "capacity": "; then ".join(f"{vus} VUs, 90 s" for vus in (5, 10, 15, 25, 50, 75, 100, 150)),
         "conversation": "5 VUs × 8 requests",  # noqa: RUF001 - times

@@ -73,8 +73,9 @@ class Comparison(Record):
     stopped: str | None = None
     """Why no more pairs were measured, in one sentence; null for a comparison with a baseline."""
     level: str | None = None
-    """The head's first runs compared with the committed baseline, in one sentence; null without pairs or
-    without comparable runs. It does not influence the decision."""
+    """The head's first runs compared with the newest level of the committed baseline, and with the pinned one
+    if there is one, in one sentence; null without pairs or without comparable runs. It does not influence the
+    decision."""
     accepted: str | None = None
     """The change that was accepted with the head's new level and is tolerated here, in one sentence."""
     against_pinned: tuple[MetricComparison, ...] = ()
