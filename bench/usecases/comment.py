@@ -1,6 +1,6 @@
 """Judge runs, show the check of the measured commit, and comment on the pull request."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -9,15 +9,17 @@ from pathlib import Path
 from bench.core.report.endings import Ending
 from bench.core.report.suite import SuiteReport
 from bench.core.run.job import JobOutcome
+from bench.core.run.result import RunResult
 from bench.core.run.results_digest import results_digest
 from bench.core.verdict.baseline import Baseline, baseline_path
 from bench.errors import BenchError, ConfigError, PublishError
 from bench.publish.accepted import AcceptedFiles
 from bench.publish.check import Check, KeepCheck, check_of, check_of_ending, soften
 from bench.publish.context import explain_nothing
+from bench.publish.github import GitHub, PullRequest
 from bench.publish.plan import Skip, stamp
 from bench.publish.pulls import Audience, find_audience
-from bench.publish.workflow_run import SUITE
+from bench.publish.workflow_run import SUITE, RunAttempt
 from bench.render.comment import Origin, render_comment
 from bench.store import baselines
 from bench.usecases.compare import FindBaseline
@@ -256,6 +258,44 @@ class _Publisher:
             return baselines.of(place) if text is None else baselines.parse_own(text, place)
 
         return lambda result: find_at(baseline_path(result))
+
+
+def show_accepted(
+    github: GitHub,
+    pull: PullRequest,
+    stored: StoredSuite,
+    *,
+    origin: Origin,
+    attempt: RunAttempt,
+    files: Mapping[str, str],
+) -> Check:
+    """Judge results with the baselines that accept them; show the check and the comment, return the check.
+
+    The accepting commit changes baselines only, so the results of its parent are its own.
+
+    Args:
+        github: The repository.
+        pull: The pull request.
+        stored: The accepted results.
+        origin: The suite, the commit that gets the check, and the measuring workflow run.
+        attempt: The attempt that measured.
+        files: Texts of the changed baselines by their paths.
+
+    Raises:
+        BenchError: A baseline cannot be read, or GitHub refused.
+    """
+
+    def find(result: RunResult) -> Baseline | None:
+        place = baseline_path(result)
+        text = files.get(f"{baselines.FOLDER}/{place}")
+        return baselines.of(place) if text is None else baselines.parse_own(text, place)
+
+    report = _judge(stored, origin.suite, find)
+    body = stamp(render_comment(report, _make_origin(stored, replace(origin, pull=pull.number))), attempt)
+    wanted = replace(check_of(report, origin.suite, body), attempt=attempt)
+    github.show(origin.head_sha, wanted, origin.run_url or "")
+    github.say(pull, body)
+    return wanted
 
 
 def _find_ending(stored: StoredSuite) -> Ending | None:

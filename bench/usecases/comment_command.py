@@ -12,6 +12,7 @@ from bench.core.verdict.acceptance import AcceptRequest
 from bench.errors import BenchError, ConfigError, PublishError
 from bench.publish.accepted import accept_message
 from bench.publish.branches import Branches, Proposal
+from bench.publish.check import Check
 from bench.publish.command import (
     HELP,
     Accept,
@@ -24,13 +25,14 @@ from bench.publish.command import (
     read_comment,
 )
 from bench.publish.github import GitHub, PullRequest
-from bench.publish.identity import ACTIONS
 from bench.publish.issues import marker
 from bench.publish.runs import Runs
 from bench.publish.workflow_run import SUITE, WorkflowRun
+from bench.render.comment import Origin
 from bench.render.effect import effect_markdown
 from bench.store import scenarios
 from bench.usecases.accept import change_baselines
+from bench.usecases.comment import show_accepted
 from bench.usecases.job import connect_api, read_event, read_repository
 from bench.usecases.stored_runs import StoredSuite, fetch_runs
 
@@ -208,6 +210,7 @@ def _accept(command: Accept, commented: _Commented) -> str:
     count = len(stored.results)
     runs = f"{count} runs of suite `{suite}` at `{head.sha[:9]}` ({escape_markdown(command.reason)})"
     effect = effect_markdown(changes.effect)
+    accepted = head.sha
     if commented.from_fork:
         proposal = Proposal(
             branch=f"bench-baseline/{number}-{head.sha[:9]}",
@@ -216,13 +219,24 @@ def _accept(command: Accept, commented: _Commented) -> str:
             title=f"Accept the runs of #{number}",
             body=f"{runs}, accepted by `{commented.login}`.\n\n{effect}",
         )
-        address = commented.branches.propose(proposal, changes.files, message)
-        return f"{address} accepts {runs}.\n\n{effect}"
-    if not commented.branches.commit(head.ref, head.sha, changes.files, message):
+        where = commented.branches.propose(proposal, changes.files, message)
+    elif commented.branches.commit(head.ref, head.sha, changes.files, message):
+        where = "A commit on this branch"
+        accepted = commented.branches.head(head.ref) or head.sha
+    else:
         raise PublishError("the branch has a newer commit", "read the verdict of the newer commit first")
-    if commented.github.login() == ACTIONS:  # the commit of another token starts the workflow itself
-        commented.runs.start(commented.workflow, head.ref, {"suite": suite})
-    return f"A commit on this branch accepts {runs}. Its measurement started.\n\n{effect}"
+    origin = Origin(suite, accepted, run.html_url)
+    check = show_accepted(
+        commented.github, commented.pull, stored, origin=origin, attempt=run.attempt, files=changes.files
+    )
+    return f"{where} accepts {runs}. {_describe_check(check, accepted)}\n\n{effect}"
+
+
+def _describe_check(check: Check, sha: str) -> str:
+    """Return the check of the accepted results in words."""
+    if check.conclusion == "success":
+        return f"The check `{check.name}` of `{sha[:9]}` is green."
+    return f"The check `{check.name}` of `{sha[:9]}` is not green: {escape_markdown(check.title)}"
 
 
 def _check_head(head: str, named: str) -> None:

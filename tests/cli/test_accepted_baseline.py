@@ -180,5 +180,7 @@ def test_a_maintainers_command_turns_the_check_green(bench: Bench, fake: FakeGit
         ("usual", 10),
         ("longer answers", 1),
     ]
+    assert conclusion(fake) == "success"  # at the commit that accepts it, without a new measurement
+    assert "is green" in reply
     judge(run_at(1.4, 51))
     assert conclusion(fake) == "success"

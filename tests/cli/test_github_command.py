@@ -100,7 +100,7 @@ def check_refused(github: FakeGitHub, done: Any, said: str) -> None:
 
 
 def test_an_accepted_run_joins_the_baseline(fake: FakeGitHub, write: Any) -> None:
-    """One commit on the branch has the reason and the person; the branch is measured again."""
+    """One commit on the branch has the reason and the person. It gets the check of the accepted runs."""
     done = write(f"/bench baseline accept {SHA} the model is *another* one")
     assert done.code == Exit.PASS
     files = fake.git.files("feature")
@@ -111,11 +111,13 @@ def test_an_accepted_run_joins_the_baseline(fake: FakeGitHub, write: Any) -> Non
     assert (new.reason, new.accepted_by) == ("the model is *another* one", "octocat")
     assert fake.git.message("feature").startswith("Accept the runs of aaaaaaaaa: the model is")
     assert fake.git.commits[fake.git.branches["feature"]]["parents"] == [SHA]
-    assert fake.started_runs == [{"workflow": "bench.yml", "ref": "feature", "inputs": {"suite": "pr"}}]
+    assert fake.started_runs == []  # the commit changes no code
     assert fake.reactions == [(11, "eyes"), (11, "rocket")]
-    (answer,) = fake.comments[7]
+    verdict, answer = fake.comments[7]
+    assert verdict["body"].startswith("<!-- bench:pr")
     accepted = "1 runs of suite `pr` at `aaaaaaaaa` (the model is \\*another\\* one)"
-    assert f"A commit on this branch accepts {accepted}. Its measurement started." in answer["body"]
+    green = f"The check `bench pr` of `{fake.git.branches['feature'][:9]}` is green."
+    assert f"A commit on this branch accepts {accepted}. {green}" in answer["body"]
 
 
 def test_a_forks_run_is_accepted_in_a_separate_pull_request(fake: FakeGitHub, write: Any) -> None:
@@ -131,6 +133,7 @@ def test_a_forks_run_is_accepted_in_a_separate_pull_request(fake: FakeGitHub, wr
     assert fake.pulls[-1]["proposed"]["base"] == "main"
     assert fake.git.message("main") == "first"
     assert fake.started_runs == []
+    assert "The check `bench pr` of `aaaaaaaaa` is green." in fake.comments[7][-1]["body"]
 
 
 def test_a_forbidden_pull_request_names_the_setting(fake: FakeGitHub, write: Any) -> None:
