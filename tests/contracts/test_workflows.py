@@ -253,6 +253,18 @@ def test_a_release_comes_from_the_default_branch_and_has_no_password() -> None:
     assert jobs["github"]["permissions"] == {"contents": "write"}
 
 
+def test_the_actions_install_packages_by_their_hashes() -> None:
+    """The installer itself too; only the files of this repository have none."""
+    text = (ROOT / ".github" / "actions" / "install.sh").read_text(encoding="utf-8").replace("\\\n", " ")
+    installs = [line for line in text.splitlines() if "pip install" in line]
+    assert len(installs) == 3
+    assert all(
+        "--require-hashes" in line
+        or line.endswith('--no-deps --no-build-isolation --reinstall-package chatbench "$source"')
+        for line in installs
+    )
+
+
 def test_no_text_of_an_event_becomes_a_command() -> None:
     """Text from outside reaches a shell only as a variable."""
     for name, step in _steps():
