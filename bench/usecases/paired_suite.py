@@ -31,19 +31,25 @@ class SelectedScenarios:
 
 
 def select_scenarios(suite: str, *, allow_side_effects: bool = False) -> SelectedScenarios:
-    """Return the scenarios of a suite without those that have side effects or compare two targets themselves.
+    """Return the scenarios of a suite that two versions of one stack can be compared with.
+
+    Scenarios with side effects, with a stack of their own, or that compare two targets are left out.
 
     Raises:
         ConfigError: The suite is unknown, or no scenario is left.
     """
     names: list[str] = []
     skipped: list[str] = []
-    for name in scenarios.of_suite(suite):
+    for entry in scenarios.find_suite(suite).entries:
+        name = entry.scenario
         spec = scenarios.load(name)
         if spec.scenario.side_effects is not None and not allow_side_effects:
             skipped.append(describe_skipped(spec.scenario))
         elif spec.compare_with is not None:
             skipped.append(f"{name} was skipped, because it compares two targets itself: bench run {name}")
+        elif entry.stack is not None:
+            hint = f"bench check {name} --stack {entry.stack} --against REF"
+            skipped.append(f"{name} was skipped, because its stack is {entry.stack}: {hint}")
         else:
             names.append(name)
     if not names:

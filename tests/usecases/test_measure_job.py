@@ -17,6 +17,7 @@ from bench.errors import BaseUnavailableError, ConfigError, TargetError
 from bench.store import baselines, failures
 from bench.store.jobs import load_foreign_job
 from bench.usecases.measure_job import STARTED_AT, MeasuredJob, measure_job
+from bench.usecases.paired_suite import select_scenarios
 from bench.usecases.stored_runs import load_suite
 from tests.command import short_scenario
 from tests.factories import make_baseline, make_recording, make_spec, run_at
@@ -29,7 +30,7 @@ RESULTS = Path("results")
 SUITES = """
 pr: [quick, short]
 docs: {scenarios: [quick], paths: ["!docs/**"]}
-mixed: [quick, {scenario: timeout, stack: compose}, agent-comparison]
+mixed: [quick, {scenario: timeout, stack: other}, agent-comparison]
 full: [timeout]
 only-short: [short]
 """
@@ -45,6 +46,8 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("scenarios").mkdir()
     Path("scenarios/suites.yaml").write_text(SUITES)
     short_scenario(Path("scenarios"))
+    Path("scenarios/stacks").mkdir()
+    Path("scenarios/stacks/other.yaml").write_text("extends: embedded\n")
     Path(".gitignore").write_text("results/\nevent.json\n")
     git(tmp_path, "init", "--quiet", "-b", "main")
     commit(tmp_path)
@@ -239,10 +242,17 @@ def test_a_scenario_that_cannot_be_paired_is_compared_with_its_baseline(
     assert listed == [
         ("quick", "embedded", "pairs"),
         ("agent-comparison", "embedded", "baseline"),
-        ("timeout", "compose", "pairs"),
+        ("timeout", "other", "pairs"),
     ]
     assert measured.job.scenarios[1].reason == "it compares two targets itself"
     assert set(words(measured)) == {"quick", "timeout", "agent-comparison"}
+
+
+def test_a_comparison_of_one_stack_leaves_out_scenarios_of_another_one() -> None:
+    """The sentence names the command that measures them."""
+    selected = select_scenarios("mixed")
+    assert selected.names == ("quick",)
+    assert any("bench check timeout --stack other --against REF" in text for text in selected.skipped)
 
 
 def test_a_deployment_is_measured_at_its_address(
