@@ -20,7 +20,7 @@ from bench.publish.foreign import Foreign
 from bench.store import baselines, results, scenarios
 from tests.cli.conftest import bench  # noqa: F401 - a fixture
 from tests.cli.test_github_command import MAIN, QUICK, SHA, pack_run
-from tests.command import Bench
+from tests.command import Bench, Done
 from tests.factories import make_baseline, make_recording, run_at
 from tests.publish.direct import Direct
 from tests.publish.fake_github import FakeGitHub
@@ -28,18 +28,27 @@ from tests.publish.test_command import comment_event
 
 BOT = "github-actions[bot]"
 RUN = {
+    "id": 41,
     "head_sha": SHA,
     "head_branch": "feature",
     "html_url": "https://github.com/owner/name/actions/runs/41",
     "head_repository": {"full_name": "owner/name"},
+    "event": "pull_request",
+    "status": "completed",
+    "conclusion": "success",
+    "run_attempt": 1,
+    "created_at": "2026-01-01T00:00:00Z",
 }
-MEASURED = json.dumps({"workflow_run": RUN})
+REPOSITORY = {"full_name": "owner/name", "default_branch": "main"}
+MEASURED = json.dumps({"action": "completed", "workflow_run": RUN, "repository": REPOSITORY})
+BEGUN = json.dumps({"action": "requested", "workflow_run": RUN, "repository": REPOSITORY})
 ACCEPT = comment_event(f"/bench baseline accept {SHA} longer answers")
 UPDATE = ("baseline", "update", "--suite", "pr", "--from-run", "41", "--reason", "faster", "--by", "octocat")
 COMMANDS = {
-    "a comment": (MEASURED, ("ci", "comment", "--from-run", "41")),
-    "a check that starts": (MEASURED, ("ci", "check", "start")),
-    "a check that ends": (MEASURED, ("ci", "check", "finish")),
+    "a comment": (MEASURED, ("ci", "publish")),
+    "a comment of another job": ("{}", ("ci", "publish", "--from-run", "41")),
+    "a check that starts": (BEGUN, ("ci", "publish")),
+    "a check that ends": (MEASURED, ("ci", "publish", "--ended", "cancelled")),
     "another measurement": (comment_event("/bench run"), ("ci", "command")),
     "an accepted run": (ACCEPT, ("ci", "command")),
     "a late schedule": ("{}", ("ci", "issue", "schedule", "bench-nightly.yml=48")),
@@ -146,15 +155,21 @@ class Scene:
     """A repository whose state is the same before each command."""
 
     def __init__(self, github: FakeGitHub) -> None:
-        self._github = github
+        self.github = github
         self._names = ("pulls", "comments", "checks", "statuses", "runs", "git", "issues", "started_runs")
         self._before = deepcopy([getattr(github, name) for name in self._names])
 
-    def run(self, bench: Bench, arguments: tuple[str, ...], change: Callable[[Any], Any]) -> Any:  # noqa: F811
+    def run(
+        self,
+        bench: Bench,  # noqa: F811
+        arguments: tuple[str, ...],
+        change: Callable[[Any], Any] | None = None,
+    ) -> Done:
         """Run a command in the scene; each response passes through `change`."""
+        self.github.requests.clear()
         for name, value in zip(self._names, deepcopy(self._before), strict=True):
-            setattr(self._github, name, value)
-        self._github.change = change
+            setattr(self.github, name, value)
+        self.github.change = change
         return bench(*arguments)
 
 
@@ -170,7 +185,7 @@ def scene(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scen
     github.add_comment(7, "Thanks.", None)
     output = {"title": "Measurement in progress.", "annotations": []}
     check = {"id": 1, "head_sha": SHA, "external_id": "bench:pr", "status": "in_progress", "output": output}
-    github.checks = [check | {"conclusion": None, "name": "bench pr"}]
+    github.checks = [check | {"conclusion": None, "name": "bench pr", "app": {"slug": "github-actions"}}]
     github.issues = [{"number": 50, "title": "old", "body": "<!-- bench:schedule -->\n", "state": "open"}]
     github.issues[0] |= {"user": {"login": BOT}, "labels": [{"name": "bench"}]}
     for branch, sha in (("feature", SHA), ("main", MAIN)):
@@ -187,6 +202,8 @@ def scene(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scen
     for name, value in {
         "GITHUB_REPOSITORY": "owner/name",
         "GITHUB_EVENT_NAME": "workflow_run",
+        "GITHUB_RUN_ID": "43",
+        "GITHUB_WORKFLOW_REF": "owner/name/.github/workflows/bench.yml@refs/heads/main",
         "GITHUB_EVENT_PATH": str(tmp_path / "event.json"),
         "GITHUB_SHA": MAIN,
         "GITHUB_API_URL": github.url,
@@ -218,3 +235,14 @@ def test_a_field_that_is_null_or_missing_is_no_crash(
                 assert done.code in {Exit.PASS, Exit.PUBLISH}, place
                 assert "Traceback" not in done.err, place
                 assert (done.code == Exit.PASS) != ("error: " in done.err), place
+
+
+def test_a_push_costs_ten_requests_at_most(bench: Bench, scene: Scene) -> None:  # noqa: F811
+    """The check begins and ends, and the comment is updated; a workflow has 1,000 requests in an hour."""
+    event = Path(os.environ["GITHUB_EVENT_PATH"])
+    costs = []
+    for content in (BEGUN, MEASURED):
+        event.write_text(content)
+        assert scene.run(bench, ("ci", "publish")).code == Exit.PASS
+        costs.append(len([path for _, path in scene.github.requests if not path.startswith("/kept/")]))
+    assert sum(costs) <= 10, scene.github.requests
