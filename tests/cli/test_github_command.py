@@ -101,6 +101,7 @@ def check_refused(github: FakeGitHub, done: Any, said: str) -> None:
 
 def test_an_accepted_run_joins_the_baseline(fake: FakeGitHub, write: Any) -> None:
     """One commit on the branch has the reason and the person. It gets the check of the accepted runs."""
+    Path("scenarios/suites.yaml").write_text("pr: [quick]\n")
     done = write(f"/bench baseline accept {SHA} the model is *another* one")
     assert done.code == Exit.PASS
     files = fake.git.files("feature")
@@ -120,9 +121,17 @@ def test_an_accepted_run_joins_the_baseline(fake: FakeGitHub, write: Any) -> Non
     assert f"A commit on this branch accepts {accepted}. {green}" in answer["body"]
 
 
+def test_the_reply_names_what_acceptance_does_not_make_green(fake: FakeGitHub, write: Any) -> None:
+    """Two scenarios of the suite have no result, so its check stays red."""
+    assert write(f"/bench baseline accept {SHA} faster").code == Exit.PASS
+    reply = fake.comments[7][-1]["body"]
+    assert "is not green: Not measured: 2 of 3 scenarios, first chat-stream" in reply
+
+
 def test_a_forks_run_is_accepted_in_a_separate_pull_request(fake: FakeGitHub, write: Any) -> None:
     """The branch of a fork is never changed."""
     move_to_fork(fake)
+    Path("scenarios/suites.yaml").write_text("pr: [quick]\n")
     assert write(f"/bench baseline accept {SHA} faster").code == Exit.PASS
     branch = "bench-baseline/7-aaaaaaaaa"
     assert fake.git.commits[fake.git.branches[branch]]["parents"] == [MAIN]
