@@ -339,6 +339,8 @@ def _notes(setup: Setup, repository: AppFiles, action: Action | None) -> Iterato
             "there is no workflow, because this installation does not name its repository:"
             " bench init --action OWNER/chatbench@REF --force"
         )
+    else:
+        yield "commit the written files and open a pull request: the workflow compares it with its base"
     if setup.start.processes and not setup.model_variables:
         for variable in find_model_variables(repository.texts.values())[:1]:
             yield f"to replace the model by a simulated one: bench init --mock {variable} --force"

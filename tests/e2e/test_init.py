@@ -45,6 +45,7 @@ def test_an_application_is_measured_without_a_written_line(
     stack = yaml.safe_load((folder / "scenarios/stacks/app.yaml").read_text())
     assert stack["services"]["app"]["ready"] in {"/health", "/healthz"}
     assert stack["services"]["app"]["environment"][variable].startswith("${model.url}")
+    assert "commit the written files and open a pull request" in done.out
     assert bench("scenarios", "check", "quick", cwd=folder).code == 0
     run = bench("run", "quick", "--stack", "app", "--duration", "1s", "--no-calibration", cwd=folder)
     assert run.code == 0, run.err
