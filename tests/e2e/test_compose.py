@@ -32,7 +32,7 @@ PATIENCE_S = 300.0
 TINY = """\
 name: tiny
 purpose: A test.
-compose: {file: tiny.yml, start_timeout_s: 120, services: {only: {}}}
+compose: {file: tiny.yml, start_timeout: 2m, services: {only: {}}}
 """
 TINY_FILE = """\
 services:
@@ -43,6 +43,50 @@ services:
     command: [python, -c, "import time; print('the disk is gone', flush=True); time.sleep(600)"]
     volumes: [/data]
     healthcheck: {test: [CMD, python, -SEc, "HEALTH"], interval: 1s, retries: RETRIES}
+"""
+
+
+# A stack whose service is built from the files of a version and needs a shared one.
+SERVES = "exec python -m chatstack model"
+PAIR = """\
+name: pair
+purpose: A test.
+compose:
+  file: pair.yml
+  shared: [llm]
+  start_timeout: 2m
+  services: {only: {port: 11434, build: .}}
+"""
+PAIR_FILE = """\
+x-model: &model
+  image: chatbench:ci
+  init: true
+  stop_grace_period: 0s
+  environment: {ROLE: model, PORT: "11434"}
+services:
+  llm: *model
+  only:
+    <<: *model
+    container_name: only
+    restart: on-failure:3
+    depends_on: [llm]
+    ports: ["127.0.0.1:39917:11434"]
+    healthcheck:
+      test:
+        - CMD-SHELL
+        - python -SEc "import socket; [socket.create_connection((h, 11434)) for h in ('llm', 'localhost')]"
+      interval: 1s
+      retries: 60
+"""
+FEW = """\
+name: few
+purpose: Few requests, for tests.
+target: ollama
+seed: 1
+prompts: prompts/forms.yaml
+executor: per-vu-iterations
+vus: 2
+iterations: 2
 """
 
 
@@ -223,8 +267,98 @@ def test_an_unhealthy_service_is_named_with_its_log(here: Path) -> None:
     tiny(here, "raise SystemExit(1)", 1)
     done = bench("stack", "up", "--stack", "tiny", cwd=here)
     assert done.code == 4
-    assert "error: service 'only' is unhealthy: the disk is gone" in done.err
+    assert "error: service 'only' is unhealthy; the end of its log:\n  the disk is gone" in done.err
     assert list_projects(here) == []
+
+
+def test_a_crash_loop_is_named_with_its_exit_code_and_log(here: Path) -> None:
+    """Docker starts the service again and again; bench does not wait for the start timeout."""
+    tiny(here, "", 600)
+    crash = "print('no license', flush=True); raise SystemExit(9)"
+    text = (here / "tiny.yml").read_text().replace("time.sleep(600)", crash)
+    (here / "tiny.yml").write_text(text.replace("init: true", "init: true\n    restart: always"))
+    done = bench("stack", "up", "--stack", "tiny", cwd=here)
+    assert done.code == 4
+    assert re.search(r"service 'only' ended with code 9, \d+ times; the end of its log:", done.err)
+    assert "\n  no license" in done.err
+    assert list_projects(here) == []
+
+
+def compared(folder: Path, *, base: str = SERVES, head: str = SERVES) -> None:
+    """Write a repository whose two commits build a service, which needs a shared one."""
+    (folder / "scenarios" / "stacks").mkdir(parents=True)
+    (folder / "scenarios" / "stacks" / "pair.yaml").write_text(PAIR)
+    (folder / "scenarios" / "few.yaml").write_text(FEW)
+    (folder / "pair.yml").write_text(PAIR_FILE)
+    git = ["git", "-C", str(folder), "-c", "user.name=Tess", "-c", "user.email=tess@example.invalid"]
+    subprocess.run([*git, "init", "--quiet"], check=True)
+    for command_line in (base, head):
+        (folder / "Dockerfile").write_text(
+            f"FROM chatbench:ci\nCMD {json.dumps(['sh', '-c', command_line])}\n"
+        )
+        subprocess.run([*git, "add", "."], check=True)
+        subprocess.run([*git, "commit", "--quiet", "--allow-empty", "--message", "x"], check=True)
+
+
+def compare(folder: Path) -> Done:
+    """Compare the newest commit with the one before; no container, image or volume may remain."""
+    done = bench(
+        *("check", "few", "--against", "HEAD^1", "--stack", "pair", "--pairs", "3..3", "--no-calibration"),
+        cwd=folder,
+    )
+    assert list_projects(folder) == []
+    assert "bench-pair" not in docker("image", "ls", "--format", "{{.Repository}}")
+    return done
+
+
+def test_two_versions_share_a_service_and_nothing_else(here: Path) -> None:
+    """Both are up at once, although the file sets the name of a container and a port of this machine."""
+    compared(here, head=f"{SERVES} # new")
+    done = compare(here)
+    assert done.code in {0, 1, 3}, done.err
+    assert done.err.count("building the images of only") == 2
+    assert "both versions use the same llm" in done.err
+    assert "few, pair 3:" in done.err
+
+
+def test_an_unchanged_version_is_not_built_twice(here: Path) -> None:
+    """Its image has the digest of its files in its name."""
+    compared(here)
+    done = compare(here)
+    assert done.code in {0, 1, 3}, done.err
+    assert done.err.count("building the images of only") == 1
+    assert "the files of only are unchanged" in done.err
+
+
+def test_a_version_that_crashes_is_named(here: Path) -> None:
+    """The base or this folder, with the service, its exit code and its log, also in failure.json."""
+    crashes = "echo no database; exit 7"
+    compared(here, base=crashes)
+    done = compare(here)
+    assert done.code == 4
+    assert re.search(
+        r"error: HEAD\^1: service 'only' ended with code 7.*; the end of its log:\n  no", done.err
+    )
+    (here / "Dockerfile").write_text(f"FROM chatbench:ci\nCMD {json.dumps(['sh', '-c', crashes])}\n")
+    done = bench("check", "few", "--against", "HEAD", "--stack", "pair", "--no-calibration", cwd=here)
+    assert done.code == 4
+    assert "error: this folder: service 'only' ended with code 7" in done.err
+    failure = json.loads((here / "results" / "not-measured-few" / "failure.json").read_text())
+    assert (failure["service"], failure["exit_code"], failure["log"][-1]) == ("only", 7, "no database")
+    assert list_projects(here) == []
+
+
+def test_an_interrupted_comparison_leaves_nothing(here: Path) -> None:
+    """No container, network, volume or image of either version."""
+    compared(here, head=f"{SERVES} # new")
+    load = ("check", "few", "--against", "HEAD^1", "--stack", "pair", "--no-calibration")
+    with start(here, *load) as run:
+        wait_for(here, "both versions use the same llm")
+        eventually(lambda: len(list_projects(here)) > 1, PATIENCE_S)
+        run.send_signal(signal.SIGTERM)
+        assert run.wait(timeout=300) == 130
+    assert list_projects(here) == []
+    assert "bench-pair" not in docker("image", "ls", "--format", "{{.Repository}}")
 
 
 def test_a_full_disk_is_shown(here: Path) -> None:
@@ -251,7 +385,7 @@ def test_a_forbidden_socket_is_an_error(here: Path) -> None:
         done = subprocess.run(start, cwd=here, env=host, capture_output=True, text=True, check=False)
     assert done.returncode == 4, done.stderr
     assert "this account may not use Docker's socket" in done.stderr
-    assert "hint: have yourself added to the group" in done.stderr
+    assert "hint: add the account to the group" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -295,7 +429,7 @@ def test_a_missing_part_is_named(here: Path) -> None:
     assert (done.code, "hint: docker pull chatbench:nowhere" in done.err) == (2, True), done.err
     (here / "tiny.yml").unlink()
     done = bench("stack", "up", "--stack", "tiny", cwd=here)
-    assert (done.code, "there is no compose file tiny.yml" in done.err) == (2, True), done.err
+    assert (done.code, "the compose file tiny.yml does not exist" in done.err) == (2, True), done.err
     nowhere = {"DOCKER_HOST": f"unix://{here}/none.sock"}
     done = bench("stack", "up", "--stack", "tiny", cwd=here, env=nowhere)
     assert (done.code, "hint: " in done.err) == (4, True), done.err

@@ -194,6 +194,7 @@ def test_the_shipped_scenarios_have_the_loads_of_the_specification() -> None:
         "agent-concurrent": "10 VUs × 25 requests",  # noqa: RUF001 - likewise
         "agent-comparison": "2 VUs × 20 requests",  # noqa: RUF001 - likewise
         "agent-interception": "5 VUs × 9 requests",  # noqa: RUF001 - likewise
+        "model-quick": "1 VU × 3 requests",  # noqa: RUF001 - likewise
     }
 
 

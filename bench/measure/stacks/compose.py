@@ -107,7 +107,7 @@ def start_services(
     """
     compose = call.compose
     images = name_built_images(call.config, compose.profiles) | dict(options.images)
-    require_images(compose, call.config, images)
+    require_images(call, images, options, secret_values)
     for name in compose.caches:
         docker.run(["docker", "volume", "create", name], f"create the volume {name}")
     end_s = time.monotonic() + compose.start_timeout_s

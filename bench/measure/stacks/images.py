@@ -67,34 +67,54 @@ def name_images(images: Mapping[str, str]) -> Iterator[list[str]]:
         yield ["--file", str(path)]
 
 
-def require_images(compose: Compose, config: Mapping[str, Any], built: Mapping[str, str]) -> None:
+def require_images(
+    call: ComposeCall, images: Mapping[str, str], options: StartOptions, secret_values: Mapping[str, str]
+) -> None:
     """Refuse a missing image. An automatic pull or build could produce another image than intended.
 
-    With `BENCH_PULL_IMAGES`, images of a registry are pulled.
+    With `BENCH_PULL_IMAGES`, missing images are pulled from their registry, or built from the files.
 
     Args:
-        compose: Declaration of the stack.
-        config: Output of `docker compose config`.
-        built: Images that replace those of the file, by service.
+        call: How to call Compose, and the file.
+        images: Images that replace those of the file, by service.
+        options: The folder of the files.
+        secret_values: Secrets by name, which no message contains.
 
     Raises:
         ConfigError: An image is missing.
-        TargetError: An image cannot be pulled.
+        TargetError: An image cannot be pulled or built.
     """
+    compose = call.compose
     profiles = "".join(f" --profile {profile}" for profile in compose.profiles)
-    for service, (declared, is_buildable) in list_images(config, compose.profiles).items():
-        name = built.get(service) or declared
-        if name and docker.find_image_id(name) is None:
-            if os.environ.get(PULL_VARIABLE) and not is_buildable:
-                action = f"pull the image {name} of service '{service}'"
-                docker.run(["docker", "pull", "--quiet", name], action, timeout_s=_PULL_TIMEOUT_S)
-                continue
-            build = f"docker compose --file {compose.file}{profiles} build {service}"
-            pull = f"docker pull {name}, or docker build --tag {name} if you have its source"
-            raise ConfigError(
-                f"the image {name} of service '{service}' is not on this machine",
-                build if is_buildable else pull,
-            )
+    for service, (declared, is_buildable) in list_images(call.config, compose.profiles).items():
+        name = images.get(service) or declared
+        if not name or docker.find_image_id(name) is not None:
+            continue
+        if os.environ.get(PULL_VARIABLE):
+            _get_image(call, service, name, options.tree or Path.cwd(), secret_values)
+            continue
+        build = f"docker compose --file {compose.file}{profiles} build {service}"
+        pull = f"docker pull {name}, or docker build --tag {name} if you have its source"
+        raise ConfigError(
+            f"the image {name} of service '{service}' is not on this machine",
+            build if is_buildable else pull,
+        )
+
+
+def _get_image(
+    call: ComposeCall, service: str, name: str, tree: Path, secret_values: Mapping[str, str]
+) -> None:
+    """Build a missing image if the stack file or the compose file can, else pull it."""
+    declared = call.compose.services.get(call.compose.target_name(service), ComposeService())
+    action = f"get the image {name} of service '{service}'"
+    if declared.build is not None:
+        _build_by_command(
+            call, _Build(service, name, declared.build, declared.under_test), tree, secret_values
+        )
+    elif "build" in call.config["services"][service]:
+        _run_build([*call.program, *call.options, "build", service], action, call.environment, secret_values)
+    else:
+        docker.run(["docker", "pull", "--quiet", name], action, timeout_s=_PULL_TIMEOUT_S)
 
 
 @contextmanager
