@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Literal, assert_never
+from typing import Any, Literal, assert_never, get_args
 
 from bench.core.report.endings import Ending, describe_ending
 from bench.core.report.suite import SuiteReport
@@ -194,6 +194,20 @@ def check_of_ending(suite: str, ending: Ending, run_url: str, reason: str | None
     return Check(suite, _ENDINGS[ending], title, summary)
 
 
+def repeat_verdict(verdict: CheckRun, wanted: Check) -> Check:
+    """Return a check that shows an earlier verdict on the same commit again.
+
+    Args:
+        verdict: The concluded check with the verdict.
+        wanted: The check of a later run that measured nothing.
+    """
+    words: tuple[Conclusion, ...] = get_args(Conclusion)
+    known = [word for word in words if word == verdict.conclusion]
+    conclusion: Conclusion = known[0] if known else "cancelled"
+    title = verdict.output.title or wanted.title
+    return replace(wanted, conclusion=conclusion, title=title)
+
+
 def soften(check: Check, state: str) -> Check:
     """Return the check of a pull request that was merged or closed before: it is never red.
 
@@ -206,7 +220,7 @@ def soften(check: Check, state: str) -> Check:
     return replace(check, conclusion="neutral", title=f"The pull request was {state} before: {check.title}")
 
 
-def plan_check(checks: Iterable[CheckRun], wanted: Check) -> CheckAction:
+def plan_check(checks: Iterable[CheckRun], wanted: Check, *, only_open: bool = False) -> CheckAction:
     """Return the action after which the commit has this check.
 
     A concluded check is never updated, because GitHub would add the new annotations to the old ones. A newer
@@ -215,15 +229,18 @@ def plan_check(checks: Iterable[CheckRun], wanted: Check) -> CheckAction:
     Args:
         checks: Check runs of the commit.
         wanted: Check that the commit should have.
+        only_open: Conclude a check that is in progress, but create none.
     """
     of_suite = [check for check in checks if check.is_of(wanted.suite)]
     if wanted.attempt is not None and any(is_newer(check.attempt, wanted.attempt) for check in of_suite):
         return KeepCheck(is_outdated=True)
     newest = max(of_suite, key=lambda check: check.id, default=None)
+    if newest is not None and newest.status != "completed":
+        return UpdateCheck(newest.id)
+    if only_open:
+        return KeepCheck()
     if newest is None:
         return BeginCheck()
-    if newest.status != "completed":
-        return UpdateCheck(newest.id)
     is_same = newest.conclusion == wanted.conclusion and newest.output.title == _title(wanted)
     return KeepCheck() if is_same and newest.attempt == wanted.attempt else BeginCheck()
 

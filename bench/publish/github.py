@@ -40,6 +40,10 @@ class _Head(Foreign):
         return self.repo.full_name if self.repo else None
 
 
+class _Label(Foreign):
+    name: str
+
+
 class PullRequest(Foreign):
     """A pull request."""
 
@@ -47,6 +51,13 @@ class PullRequest(Foreign):
     head: _Head
     state: str = "open"
     merged_at: str | None = None
+    draft: bool | None = False
+    labels: tuple[_Label, ...] = ()
+
+
+class _ChangedFile(Foreign):
+    filename: str
+    previous_filename: str | None = None
 
 
 class _Settings(Foreign):
@@ -144,6 +155,19 @@ class GitHub:
         """
         return read(self._api.ask("GET", f"{self._base}/pulls/{number}"), PullRequest)
 
+    def changed_files(self, number: int) -> list[str]:
+        """Return the paths of the files that a pull request changes; also the old paths of moved files.
+
+        Raises:
+            PublishError: GitHub refused, or does not answer.
+        """
+        paths: list[str] = []
+        for file in self._api.pages(f"{self._base}/pulls/{number}/files", _ChangedFile, {}):
+            paths.append(file.filename)
+            if file.previous_filename is not None:
+                paths.append(file.previous_filename)
+        return paths
+
     def default_branch(self) -> str:
         """Return the default branch.
 
@@ -221,13 +245,14 @@ class GitHub:
         author = author or self.login(f"issues/comments/{first.id}")
         return plan_comment(chain([first], marked), body, author)
 
-    def show(self, head_sha: str, check: Check, run_url: str) -> CheckAction:
+    def show(self, head_sha: str, check: Check, run_url: str, *, only_open: bool = False) -> CheckAction:
         """Show a check at a commit, or a status if the token may not write checks; return the action.
 
         Args:
             head_sha: Commit.
             check: Check to show.
             run_url: Address of the details.
+            only_open: Conclude a check that is in progress, but create none.
 
         Raises:
             PublishError: GitHub accepts neither.
@@ -236,8 +261,8 @@ class GitHub:
         for _ in range(RETRIES):
             checks = self._ask_checks(head_sha, check)
             if checks.status_code in NOT_PERMITTED:
-                return self._show_status(head_sha, check, run_url)
-            action = plan_check(read(checks, _Checks).check_runs, check)
+                return KeepCheck() if only_open else self._show_status(head_sha, check, run_url)
+            action = plan_check(read(checks, _Checks).check_runs, check, only_open=only_open)
             if isinstance(action, KeepCheck):
                 return action
             answer = self._send_check(action, head_sha, first)

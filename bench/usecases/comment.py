@@ -14,7 +14,7 @@ from bench.core.run.results_digest import results_digest
 from bench.core.verdict.baseline import Baseline, baseline_path
 from bench.errors import BenchError, ConfigError, PublishError
 from bench.publish.accepted import AcceptedFiles
-from bench.publish.check import Check, KeepCheck, check_of, check_of_ending, soften
+from bench.publish.check import Check, KeepCheck, check_of, check_of_ending, repeat_verdict, soften
 from bench.publish.context import explain_nothing
 from bench.publish.github import GitHub, PullRequest
 from bench.publish.plan import Skip, stamp
@@ -25,10 +25,12 @@ from bench.store import baselines
 from bench.usecases.compare import FindBaseline
 from bench.usecases.job import JobConnection, connect
 from bench.usecases.merge import judge_together
+from bench.usecases.skipped import UNCONFIRMED, is_skip_confirmed
 from bench.usecases.stored_runs import StoredSuite, fetch_suite, load_suite
 
 _JUDGED = frozenset({None, "success", "failure"})
 """Conclusions of a workflow run whose results are judged; the others are ends without a verdict."""
+_OF_BRANCHES = frozenset({"pull_request", "push", "workflow_dispatch"})
 _NEWER = "a newer measurement of the commit is published already"
 
 
@@ -113,6 +115,8 @@ def comment(
         summary = "The verdict appears here when the workflow run is complete."
         return publisher.show(Check(publisher.suite, None, "Measurement in progress.", summary))
     word = ended or run.conclusion
+    if word == Ending.SKIPPED:
+        return publisher.skip_run()
     if word not in _JUDGED and word in set(Ending):
         return publisher.end(Ending(word))
     try:
@@ -180,11 +184,14 @@ class _Publisher:
     def publish(self, report: SuiteReport | None) -> Publication:
         """Show the check, and write the comment."""
         (stored,) = self.stored
-        ending = _find_ending(stored)
-        if report is None or ending is not None:
-            return self.end(ending or Ending.SKIPPED, stored.job.reason if stored.job else None)
         run = self.connection.context.run
         audience = self._find_audience()
+        ending = _find_ending(stored)
+        if report is None or ending is not None:
+            reason = stored.job.reason if stored.job else None
+            if ending is Ending.SKIPPED and not self._is_skip_confirmed(audience):
+                ending, reason = Ending.FAILURE, UNCONFIRMED
+            return self.end(ending or Ending.SKIPPED, reason)
         origin = Origin(self.suite, run.head_sha, self.connection.context.run_url)
         if audience.pulls:
             origin = replace(origin, pull=audience.pulls[0].number)
@@ -200,7 +207,21 @@ class _Publisher:
         published = self.show(wanted, self._find_audience())
         return replace(published, notices=(*published.notices, wanted.title))
 
-    def show(self, wanted: Check, audience: Audience | None = None) -> Publication:
+    def skip_run(self) -> Publication:
+        """Conclude the check that is in progress for a run whose jobs were all skipped, and create none.
+
+        For example, another label starts such a run. An earlier verdict on the commit stays as it is.
+        """
+        context = self.connection.context
+        wanted = check_of_ending(self.suite, Ending.SKIPPED, context.run_url)
+        verdict = self.connection.github.last_check(context.run.head_sha, self.suite)
+        shown = wanted if verdict is None else repeat_verdict(verdict, wanted)
+        published = self.show(shown, only_open=True)
+        return replace(published, notices=(*published.notices, wanted.title))
+
+    def show(
+        self, wanted: Check, audience: Audience | None = None, *, only_open: bool = False
+    ) -> Publication:
         """Show a check at the commit, unless a newer measurement has one."""
         context = self.connection.context
         notices = [audience.reason] if audience is not None and audience.reason else []
@@ -209,9 +230,13 @@ class _Publisher:
         wanted = replace(wanted, attempt=context.run.attempt)
         if audience is not None and audience.state is not None:
             wanted = soften(wanted, audience.state)
-        action = self.connection.github.show(context.run.head_sha, wanted, context.run_url)
+        action = self.connection.github.show(
+            context.run.head_sha, wanted, context.run_url, only_open=only_open
+        )
         if isinstance(action, KeepCheck) and action.is_outdated:
             return Publication(notices=(_NEWER,))
+        if isinstance(action, KeepCheck) and only_open:
+            return Publication(notices=tuple(notices))
         shown = PublishedCheck(wanted.name, context.run.head_sha, wanted.conclusion, wanted.title)
         return Publication((shown,), notices=tuple(notices))
 
@@ -221,6 +246,13 @@ class _Publisher:
             action = self.connection.github.say(pull, body, self.author)
             yield PublishedComment(context.repository, pull.number, not isinstance(action, Skip))
 
+    def _is_skip_confirmed(self, audience: Audience) -> bool:
+        """Return whether a skip is the author's own decision, or GitHub confirms its reason."""
+        github = self.connection.github
+        if github.is_own(self.connection.context.run.owner):
+            return True
+        return is_skip_confirmed(self.suite, audience.pulls, github)
+
     def _find_audience(self) -> Audience:
         """Find the pull requests of the measured commit. A merge queue has none."""
         context = self.connection.context
@@ -229,7 +261,8 @@ class _Publisher:
             return Audience()
         if context.pull is not None:
             return find_audience([self.connection.github.pull(context.pull)], run.head_sha)
-        pulls = self.connection.github.pull_requests(run.head_sha, run.owner, run.head_branch)
+        branch = run.head_branch if run.event in _OF_BRANCHES else None  # a deployment can have a tag
+        pulls = self.connection.github.pull_requests(run.head_sha, run.owner, branch)
         return find_audience(pulls, run.head_sha)
 
     def _find_baselines(self) -> FindBaseline:

@@ -295,16 +295,74 @@ def test_the_newest_attempt_of_the_artifacts_counts(bench: Bench, fake: FakeGitH
     assert "+40 %" in fake.comments[7][0]["body"]
 
 
-def test_a_skipped_job_skips_its_check_with_the_reason(bench: Bench, fake: FakeGitHub) -> None:
-    """A draft, a label or a filter of paths: the required check reports, and the reason is only text."""
-    job = SuiteJob(suite="smoke", outcome=JobOutcome.SKIPPED, reason="Skipped: the label <b>x</b> is set.")
-    fake.add_artifact(41, "bench-smoke-1", pack(**{"job.json": job.model_dump_json()}))
+SKIPPED = SuiteJob(suite="smoke", outcome=JobOutcome.SKIPPED, reason="Skipped: the label <b>x</b> is set.")
+
+
+def skip_job(github: FakeGitHub) -> None:
+    """Let the job of the workflow run skip its measurement."""
+    github.add_artifact(41, "bench-smoke-1", pack(**{"job.json": SKIPPED.model_dump_json()}))
+    Path("scenarios").mkdir(exist_ok=True)
+    Path("scenarios/suites.yaml").write_text("smoke: {scenarios: [quick], paths: ['src/**']}\n")
+
+
+@pytest.mark.parametrize(
+    "confirmed",
+    [
+        {"head": {"sha": SHA, "ref": "feature", "repo": {"full_name": "owner/name"}}},
+        {"labels": [{"name": "bench:skip"}]},
+        {"draft": True},
+        {"changed": ["docs/index.md"]},
+    ],
+)
+def test_a_skipped_job_skips_its_check_with_the_reason(
+    bench: Bench, fake: FakeGitHub, confirmed: dict[str, Any]
+) -> None:
+    """A label, a draft or a filter of paths: the required check reports, and the reason is only text."""
+    skip_job(fake)
+    fake.pulls[0] |= confirmed
+    change_run(fake, head_repository=fake.pulls[0]["head"]["repo"])
     done = bench("ci", "publish")
     assert (done.code, fake.comments) == (Exit.PASS, {})
     (check,) = fake.checks
     assert (check["name"], check["conclusion"]) == ("bench smoke", "skipped")
-    assert check["output"]["title"] == job.reason
+    assert check["output"]["title"] == SKIPPED.reason
     assert "<b>" not in check["output"]["summary"]
+
+
+def test_a_fork_cannot_skip_its_own_measurement(bench: Bench, fake: FakeGitHub) -> None:
+    """Its job runs code of the fork; GitHub knows the label, the draft and the changed files."""
+    skip_job(fake)
+    bench("ci", "publish")
+    (check,) = fake.checks
+    assert (check["name"], check["conclusion"]) == ("bench smoke", "failure")
+    assert "no label, draft or path that explains it" in check["output"]["title"]
+
+
+@pytest.mark.parametrize("conclusion", ["success", "failure"])
+def test_a_run_whose_jobs_are_skipped_keeps_the_verdict(
+    bench: Bench, fake: FakeGitHub, conclusion: str
+) -> None:
+    """Another label starts such a run: it must not turn a red check into one that GitHub accepts."""
+    Path("scenarios").mkdir(exist_ok=True)
+    Path("scenarios/suites.yaml").write_text("pr: [quick]\n")
+    bench("ci", "publish", store(1.4 if conclusion == "failure" else 1.0))
+    change_run(fake, conclusion="skipped", id=42, run_started_at="2026-01-01T09:00:00Z")
+    assert bench("ci", "publish").code == Exit.PASS
+    assert [check["conclusion"] for check in fake.checks] == [conclusion]
+    title = fake.checks[0]["output"]["title"]
+    change_run(fake, "in_progress", status="in_progress", conclusion=None)
+    bench("ci", "publish")
+    change_run(fake, conclusion="skipped")
+    bench("ci", "publish")
+    assert [check["conclusion"] for check in fake.checks] == [conclusion] * 2
+    assert fake.checks[1]["output"]["title"] == title
+
+
+def test_a_skipped_run_creates_no_check(bench: Bench, fake: FakeGitHub) -> None:
+    """GitHub accepts `skipped`, so a missing check must stay missing."""
+    change_run(fake, conclusion="skipped")
+    done = bench("ci", "publish")
+    assert (done.code, fake.checks, "notice: Skipped: " in done.err) == (Exit.PASS, [], True)
 
 
 @pytest.mark.parametrize("named", [True, False])

@@ -161,6 +161,9 @@ class FakeGitHub:
                 {"number": 90 + len(self.pulls), "proposed": content, "head": {"sha": "0" * 40, "repo": None}}
             )
             return 201, {"number": 90, "html_url": "https://github.com/owner/name/pull/90"}
+        if match := re.fullmatch(r"/pulls/(\d+)/files", rest):
+            (pull,) = [pull for pull in self.pulls if pull["number"] == int(match[1])]
+            return 200, [{"filename": path} for path in pull.get("changed", ["src/agent.py"])]
         if match := re.fullmatch(r"/pulls/(\d+)", rest):
             pulls = [pull for pull in self.pulls if pull["number"] == int(match[1])]
             return (200, pulls[0]) if pulls else (404, {"message": "Not Found"})
