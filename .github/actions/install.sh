@@ -5,8 +5,9 @@ set -euo pipefail
 environment=$1
 source=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 if [ ! -x "$environment/bin/uv" ]; then
-  "${PYTHON:-python3}" -m venv "$environment"
-  "$environment/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
+  # Without a pip of its own, which takes most of the time to make an environment.
+  "${PYTHON:-python3}" -m venv --without-pip "$environment"
+  "${PYTHON:-python3}" -m pip --python "$environment/bin/python" install --quiet --disable-pip-version-check --require-hashes \
     --requirement "$source/requirements-build.txt"
   VIRTUAL_ENV=$environment "$environment/bin/uv" pip install --quiet --require-hashes --requirement "$source/requirements.txt"
 fi
