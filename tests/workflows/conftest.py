@@ -76,8 +76,8 @@ def host(
             return hosted[-1]
 
         yield start
-    file = os.environ.get(JOURNAL)
-    for repository in hosted if file else []:
-        law = str(request.function.__doc__)
-        outcome = request.node.stash.get(OUTCOME, "failed")
-        append(Path(str(file)), describe_case(request.node.name, law, outcome, repository))
+        file = os.environ.get(JOURNAL)
+        for repository in hosted if file else []:
+            law = str(request.function.__doc__)
+            outcome = request.node.stash.get(OUTCOME, "failed")
+            append(Path(str(file)), describe_case(request.node.name, law, outcome, repository))

@@ -194,10 +194,14 @@ def _author(name: str) -> dict[str, str]:
 
 
 def make_origin(path: Path, source: Path) -> Origin:
-    """Copy the committed files of a repository into a bare repository with one branch, `main`."""
+    """Copy a repository, also the changes of tracked files, to a bare one with a branch `main`."""
     subprocess.run(["git", "init", "--quiet", "--bare", "--initial-branch=main", str(path)], check=True)
     origin = Origin(path=path)
     origin.git("config", "uploadpack.allowAnySHA1InWant", "true")
-    origin.git("fetch", "--quiet", "--no-tags", str(source), "HEAD")
-    origin.git("update-ref", "refs/heads/main", "FETCH_HEAD")
+    inside = ["git", "-C", str(source)]
+    environment = os.environ | _author("octocat")
+    create = [*inside, "stash", "create"]
+    changed = subprocess.run(create, check=True, capture_output=True, text=True, env=environment)
+    commit = changed.stdout.strip() or "HEAD"
+    subprocess.run([*inside, "push", "--quiet", str(path), f"{commit}:refs/heads/main"], check=True)
     return origin
