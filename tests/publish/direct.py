@@ -21,9 +21,7 @@ class Direct(BaseAdapter):
     def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
         """Return the fake's response to a request."""
         body = json.loads(request.body) if request.body else None
-        reply = self._github.respond(
-            str(request.method), request.path_url, body, "Authorization" in request.headers
-        )
+        reply = self._github.respond(str(request.method), request.path_url, body, request.headers)
         response = requests.Response()
         response.status_code = reply.status
         response.headers = CaseInsensitiveDict(reply.headers)

@@ -3,7 +3,7 @@
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -70,6 +70,8 @@ class FakeGitHub:
     author: str = "github-actions[bot]"
     new_name: str = ""
     """New name of the repository `owner/name`; GitHub redirects requests for its old name."""
+    root: str = ""
+    """Path of the API, such as `/api/v3` on Enterprise Server."""
     change: Callable[[Any], Any] | None = None
     """Changes the body of each described response before it is sent."""
     violations: list[str] = field(default_factory=list)
@@ -224,16 +226,16 @@ class FakeGitHub:
             return 201, {"id": 1, "creator": {"login": self.author, "id": 1}}
         return 404, {"message": "Not Found"}
 
-    def respond(self, method: str, target: str, content: Any, has_token: bool) -> Reply:
+    def respond(self, method: str, target: str, content: Any, sent: Mapping[str, str]) -> Reply:
         """Respond to one request.
 
         Args:
             method: HTTP method.
             target: Path with the query.
             content: Body, read from JSON.
-            has_token: Whether the request has a token.
+            sent: Headers of the request.
         """
-        parts = urlsplit(target)
+        parts = urlsplit(target.removeprefix(self.root))
         query = {key: values[0] for key, values in parse_qs(parts.query).items()}
         self.requests.append((method, parts.path))
         fault = self.fault(method, parts.path)
@@ -241,7 +243,7 @@ class FakeGitHub:
         reply: tuple[int, Any] = (0, None)
         if fault is None or fault.applied:
             if match := re.fullmatch(r"/kept/(\d+)", parts.path):
-                assert not has_token, "the token was sent to another address"
+                assert "Authorization" not in sent, "the token was sent to another address"
                 return Reply(200, self.archives[int(match[1])])
             reply = self.answer(method, unquote(parts.path), content, query)
         if fault is not None:
@@ -261,6 +263,8 @@ class FakeGitHub:
             value = value[(page - 1) * PAGE : page * PAGE]
         if key is not None:
             value = {"total_count": len(value), key: value}
+        if sent.get("X-GitHub-Api-Version") != "2022-11-28" or "Authorization" not in sent:
+            self.violations.append(f"{method} {parts.path} has no version of the API, or no token")
         if fault is None:
             value = self.describe(method, unquote(parts.path), (query, content), status, value)
             value = self.change(value) if self.change else value
@@ -306,7 +310,7 @@ def serving(github: FakeGitHub) -> Iterator[FakeGitHub]:
         def _handle(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             content = json.loads(self.rfile.read(length)) if length else None
-            reply = github.respond(self.command, self.path, content, "Authorization" in self.headers)
+            reply = github.respond(self.command, self.path, content, dict(self.headers.items()))
             self.send_response(reply.status)
             for name, text in reply.headers.items():
                 self.send_header(name, text)
@@ -321,7 +325,7 @@ def serving(github: FakeGitHub) -> Iterator[FakeGitHub]:
             """Write no log."""
 
     server = _Server(("127.0.0.1", 0), Handler)
-    github.url = f"http://127.0.0.1:{server.server_address[1]}"
+    github.url = f"http://127.0.0.1:{server.server_address[1]}{github.root}"
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

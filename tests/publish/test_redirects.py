@@ -4,7 +4,7 @@ from bench.errors import PublishError
 from bench.publish.addresses import Renames, is_below, redirected
 from bench.publish.plan import Create, Update
 from tests.publish.conftest import SHA, Client
-from tests.publish.fake_github import FakeGitHub, Fault
+from tests.publish.fake_github import FakeGitHub, Fault, serving
 
 BODY = "<!-- bench:pr -->\n## As ever\n"
 BOT = "github-actions[bot]"
@@ -165,3 +165,18 @@ def test_only_the_address_of_a_repository_is_remembered() -> None:
     assert renames.current(f"{API}/user") == f"{API}/user"
     renames.learn(base, f"{API}/repositories/6", 308)
     assert renames.current(base) == f"{API}/repositories/6"
+
+
+def test_an_enterprise_server_has_its_api_below_a_path() -> None:
+    """Lists have several pages, a managed user has a fork, and the repository was renamed."""
+    github = FakeGitHub(root="/api/v3", new_name="owner/new")
+    github.add_pull(7, SHA, "jane_acme/name")
+    for number in range(3):
+        github.add_comment(7, f"comment {number}", "jane_acme")
+    own_id = github.add_comment(7, f"{BODY}old", BOT)
+    with serving(github):
+        client = Client(github, "ghs_").github
+        (pull,) = client.pull_requests(SHA, "Jane_Acme/name", "feature")
+        assert client.say(pull, BODY) == Update(own_id, BODY)
+        assert client.permission("jane_acme") == "read"
+    assert github.url.endswith("/api/v3")
