@@ -2,12 +2,15 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+# Otherwise each process would compile the tests again.
+unexport PYTHONDONTWRITEBYTECODE
+
 ACTIONLINT := v1.7.12
 READY  := $(VENV)/.ready
 DOCS_READY := $(VENV)/.docs-ready
 UV     := $(BIN)/uv
 
-.PHONY: bench test setup actionlint containers docs-commands docs reference lint types contracts unit bench-engine bench-truth bench-transport bench-arrivals bench-soak bench-recovery bench-strays bench-verdicts bench-verdicts-quick bench-answers bench-hostile bench-mock bench-embedded bench-start workflows pictures lock clean help
+.PHONY: bench test setup actionlint containers docs-commands coverage docs reference lint types contracts unit bench-engine bench-truth bench-transport bench-arrivals bench-soak bench-recovery bench-strays bench-verdicts bench-verdicts-quick bench-answers bench-hostile bench-mock bench-embedded bench-start workflows pictures lock clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -15,7 +18,7 @@ help:  ## list the targets
 bench: $(READY)  ## benchmark the embedded stack with `quick` and judge it
 	$(BIN)/bench check quick || [ $$? -eq 3 ] # 3: cannot tell, for example without a baseline
 
-test: lint types contracts unit  ## everything that CI checks
+test: lint types contracts unit  ## all checks of a change; CI adds coverage, containers and docs-commands
 
 setup: $(READY)  ## create .venv from the pinned requirements
 	@# Where PYTHONDONTWRITEBYTECODE is set, each command would compile all of its modules again.
@@ -51,7 +54,14 @@ containers: $(READY)  ## tests with containers; needs an engine and the image ch
 	BENCH_TEST_MONGODB_URI=mongodb://127.0.0.1:27018 $(BIN)/pytest -m containers --no-skips; \
 	  status=$$?; docker stop chatbench-test-mongodb; exit $$status
 
-unit: $(READY) $(DOCS_READY) actionlint  ## all tests, with the coverage gates
+docs-commands: $(READY)  ## run the commands of README and docs in a fresh clone (a quarter of an hour)
+	$(BIN)/python -m benchmarks.documents
+
+unit: $(READY) $(DOCS_READY) actionlint  ## all tests
+	$(BIN)/pytest --numprocesses 3 --dist worksteal
+
+# Coverage doubles the time of tests that start processes; Python 3.14 measures it almost without a cost.
+coverage: $(READY) $(DOCS_READY) actionlint  ## all tests, with the coverage gates
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest --numprocesses 3 --dist worksteal
 	$(BIN)/coverage combine --quiet
