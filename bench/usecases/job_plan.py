@@ -14,6 +14,7 @@ from bench.publish.trigger import Trigger
 from bench.store import scenarios, stacks
 from bench.store.folders import SCENARIOS
 from bench.usecases.options import RunOptions
+from bench.usecases.time_limit import expect_s
 
 AUTO = "auto"
 """The base that belongs to the event."""
@@ -34,7 +35,7 @@ class StackGroup:
     alone: Mapping[str, str | None] = field(default_factory=dict)
     """Scenarios that are compared with their baseline, with the reason if there is a base."""
     durations_s: Mapping[str, float] = field(default_factory=dict)
-    """Duration of the load of each scenario."""
+    """Expected duration of the load of each scenario."""
 
     @property
     def duration_s(self) -> float:
@@ -198,7 +199,7 @@ class _Sorter:
             return
         if spec.scenario.side_effects is not None and not self._options.get("allow_side_effects", False):
             return
-        self._durations_s.setdefault(stack, {})[name] = spec.scenario.duration_s
+        self._durations_s.setdefault(stack, {})[name] = expect_s(spec.scenario)
         paired = self._paired.setdefault(stack, [])
         alone = self._alone.setdefault(stack, {})
         if self._base is None:

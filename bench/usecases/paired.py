@@ -32,7 +32,7 @@ from bench.store import results as store
 from bench.store.pairs import StoredPairs
 from bench.usecases.compare import JudgedRun, find_accepted, judge_pairs, report_pairs
 from bench.usecases.report import store_judgement
-from bench.usecases.time_limit import NO_LIMIT, TimeLimit
+from bench.usecases.time_limit import NO_LIMIT, TimeLimit, expect_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class _PairsSoFar:
         self.stopped: str | None = None
         self._plan = plan
         self._pairs: list[Pair] = []
-        self._latest_s = 2.0 * spec.head.scenario.duration_s
+        self._latest_s = 2.0 * expect_s(spec.head.scenario)
         self._failed: FailedPair | None = None
         self._error: str | None = None
 

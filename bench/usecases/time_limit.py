@@ -7,8 +7,24 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from bench.core.config.executors import Cases, PerVuIterations
+from bench.core.config.scenario import Scenario
+
 _RESERVE = 1.25
 """A measurement may take a quarter longer than expected."""
+_ITERATIONS_S = 60.0
+"""Expected duration of a phase that ends with its iterations: `max_duration` is an hour by default."""
+_MARGIN_S = 60.0
+"""A measurement that is in progress at the end of the time gets this long to end by itself."""
+
+
+def expect_s(scenario: Scenario) -> float:
+    """Return the expected duration of a scenario's load in seconds, before a run of it is known."""
+    total_s = 0.0
+    for phase in scenario.phases:
+        has_duration = not isinstance(phase, PerVuIterations | Cases)
+        total_s += phase.duration_s if has_duration else min(phase.duration_s, _ITERATIONS_S)
+    return total_s
 
 
 class TimeLimit:
@@ -47,8 +63,6 @@ class TimeLimit:
 
 
 NO_LIMIT = TimeLimit()
-_MARGIN_S = 60.0
-"""A measurement that is in progress at the end of the time gets this long to end by itself."""
 
 
 @contextmanager

@@ -5,7 +5,8 @@ import threading
 
 import pytest
 
-from bench.usecases.time_limit import TimeLimit, interrupt_after
+from bench.store import scenarios
+from bench.usecases.time_limit import TimeLimit, expect_s, interrupt_after
 
 
 class _Clock:
@@ -25,6 +26,17 @@ def test_a_measurement_begins_only_if_it_ends_in_time() -> None:
     clock.now_s = 90.0
     assert limit.has_time_for(7.0)
     assert not limit.has_time_for(9.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected_s"),
+    [("quick", 30.0), ("spike", 80.0), ("timeout", 60.0), ("agent-quick", 60.0), ("endurance", 3600.0)],
+)
+def test_a_scenario_that_ends_with_its_iterations_is_expected_to_be_short(
+    name: str, expected_s: float
+) -> None:
+    """Its longest duration is an hour, for which no job has time."""
+    assert expect_s(scenarios.load(name).scenario) == expected_s
 
 
 def test_a_part_gets_its_share_of_the_time_that_is_left() -> None:
