@@ -278,7 +278,6 @@ def _footer(origin: Origin, documents: Sequence[Document]) -> list[str]:
     if documents:
         facts: Mapping[str, str] = dict(documents[0].facts)
         lines.append(f"Compared with: {escape(facts['baseline'])}.")
-        for label in ("machine", "reference workload"):
-            if label in facts:
-                lines.append(f"{label.capitalize()}: {escape(facts[label])}.")
+        if "machine" in facts:
+            lines.append(f"Machine: {escape(facts['machine'])}.")
     return lines

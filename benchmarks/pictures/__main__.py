@@ -1,4 +1,7 @@
-"""`make pictures`: check the embedded stack with a slower model and take pictures of the reports."""
+"""`make pictures`: check the embedded stack with a slower model and take pictures of the reports.
+
+`python -m benchmarks.pictures comments` takes only those of comments.
+"""
 
 import os
 import secrets
@@ -8,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.pictures.browser import browser, installed
+from benchmarks.pictures.comments import take_comments
 from benchmarks.pictures.terminal import last_screen, picture
 
 _ROOT = Path(__file__).parents[2]
@@ -29,6 +33,10 @@ def main() -> None:
     chromium = installed()
     if chromium is None:
         sys.exit("there is no Chromium\n\nhint: apt-get install chromium")
+    with tempfile.TemporaryDirectory() as folder:
+        take_comments(chromium, Path(folder), _FOLDER)
+    if "comments" in sys.argv[1:]:
+        return
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder)
         # It exits with 1, because it finds what was made worse.

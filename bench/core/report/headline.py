@@ -235,11 +235,18 @@ def _vanished_messages(comparison: Comparison) -> str:
     return f"{subject} no answer any more, but {other} has answers: {wording.listing(names)}"
 
 
-def describe_unchanged(row: MetricComparison) -> str:
-    """Return a metric with its change, its interval and the smallest detectable change."""
+def describe_unchanged(row: MetricComparison, *, certainty: bool = False) -> str:
+    """Return a metric with its change, its interval and the smallest detectable change.
+
+    Args:
+        row: The compared metric.
+        certainty: Write the confidence of the interval, too.
+    """
     details: list[str] = []
     if row.low_ratio is not None and row.high_ratio is not None:
         details.append(wording.change_interval(row.low_ratio, row.high_ratio))
+    if certainty and row.confidence is not None:
+        details.append(f"{wording.confidence(row.confidence)} certain")
     if row.detectable_ratio is not None:
         details.append(f"detectable: {wording.magnitude(row.detectable_ratio)}")
     more = f" ({'; '.join(details)})" if details else ""

@@ -17,6 +17,7 @@ _LONGEST_REASON = 200
 """Characters of the reason why a scenario has no verdict."""
 _SMALLEST_RATIO = 1e-9
 """Smaller values are treated as this one, whose logarithm is finite."""
+_CHANGED = frozenset({Verdict.WORSE, Verdict.WITHIN_TOLERANCE, Verdict.BETTER})
 _LOUD = {Verdict.WITHIN_TOLERANCE: 2, Verdict.BETTER: 1}
 """Changes of a run that passed, which readers see before runs without a change."""
 
@@ -141,14 +142,16 @@ def _sentence(claim: Claim) -> str:
     """Return the sentence of a claim for the middle of a line; of unchanged metrics only the first."""
     text = claim.sentence
     first = next(iter(claim.rows), None)
-    if isinstance(first, MetricComparison) and first.verdict not in {Verdict.WORSE, *_LOUD}:
-        text = describe_unchanged(first)
+    if isinstance(first, MetricComparison) and first.verdict not in _CHANGED:
+        text = describe_unchanged(first, certainty=True)
     is_name = text[:2].isupper() or not text[:1].isalpha()
     return text if is_name else text[:1].lower() + text[1:]
 
 
 def _limits(claim: Claim) -> list[str]:
-    """Return the tolerance, if the change is within it, and the certainty."""
+    """Return the tolerance, if the change is within it, and the certainty of the change."""
+    if not claim.rows or claim.rows[0].verdict not in _CHANGED:
+        return []
     limits = []
     margin_ratio = claim.rows[0].margin_ratio if claim.is_tolerated else None
     if margin_ratio is not None:
