@@ -125,7 +125,7 @@ workflows: $(READY)  ## run the workflow files with act against a fake GitHub, a
 bench-start: $(READY)  ## measure the time from the command to the first request
 	$(BIN)/python -m benchmarks.start
 
-pictures: $(READY)  ## check the slowed-down embedded stack and take the pictures of docs/pictures (needs Chromium and npm)
+pictures: $(READY)  ## check the slowed-down embedded stack, and take the pictures of docs/pictures (needs Chromium and npm; half an hour)
 	$(BIN)/python -m benchmarks.pictures
 
 lock: $(READY)  ## pin the newest versions, with hashes and without addresses

@@ -32,7 +32,8 @@ _SEPARATOR = 2
 _SUITE = re.compile(NAME)
 _SHA = re.compile(r"[0-9a-f]{40}")
 _URL = re.compile(r"https?://[A-Za-z0-9.:/_-]+(#artifacts)?")
-_LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,60}(\[bot\])?")
+LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,60}(\[bot\])?")
+"""Form of a login, also of a managed user or a program."""
 _SHORT_SHA = 9
 
 
@@ -62,7 +63,7 @@ class Origin:
         checked = [(self.suite, _SUITE), (self.head_sha, _SHA), (self.run_url, _URL), (self.page_url, _URL)]
         checked.append((self.digest, PATTERN))
         for logins in self.people.values():
-            checked += [(login, _LOGIN) for login in logins]
+            checked += [(login, LOGIN) for login in logins]
         for value, pattern in checked:
             if value is not None and not pattern.fullmatch(value):
                 raise ValueError(f"{value!r} does not match {pattern.pattern}")

@@ -25,6 +25,7 @@ from bench.store import baselines
 from bench.usecases.compare import FindBaseline
 from bench.usecases.job import JobConnection, connect
 from bench.usecases.merge import judge_together
+from bench.usecases.people import find_people
 from bench.usecases.skipped import UNCONFIRMED, is_skip_confirmed
 from bench.usecases.stored_runs import StoredSuite, fetch_suite, load_suite
 
@@ -194,7 +195,8 @@ class _Publisher:
             return self.end(ending or Ending.SKIPPED, reason)
         origin = Origin(self.suite, run.head_sha, self.connection.context.run_url)
         if audience.pulls:
-            origin = replace(origin, pull=audience.pulls[0].number)
+            people = find_people(report, self.connection)
+            origin = replace(origin, pull=audience.pulls[0].number, people=people)
         body = stamp(render_comment(report, _make_origin(stored, origin)), run.attempt)
         shown = self.show(check_of(report, self.suite, body, strict=self.strict), audience)
         if _NEWER in shown.notices:

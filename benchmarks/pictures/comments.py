@@ -16,10 +16,12 @@ import yaml
 from cmarkgfm.cmark import Options
 
 import bench
+from bench.core.report.suite import SuiteReport
 from bench.render.comment import Origin, render_comment
 from benchmarks.pictures.browser import browser
 
-_SCENARIOS = Path(__file__).parents[2] / "scenarios"
+_ROOT = Path(__file__).parents[2]
+_SCENARIOS = _ROOT / "scenarios"
 _SUITE = {"pr": ["quick", "chat-stream"]}
 _SHORT = {"vus": 4, "duration": "12s", "think_time": "500ms..1s"}
 _GITHUB_CSS = "github-markdown-css@5.9.0"
@@ -48,6 +50,8 @@ class Case(NamedTuple):
     """The command of the agent that the pull request changes."""
     check: tuple[str, ...] = ("--suite", "pr", "--against", "HEAD^1")
     """Arguments of `bench check`."""
+    is_shipped: bool = False
+    """Whether the scenarios and baselines are those of this project, instead of the small repository."""
     width: int = 880
     """Width of the picture in CSS pixels."""
 
@@ -55,9 +59,9 @@ class Case(NamedTuple):
 CASES = (
     Case("comment-no-change.png"),
     Case("comment-worse.png", model={"MODEL_SLOWDOWN": "1.4"}),
-    Case("comment-tolerated.png", model={"MODEL_SLOWDOWN": "1.07"}, check=("quick", "--against", "HEAD^1")),
+    Case("comment-tolerated.png", check=("quick", "--inject", "model.slowdown=1.07"), is_shipped=True),
     Case("comment-cannot-tell.png", check=("quick",)),  # the repository has no baseline
-    Case("comment-not-measured.png", agent=_CRASH),
+    Case("comment-not-measured.png", agent=_CRASH, check=("quick",)),
 )
 PHONE = "comment-on-a-phone.png"
 """The comment of the second case, as wide as a phone."""
@@ -147,10 +151,11 @@ def _measure(repository: Path, case: Case) -> str:
     results = repository / "results" / case.picture
     begin = time.monotonic()
     command = [sys.executable, "-m", "bench", "check", *case.check, "--stack", "embedded"]
-    # It exits with the code of the verdict.
-    subprocess.run([*command, "--results", str(results)], check=False, stdout=subprocess.DEVNULL)
+    with chdir(_ROOT if case.is_shipped else repository):
+        # It exits with the code of the verdict.
+        subprocess.run([*command, "--results", str(results)], check=False, stdout=subprocess.DEVNULL)
+        report = _judge(results, "pr" if "--suite" in case.check else None)
     minutes = (time.monotonic() - begin) / 60.0
-    judged = bench.merge(sorted(results.iterdir()), suite="pr" if "--suite" in case.check else None)
     origin = Origin(
         "pr",
         _git("rev-parse", "HEAD"),
@@ -160,4 +165,9 @@ def _measure(repository: Path, case: Case) -> str:
         people={"decode": ("tess", "sam"), "prefill": ("sam",)},
     )
     _git("reset", "--quiet", "--hard", "HEAD^1")
-    return render_comment(judged.report, origin)
+    return render_comment(report, origin)
+
+
+def _judge(results: Path, suite: str | None) -> SuiteReport:
+    files = sorted([*results.glob("*/result.json"), *results.glob("*/failure.json")])
+    return bench.merge([file.parent for file in files], suite=suite).report

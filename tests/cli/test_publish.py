@@ -535,3 +535,26 @@ def test_a_job_with_the_files_of_a_fork_does_not_publish(
     assert "hint: check out the default branch" in done.err
     fake.git.branches["main"] = head
     assert bench("ci", "publish", run).code == Exit.PASS, "it was merged meanwhile"
+
+
+@pytest.mark.parametrize("logins", [("octocat",), ("tess", "sam"), ("tess", "sam", "tess", "kim", "ann")])
+def test_the_comment_names_who_changed_the_tier(
+    bench: Bench, fake: FakeGitHub, logins: tuple[str, ...]
+) -> None:
+    """The stack of the default branch declares the files; too many commits of several people name no one."""
+    Path("scenarios/stacks").mkdir()
+    shipped = (Path(__file__).parents[2] / "scenarios/stacks/embedded.yaml").read_text(encoding="utf-8")
+    files = "files: {decode: [model/], agent: [agent/]}\n"
+    Path("scenarios/stacks/embedded.yaml").write_text(shipped + files, encoding="utf-8")
+    fake.git.add_branch("main", "d" * 40, {"README": "first"})
+    fake.git.branches["feature"] = "d" * 40
+    for number, login in enumerate(logins):
+        place = "model/decode.py" if number % 2 == 0 else "agent/agent.py"
+        fake.git.push("feature", {place: str(number)}, f"change {number}", login=login)
+    fake.git.commits[SHA] = fake.git.commits[fake.git.branches["feature"]]
+    assert bench("ci", "publish", store(1.4)).code == Exit.PASS
+    (comment,) = fake.comments[7]
+    named = f"`decode` was changed here by [{logins[0]}](https://github.com/{logins[0]})"
+    assert (named in comment["body"]) == (len(logins) < 5)
+    assert "`agent` was changed" not in comment["body"]
+    assert f"@{logins[0]}" not in comment["body"]

@@ -92,7 +92,9 @@ class FakeGit:
         merged = self._history(base)
         new = [sha for sha in self._history(head) if sha not in merged]
         commits = [self._written(sha) for sha in reversed(new)]
-        return 200, {"status": "ahead" if new else "behind", "commits": commits}
+        paths = sorted({path for sha in new for path in self._changes(sha)})
+        files = [{"filename": path} for path in paths]
+        return 200, {"status": "ahead" if new else "behind", "commits": commits, "files": files}
 
     def _history(self, sha: str) -> list[str]:
         """Return a commit and its ancestors, the newest first."""
