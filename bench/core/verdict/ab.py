@@ -59,15 +59,10 @@ def compare_pairs(  # noqa: PLR0913 - most callers need four of them
     """
     if accepted is not None:
         base = _without_missing(base, accepted)
-    invalid: list[str] = []
-    for run in (*base, *head):
-        invalid += run.validity.reasons
+    invalid = _find_faults([*base, *head])
     if invalid:
         return Comparison(
-            decision=Decision.INVALID,
-            reasons=tuple(dict.fromkeys(invalid)),
-            base_name=base_name,
-            pairs=len(base),
+            decision=Decision.INVALID, reasons=tuple(invalid), base_name=base_name, pairs=len(base)
         )
 
     base_summaries = [run.summary for run in base]
@@ -99,6 +94,14 @@ def compare_pairs(  # noqa: PLR0913 - most callers need four of them
         counters=counters,
         work=work,
     )
+
+
+def _find_faults(runs: Sequence[RunResult]) -> dict[str, None]:
+    """Return the reasons why runs are invalid, each once."""
+    reasons: dict[str, None] = {}
+    for run in runs:
+        reasons |= dict.fromkeys(run.validity.reasons)
+    return reasons
 
 
 def _without_missing(runs: Sequence[RunResult], accepted: AcceptedChange) -> list[RunResult]:
