@@ -55,7 +55,9 @@ def test_shellcheck_reports_no_problem_in_the_commands_of_actions(tmp_path: Path
         for number, step in enumerate(yaml.safe_load(path.read_text(encoding="utf-8"))["runs"]["steps"]):
             if "run" in step:
                 script = tmp_path / f"{path.parent.name}-{number}.sh"
-                script.write_text(f"#!/usr/bin/env {step['shell']}\n{step['run']}")
+                script.write_text(
+                    f"#!/usr/bin/env {step['shell']}\nset -eo pipefail # as GitHub sets it\n{step['run']}"
+                )
                 scripts.append(script)
     assert scripts
     _run("shellcheck", *scripts)
