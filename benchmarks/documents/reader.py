@@ -16,7 +16,7 @@ _START_S = 3.0
 """A command that ends within this time does not serve."""
 _PORT = re.compile(r"(?<=127\.0\.0\.1:)(?:8000|8001|8080|11434)\b|(?<=--port )8080\b")
 # The verdict depends on the machine, and a clone may have no baseline: 1 is "worse", 3 is "cannot tell".
-_JUDGES = re.compile(r"\bbench (?:check|compare|ab|ci merge)\b")
+_JUDGES = re.compile(r"\bbench (?:check|compare|ab|trend|ci merge)\b")
 
 
 class Reader:
