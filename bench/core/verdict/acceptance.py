@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from bench.core.run.result import RunResult, check_usable
 from bench.core.samples.metric import Part
-from bench.core.samples.metrics import metric, sentence_name, tier_name
+from bench.core.samples.metrics import metric, metric_of_tail, sentence_name, tier_name
 from bench.core.values import wording
 from bench.core.verdict.accepted_change import AcceptedChange
 from bench.core.verdict.accepted_runs import ALPHAS
@@ -249,8 +249,22 @@ def describe_change(comparison: Comparison) -> AcceptedChange | None:
             messages.setdefault(row.key, {})[f"{row.kind}.{row.name}"] = worse
         else:
             changes[row.key] = worse
+    changes |= _changes_of_tails(comparison.metrics, changes)
     commit = comparison.newest_baseline_commit
     return AcceptedChange(base=commit, changes=changes, messages=messages, missing=missing)
+
+
+def _changes_of_tails(rows: Sequence[MetricComparison], changes: Mapping[str, float]) -> dict[str, float]:
+    """Return the changes of 95th percentiles that had too few requests: those of their metrics.
+
+    A later measurement can have more pairs, and then these percentiles would fail an accepted change.
+    """
+    tails: dict[str, float] = {}
+    for row in rows:
+        tail_of = metric_of_tail(row.key)
+        if row.change_ratio is None and tail_of is not None and tail_of in changes:
+            tails[row.key] = changes[tail_of]
+    return tails
 
 
 def _starts_level(judged: Sequence[_JudgedRun], request: AcceptRequest) -> bool:

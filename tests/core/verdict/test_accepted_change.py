@@ -12,7 +12,7 @@ from bench.core.verdict.ab import compare_pairs
 from bench.core.verdict.acceptance import describe_change
 from bench.core.verdict.accepted_change import AcceptedChange
 from bench.core.verdict.compare import Comparison, Decision
-from bench.core.verdict.verdict import Verdict
+from bench.core.verdict.verdict import MetricComparison, Verdict
 from tests.core.verdict.worlds import Version, World, worlds
 
 SLOWER = World(
@@ -47,6 +47,23 @@ def test_an_accepted_change_passes_in_new_pairs() -> None:
         assert tolerant.decision is Decision.PASS
         (row,) = [row for row in tolerant.metrics if row.key == "e2e_ms"]
         assert row.verdict in {Verdict.UNCHANGED, Verdict.WITHIN_TOLERANCE, Verdict.BETTER}
+
+
+def test_a_percentile_with_too_few_requests_is_accepted_with_its_metric() -> None:
+    """More pairs can show a percentile that the accepted pairs could not; the change still passes."""
+    shown = SLOWER.compare_pairs()
+    short = [
+        MetricComparison(key=row.key, verdict=Verdict.INCONCLUSIVE, part=row.part, doubt="too few requests")
+        if row.key == "p95.e2e_ms"
+        else row
+        for row in shown.metrics
+    ]
+    change = describe_change(shown.model_copy(update={"metrics": tuple(short)}))
+    assert change is not None
+    assert change.changes["p95.e2e_ms"] == change.changes["e2e_ms"]
+    for seed in SEEDS:
+        again = replace(SLOWER, seed=seed)
+        assert compare_again(*again.paired_runs(), change).decision is Decision.PASS
 
 
 def test_a_further_slowdown_fails() -> None:
