@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 
 ACT = "act"
 RUNNER = "ubuntu-24.04"
+_ENDED = re.compile(r" - (?:Pre|Main|Post) ([^\n]+?)(?: \[[^\]\n]+\])?(?:\n|$)")
 _KEPT = ("PATH", "LANG", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "DOCKER_HOST")
 _KEPT_STARTS = ("PIP_", "UV_INDEX", "HTTP_", "HTTPS_", "NO_PROXY", "http_", "https_", "no_proxy")
 
@@ -29,6 +31,12 @@ class Step:
     """`success`, `failure` or `skipped`."""
     seconds: float
     """Duration."""
+
+
+def _name_of(entry: Mapping[str, Any]) -> str:
+    """Return the name of a step that ended. The field `step` names only the action that contains it."""
+    match = _ENDED.search(str(entry.get("msg", "")))
+    return match[1] if match else str(entry.get("step", ""))
 
 
 @dataclass
@@ -68,7 +76,7 @@ class Started:
             self.steps.append(
                 Step(
                     job,
-                    str(entry.get("step", "")),
+                    _name_of(entry),
                     str(entry.get("stage", "")),
                     str(entry["stepResult"]),
                     float(entry.get("executionTime", 0)) / 1e9,

@@ -34,4 +34,5 @@ def test_crash_in_a_container(host: Callable[[Path], Hosted]) -> None:
     assert check_of_pull(repository, number)["conclusion"] == "failure"
     body = comment_on(repository, number)
     assert "agent" in body
+    assert "code 7" in body
     assert project.CRASH in body
