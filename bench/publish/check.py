@@ -26,6 +26,8 @@ _ENDINGS: dict[Ending, Conclusion] = {
 }
 _PASSED = frozenset({"success", "neutral", "skipped"})
 _LEVELS = {Decision.FAIL: "failure", Decision.INVALID: "failure", Decision.INCONCLUSIVE: "notice"}
+MERGED = "merged"
+CLOSED = "closed"
 INCONCLUSIVE_TITLE = "Cannot tell"
 """Start of the headline of an inconclusive result."""
 # GitHub's limits: annotations of a request, and characters of a commit status.
@@ -202,41 +204,47 @@ def repeat_verdict(verdict: CheckRun, wanted: Check) -> Check:
         wanted: The check of a later run that measured nothing.
     """
     words: tuple[Conclusion, ...] = get_args(Conclusion)
-    known = [word for word in words if word == verdict.conclusion]
-    conclusion: Conclusion = known[0] if known else "cancelled"
+    same = [word for word in words if word == verdict.conclusion]
+    conclusion: Conclusion = same[0] if same else "cancelled"
     title = verdict.output.title or wanted.title
     return replace(wanted, conclusion=conclusion, title=title)
 
 
-def soften(check: Check, state: str) -> Check:
-    """Return the check of a pull request that was merged or closed before: it is never red.
+def name_state(check: Check, state: str) -> Check:
+    """Return the check of a pull request that was merged or closed before.
+
+    It is never red after a merge. A closed pull request can be opened again with the same commit, so its check
+    must not permit a merge.
 
     Args:
         check: The check.
-        state: What happened to the pull request.
+        state: What happened to the pull request, `merged` or `closed`.
     """
     if check.conclusion in _PASSED:
         return check
-    return replace(check, conclusion="neutral", title=f"The pull request was {state} before: {check.title}")
+    word = "neutral" if state == MERGED else check.conclusion
+    return replace(check, conclusion=word, title=f"The pull request was {state} before: {check.title}")
 
 
 def plan_check(checks: Iterable[CheckRun], wanted: Check, *, only_open: bool = False) -> CheckAction:
     """Return the action after which the commit has this check.
 
     A concluded check is never updated, because GitHub would add the new annotations to the old ones. A newer
-    check of the same name replaces it. An attempt that ends late never replaces a newer one.
+    check of the same name replaces it. An attempt that ends late never replaces a newer one, and a run that
+    only begins, or that measures nothing, does not touch the open check of another one.
 
     Args:
         checks: Check runs of the commit.
         wanted: Check that the commit should have.
-        only_open: Conclude a check that is in progress, but create none.
+        only_open: Conclude the check that is in progress for this attempt, but create none.
     """
     of_suite = [check for check in checks if check.is_of(wanted.suite)]
     if wanted.attempt is not None and any(is_newer(check.attempt, wanted.attempt) for check in of_suite):
         return KeepCheck(is_outdated=True)
     newest = max(of_suite, key=lambda check: check.id, default=None)
     if newest is not None and newest.status != "completed":
-        return UpdateCheck(newest.id)
+        is_of_other = newest.attempt != wanted.attempt and (only_open or wanted.conclusion is None)
+        return KeepCheck() if is_of_other else UpdateCheck(newest.id)
     if only_open:
         return KeepCheck()
     if newest is None:

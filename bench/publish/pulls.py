@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bench.publish.check import CLOSED, MERGED
 from bench.publish.github import PullRequest
 
 _OPEN = "open"
@@ -36,5 +37,5 @@ def find_audience(pulls: Sequence[PullRequest], head_sha: str) -> Audience:
         return Audience(reason=f"the branch has a newer commit than {short}, which gets its own comment")
     if not current:
         return Audience(reason=f"no pull request has {short} as its newest commit")
-    state = "closed" if current[0].merged_at is None else "merged"
+    state = CLOSED if current[0].merged_at is None else MERGED
     return Audience(state=state, reason=f"pull request #{current[0].number} was {state} before the verdict")

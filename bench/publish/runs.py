@@ -44,6 +44,17 @@ def newest_attempts(artifacts: Iterable[Artifact]) -> list[Artifact]:
     return [artifact for _, artifact in newest.values()]
 
 
+def _is_of(artifact: str, suite: str | None) -> bool:
+    """Return whether an artifact has results of a suite; `None` stands for any."""
+    if suite is None:
+        return artifact.startswith(_PREFIX)
+    prefix = f"{_PREFIX}{suite}-"
+    if not artifact.startswith(prefix):
+        return False
+    begins_with_attempt = artifact[len(prefix) :].partition("-")[0].isdecimal()
+    return begins_with_attempt or not _ATTEMPT.fullmatch(artifact)  # `bench-pr-long-1` is not of `pr`
+
+
 class Runs:
     """The workflow runs of one repository.
 
@@ -127,10 +138,9 @@ class Runs:
             PublishError: GitHub refused or does not answer, or the run has too many or too large archives.
         """
         path = f"{self._base}/runs/{run}/artifacts"
-        prefix = f"{_PREFIX}{suite}-" if suite else _PREFIX
         listed: list[Artifact] = []
         for artifact in self._api.pages(path, Artifact, {}, within="artifacts"):
-            if artifact.name.startswith(prefix) and not artifact.expired:
+            if _is_of(artifact.name, suite) and not artifact.expired:
                 listed.append(artifact)
         artifacts = newest_attempts(listed)
         if len(artifacts) > _MOST_ARTIFACTS:

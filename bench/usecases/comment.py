@@ -14,7 +14,7 @@ from bench.core.run.results_digest import results_digest
 from bench.core.verdict.baseline import Baseline, baseline_path
 from bench.errors import BenchError, ConfigError, PublishError
 from bench.publish.accepted import AcceptedFiles
-from bench.publish.check import Check, KeepCheck, check_of, check_of_ending, repeat_verdict, soften
+from bench.publish.check import Check, KeepCheck, check_of, check_of_ending, name_state, repeat_verdict
 from bench.publish.context import explain_nothing
 from bench.publish.github import GitHub, PullRequest
 from bench.publish.plan import Skip, stamp
@@ -212,12 +212,18 @@ class _Publisher:
     def skip_run(self) -> Publication:
         """Conclude the check that is in progress for a run whose jobs were all skipped, and create none.
 
-        For example, another label starts such a run. An earlier verdict on the commit stays as it is.
+        For example, another label starts such a run. An earlier verdict on the commit stays as it is. Without
+        one, only a reason that GitHub confirms is not red: a fork can change its workflow so that no job runs.
         """
         context = self.connection.context
         wanted = check_of_ending(self.suite, Ending.SKIPPED, context.run_url)
         verdict = self.connection.github.last_check(context.run.head_sha, self.suite)
-        shown = wanted if verdict is None else repeat_verdict(verdict, wanted)
+        if verdict is not None:
+            shown = repeat_verdict(verdict, wanted)
+        elif self._is_skip_confirmed(self._find_audience()):
+            shown = wanted
+        else:
+            shown = check_of_ending(self.suite, Ending.FAILURE, context.run_url, UNCONFIRMED)
         published = self.show(shown, only_open=True)
         return replace(published, notices=(*published.notices, wanted.title))
 
@@ -231,7 +237,7 @@ class _Publisher:
             return Publication(notices=tuple(notices))
         wanted = replace(wanted, attempt=context.run.attempt)
         if audience is not None and audience.state is not None:
-            wanted = soften(wanted, audience.state)
+            wanted = name_state(wanted, audience.state)
         action = self.connection.github.show(
             context.run.head_sha, wanted, context.run_url, only_open=only_open
         )
@@ -249,10 +255,13 @@ class _Publisher:
             yield PublishedComment(context.repository, pull.number, not isinstance(action, Skip))
 
     def _is_skip_confirmed(self, audience: Audience) -> bool:
-        """Return whether a skip is the author's own decision, or GitHub confirms its reason."""
+        """Return whether GitHub confirms the reason of a skip.
+
+        A branch of this repository without an open pull request has none that could be merged.
+        """
         github = self.connection.github
-        if github.is_own(self.connection.context.run.owner):
-            return True
+        if not audience.pulls:
+            return github.is_own(self.connection.context.run.owner)
         return is_skip_confirmed(self.suite, audience.pulls, github)
 
     def _find_audience(self) -> Audience:

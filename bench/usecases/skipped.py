@@ -1,4 +1,4 @@
-"""Check that a pull request of a fork has the reason for which its job was skipped."""
+"""Check that a pull request has the reason for which its job was skipped."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,17 +12,17 @@ from bench.store.folders import SCENARIOS
 UNCONFIRMED = (
     "Not measured: the job was skipped, but the pull request has no label, draft or path that explains it"
 )
-"""Title of the check if the reason of a fork's job is not true."""
+"""Title of the check if the reason of the job is not true."""
 
 
 def is_skip_confirmed(suite: str, pulls: Sequence[PullRequest], github: GitHub) -> bool:
     """Return whether GitHub and the files of the default branch confirm that a suite is skipped.
 
-    The job of a fork runs code of the fork, which can skip the measurement of a slow change.
+    The job runs code of the pull request, which can skip the measurement of a slow change.
 
     Args:
         suite: The suite.
-        pulls: The open pull requests of the commit.
+        pulls: The open pull requests of the commit, at least one.
         github: The repository.
 
     Raises:

@@ -93,5 +93,5 @@ def _continues(text: str) -> bool:
 
 def find_need(text: str) -> str | None:
     """Return what a command needs besides the clone; None for nothing."""
-    found = (need for need, pattern in NEEDS.items() if re.search(pattern, text))
-    return next(found, None)
+    needs = (need for need, pattern in NEEDS.items() if re.search(pattern, text))
+    return next(needs, None)

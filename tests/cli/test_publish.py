@@ -199,17 +199,20 @@ def test_an_outdated_commit_gets_no_comment(bench: Bench, fake: FakeGitHub) -> N
     assert [each["conclusion"] for each in fake.checks] == ["failure"]
 
 
-@pytest.mark.parametrize(("merged_at", "state"), [("2026-01-01T00:00:00Z", "merged"), (None, "closed")])
-def test_a_pull_request_that_ended_before_its_verdict_is_not_red(
-    bench: Bench, fake: FakeGitHub, merged_at: str | None, state: str
+@pytest.mark.parametrize(
+    ("merged_at", "state", "conclusion"),
+    [("2026-01-01T00:00:00Z", "merged", "neutral"), (None, "closed", "failure")],
+)
+def test_the_job_of_a_pull_request_that_ended_before_its_verdict_is_not_red(
+    bench: Bench, fake: FakeGitHub, merged_at: str | None, state: str, conclusion: str
 ) -> None:
-    """Neither the job nor the check is red; the verdict stays readable."""
+    """After a merge, the check is not red either. A closed pull request can be opened again."""
     fake.pulls[0] |= {"state": "closed", "merged_at": merged_at}
     done = bench("ci", "publish", store(1.4))
     assert done.code == Exit.PASS
     assert f"notice: pull request #7 was {state} before the verdict" in done.err
     (check,) = fake.checks
-    assert check["conclusion"] == "neutral"
+    assert check["conclusion"] == conclusion
     assert check["output"]["title"].startswith(f"The pull request was {state} before: ")
     assert not fake.comments
 
@@ -232,7 +235,7 @@ def test_a_merge_queue_has_a_check_and_no_comment(bench: Bench, fake: FakeGitHub
     assert not [path for _, path in fake.requests if path.endswith("/pulls")]
 
 
-@pytest.mark.parametrize("word", ["skipped", "cancelled", "timed_out", "action_required", "neutral"])
+@pytest.mark.parametrize("word", ["cancelled", "timed_out", "action_required", "neutral"])
 def test_a_run_without_a_verdict_concludes_its_check_with_its_word(
     bench: Bench, fake: FakeGitHub, word: str
 ) -> None:
@@ -308,7 +311,6 @@ def skip_job(github: FakeGitHub) -> None:
 @pytest.mark.parametrize(
     "confirmed",
     [
-        {"head": {"sha": SHA, "ref": "feature", "repo": {"full_name": "owner/name"}}},
         {"labels": [{"name": "bench:skip"}]},
         {"draft": True},
         {"changed": ["docs/index.md"]},
@@ -329,9 +331,15 @@ def test_a_skipped_job_skips_its_check_with_the_reason(
     assert "<b>" not in check["output"]["summary"]
 
 
-def test_a_fork_cannot_skip_its_own_measurement(bench: Bench, fake: FakeGitHub) -> None:
-    """Its job runs code of the fork; GitHub knows the label, the draft and the changed files."""
+@pytest.mark.parametrize("change", ["a fork", "closed meanwhile", "a branch"])
+def test_a_pull_request_cannot_skip_its_own_measurement(bench: Bench, fake: FakeGitHub, change: str) -> None:
+    """Its job runs its own code; GitHub knows the label, the draft and the changed files."""
     skip_job(fake)
+    if change == "closed meanwhile":
+        fake.pulls[0]["state"] = "closed"
+    elif change == "a branch":
+        fake.pulls[0]["head"] = {"sha": SHA, "ref": "feature", "repo": {"full_name": "owner/name"}}
+        change_run(fake, head_repository={"full_name": "owner/name"})
     bench("ci", "publish")
     (check,) = fake.checks
     assert (check["name"], check["conclusion"]) == ("bench smoke", "failure")
@@ -356,6 +364,44 @@ def test_a_run_whose_jobs_are_skipped_keeps_the_verdict(
     bench("ci", "publish")
     assert [check["conclusion"] for check in fake.checks] == [conclusion] * 2
     assert fake.checks[1]["output"]["title"] == title
+
+
+@pytest.mark.parametrize(("draft", "conclusion"), [(True, "skipped"), (False, "failure")])
+def test_a_run_whose_jobs_are_skipped_needs_a_reason_without_a_verdict(
+    bench: Bench, fake: FakeGitHub, draft: bool, conclusion: str
+) -> None:
+    """A fork can change its workflow so that no job runs; the check in progress must not become green."""
+    fake.pulls[0]["draft"] = draft
+    change_run(fake, "requested", status="queued", conclusion=None)
+    bench("ci", "publish")
+    change_run(fake, conclusion="skipped")
+    assert bench("ci", "publish").code == Exit.PASS
+    assert [check["conclusion"] for check in fake.checks] == [conclusion]
+
+
+def test_a_label_does_not_end_a_measurement(bench: Bench, fake: FakeGitHub) -> None:
+    """Its run begins and ends while another one measures, whose verdict still becomes the check."""
+    change_run(fake, "requested", status="queued", conclusion=None)
+    bench("ci", "publish")
+    change_run(fake, "requested", id=42, run_started_at="2026-01-01T09:00:00Z")
+    bench("ci", "publish")
+    change_run(fake, conclusion="skipped")
+    bench("ci", "publish")
+    assert [check["status"] for check in fake.checks] == ["in_progress"]
+    change_run(fake, id=41, run_started_at="2026-01-01T00:00:00Z", status="completed", conclusion="failure")
+    bench("ci", "publish", store(1.4))
+    assert [check["conclusion"] for check in fake.checks] == ["failure"]
+
+
+def test_the_artifacts_of_a_suite_with_a_longer_name_are_not_read(bench: Bench, fake: FakeGitHub) -> None:
+    """`pr` and `pr-long` in the same workflow run have results of their own."""
+    Path("scenarios/suites.yaml").write_text("pr: [quick]\npr-long: [quick]\n")
+    for name, factor in (("bench-pr-1", 1.4), ("bench-pr-long-1", 1.0)):
+        result = (Path(store(factor)) / "result.json").read_text()
+        fake.add_artifact(41, name, pack(**{"run-1/result.json": result}))
+    for suite, conclusion in (("pr", "failure"), ("pr-long", "success")):
+        bench("ci", "publish", "--suite", suite)
+        assert (fake.checks[-1]["name"], fake.checks[-1]["conclusion"]) == (f"bench {suite}", conclusion)
 
 
 def test_a_skipped_run_creates_no_check(bench: Bench, fake: FakeGitHub) -> None:

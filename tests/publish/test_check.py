@@ -15,8 +15,8 @@ from bench.publish.check import (
     UpdateCheck,
     check_of,
     check_of_ending,
+    name_state,
     plan_check,
-    soften,
 )
 from bench.publish.workflow_run import RunAttempt
 from tests.render.reports import reports
@@ -159,10 +159,28 @@ def test_the_reason_of_an_end_is_only_text() -> None:
 @pytest.mark.parametrize("conclusion", ["failure", "cancelled", "timed_out", "action_required"])
 def test_no_check_of_a_merged_pull_request_is_red(conclusion: Conclusion) -> None:
     """The verdict stays readable; a success stays a success."""
-    softened = soften(replace(WANTED, conclusion=conclusion), "merged")
-    assert softened.conclusion == "neutral"
-    assert softened.title == f"The pull request was merged before: {WANTED.title}"
-    assert soften(WANTED, "merged") == WANTED
+    merged = name_state(replace(WANTED, conclusion=conclusion), "merged")
+    assert merged.conclusion == "neutral"
+    assert merged.title == f"The pull request was merged before: {WANTED.title}"
+    assert name_state(WANTED, "merged") == WANTED
+
+
+def test_the_check_of_a_closed_pull_request_still_blocks() -> None:
+    """It can be opened again with the same commit, and GitHub would accept a neutral check at once."""
+    closed = name_state(replace(WANTED, conclusion="failure"), "closed")
+    assert closed.conclusion == "failure"
+    assert closed.title == f"The pull request was closed before: {WANTED.title}"
+
+
+def test_a_run_that_measures_nothing_never_concludes_the_check_of_another_run() -> None:
+    """A label starts it while the measurement is in progress, whose verdict must still count."""
+    began = replace(WANTED, attempt=OTHER_RUN, conclusion=None)
+    skipped = replace(WANTED, attempt=OTHER_RUN, conclusion="skipped")
+    open_check = _measured(7, FIRST, None)
+    assert plan_check([open_check], began) == KeepCheck()
+    assert plan_check([open_check], skipped, only_open=True) == KeepCheck()
+    assert plan_check([_measured(7, OTHER_RUN, None)], skipped, only_open=True) == UpdateCheck(7)
+    assert plan_check([open_check], replace(WANTED, attempt=FIRST)) == UpdateCheck(7)
 
 
 def test_a_check_of_another_suite_is_not_touched() -> None:
