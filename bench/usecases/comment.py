@@ -22,6 +22,7 @@ from bench.publish.pulls import Audience, find_audience
 from bench.publish.workflow_run import SUITE, RunAttempt
 from bench.render.comment import Origin, render_comment
 from bench.store import baselines
+from bench.usecases.changed_limits import describe_changed_limits
 from bench.usecases.compare import FindBaseline
 from bench.usecases.job import JobConnection, connect
 from bench.usecases.merge import judge_together
@@ -180,7 +181,8 @@ class _Publisher:
         self.stored.append(stored)
         if _find_ending(stored) is not None:
             return None
-        return _judge(stored, self.suite, self._find_baselines())
+        changed = tuple(describe_changed_limits(stored.results))
+        return _judge(stored, self.suite, self._find_baselines(), changed)
 
     def publish(self, report: SuiteReport | None) -> Publication:
         """Show the check, and write the comment."""
@@ -213,7 +215,8 @@ class _Publisher:
         """Conclude the check that is in progress for a run whose jobs were all skipped, and create none.
 
         For example, another label starts such a run. An earlier verdict on the commit stays as it is. Without
-        one, only a reason that GitHub confirms is not red: a fork can change its workflow so that no job runs.
+        one, only a reason that GitHub confirms is not red: a fork can change its workflow, so that it has
+        no job.
         """
         context = self.connection.context
         wanted = check_of_ending(self.suite, Ending.SKIPPED, context.run_url)
@@ -351,8 +354,10 @@ def _find_ending(stored: StoredSuite) -> Ending | None:
     return Ending.SKIPPED if outcome is JobOutcome.SKIPPED and is_empty else None
 
 
-def _judge(stored: StoredSuite, suite: str, find_baseline: FindBaseline) -> SuiteReport:
-    notes = stored.job.notes if stored.job else ()
+def _judge(
+    stored: StoredSuite, suite: str, find_baseline: FindBaseline, notes: Sequence[str] = ()
+) -> SuiteReport:
+    notes = (*(stored.job.notes if stored.job else ()), *notes)
     return judge_together(
         stored.results, suite, stored.failures, stored.pairs, find_baseline=find_baseline, notes=notes
     )

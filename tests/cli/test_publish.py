@@ -1,12 +1,14 @@
 import json
 import os
 import secrets
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from bench.core.report.not_measured import explain_failure
 from bench.core.run.job import JobOutcome, SuiteJob
@@ -17,6 +19,7 @@ from tests.command import Bench
 from tests.factories import make_baseline, make_recording, run_at
 from tests.publish.fake_github import FakeGitHub, Fault, serving
 
+ROOT = Path(__file__).parents[2]
 SHA = "a" * 40
 
 
@@ -604,3 +607,30 @@ def test_the_comment_names_who_changed_the_tier(
     assert (named in comment["body"]) == (len(logins) < 5)
     assert "`agent` was changed" not in comment["body"]
     assert f"@{logins[0]}" not in comment["body"]
+
+
+def test_the_comment_names_limits_that_the_pull_request_changed(bench: Bench, fake: FakeGitHub) -> None:
+    """It may change them, and its reviewer sees it."""
+    run = Path(store(1.0))
+    content = json.loads((run / "result.json").read_text())
+    own = {"threshold": "rate>0.95", "abort_on_fail": True, "delay_abort_eval": 10.0}
+    content["scenario"]["thresholds"]["success_ratio"] = [own]
+    (run / "result.json").write_text(json.dumps(content))
+    bench("ci", "publish", str(run))
+    assert "differ from those of the default branch" not in fake.comments[7][0]["body"]
+    content["scenario"]["tolerances"] = {"e2e_ms": "90%"}
+    (run / "result.json").write_text(json.dumps(content))
+    bench("ci", "publish", str(run))
+    sentence = "quick was judged by tolerances that differ from those of the default branch"
+    assert sentence in fake.comments[7][0]["body"]
+
+
+@pytest.mark.skipif(not (shutil.which("jq") and shutil.which("curl")), reason="jq and curl are not installed")
+def test_the_check_that_a_new_measurement_begins_gets_its_verdict(bench: Bench, fake: FakeGitHub) -> None:
+    """The step of the workflow hides an earlier `skipped`, and the publisher concludes the same check."""
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "bench.yml").read_text(encoding="utf-8"))
+    (step,) = [step for step in workflow["jobs"]["begin"]["steps"] if "run" in step]
+    subprocess.run(["bash", "-euc", step["run"]], check=True, env=os.environ | {"SUITE": "pr", "HEAD": SHA})
+    assert [(check["name"], check["status"]) for check in fake.checks] == [("bench pr", "in_progress")]
+    bench("ci", "publish", store(1.4))
+    assert [check["conclusion"] for check in fake.checks] == ["failure"]

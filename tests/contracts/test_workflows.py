@@ -16,7 +16,7 @@ PIPELINE = "bench.yml"
 RELEASE = "release.yml"  # which starts for a tag on a commit of the default branch
 # Jobs that have a token; the others run what a stranger may have written.
 WRITES = {
-    PIPELINE: {"publish", "command", "record"},
+    PIPELINE: {"begin", "publish", "command", "record"},
     "bench-publish.yml": {"publish"},
     "bench-baseline.yml": {"baseline"},
     "bench-site.yml": {"deploy"},
@@ -80,14 +80,15 @@ def test_every_job_has_a_time_limit(name: str) -> None:
 
 
 def test_no_job_with_foreign_code_has_a_secret() -> None:
-    """Only jobs that publish have the token, and only two of them the key of an app, to get its token."""
+    """Only jobs that write have the token, and only those of the pipeline the key of an app."""
     for path in [*FILES, *ACTIONS]:
         text = path.read_text(encoding="utf-8")
         assert "secrets." not in text or path.name == PIPELINE
         assert "github.token" not in text or path.name in WRITES or path == ACTIONS[1]
     jobs = _jobs(WORKFLOWS[PIPELINE])
-    assert {key for key, job in jobs.items() if "secrets." in str(job)} == {"command", "publish", "record"}
-    for key in ("command", "publish", "record"):
+    with_key = {"begin", "command", "publish", "record"}
+    assert {key for key, job in jobs.items() if "secrets." in str(job)} == with_key
+    for key in with_key:
         (app,) = [step for step in jobs[key]["steps"] if "secrets." in str(step)]
         assert app["uses"].startswith("actions/create-github-app-token@")
     assert jobs["measure"]["permissions"] == {"contents": "read"}
@@ -181,6 +182,30 @@ def test_every_task_of_the_publisher_is_a_command_of_bench() -> None:
         if step.get("uses", "").endswith("chatbench/publish")
     }
     assert tasks == set(re.findall(r"inputs.task == '(\w+)'", str(PUBLISH["runs"]["steps"])))
+
+
+def test_the_app_of_a_job_may_do_what_its_token_may_do() -> None:
+    """A right that only one of both has would work with one of the tokens only."""
+    for job in _own_jobs(PIPELINE).values():
+        for step in [step for step in job["steps"] if step.get("id") == "app"]:
+            app = {
+                key.removeprefix("permission-"): level for key, level in step["with"].items() if "perm" in key
+            }
+            optional = {"contents": "read"} if "contents" in job["permissions"] else {}
+            assert optional | app == job["permissions"]
+
+
+def test_a_commit_that_is_measured_again_has_a_check_in_progress() -> None:
+    """A changed base is measured again, and each event of the job `begin` starts a caller."""
+    jobs = _jobs(WORKFLOWS[PIPELINE])
+    types = WORKFLOWS["bench-pr.yml"][True]["pull_request"]["types"]
+    named = set(re.findall(r"event\.action == '(\w+)'", jobs["begin"]["if"]))
+    assert named == {"ready_for_review", "reopened", "edited", "unlabeled"}
+    assert named < set(types)
+    for job in (jobs["begin"], jobs["measure"]):
+        assert "github.event.changes.base" in job["if"]
+    assert "begin" in jobs["publish"]["needs"]
+    assert not [step for step in jobs["begin"]["steps"] if "checkout" in step.get("uses", "")]
 
 
 def test_a_measurement_without_a_verdict_concludes_its_check() -> None:

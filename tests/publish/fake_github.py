@@ -212,7 +212,7 @@ class FakeGitHub:
             return 201, self.checks[-1]
         if match := re.fullmatch(r"/check-runs/(\d+)", rest):
             check = self.checks[int(match[1]) - 1]
-            before = check["output"]["annotations"]
+            before = check["output"].get("annotations", [])
             check |= content
             check["output"] = {**check["output"], "annotations": before + content["output"]["annotations"]}
             return 200, check

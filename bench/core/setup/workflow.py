@@ -22,7 +22,7 @@ _FILE = """\
 name: {name}
 run-name: ${{{{ inputs.suite && format('bench {{0}}', inputs.suite) || '' }}}}
 on:
-  pull_request: {{types: [opened, synchronize, reopened, ready_for_review, labeled, unlabeled]}}
+  pull_request: {{types: [opened, synchronize, reopened, ready_for_review, edited, labeled, unlabeled]}}
   merge_group:
   issue_comment: {{types: [created]}} # zizmor: ignore[dangerous-triggers] bench checks its author
   schedule: [{{cron: "17 2 * * *"}}]
