@@ -213,8 +213,8 @@ def repeat_verdict(verdict: CheckRun, wanted: Check) -> Check:
 def name_state(check: Check, state: str) -> Check:
     """Return the check of a pull request that was merged or closed before.
 
-    It is never red after a merge. A closed pull request can be opened again with the same commit, so its check
-    must not permit a merge.
+    It is never red after a merge. A closed pull request can be opened again with the same commit, so its
+    check must not permit a merge.
 
     Args:
         check: The check.

@@ -35,7 +35,7 @@ def cases_section(cases: Mapping[str, Case]) -> str:
     """Return the table of the cases and what a person sees in the end."""
     rows = []
     for case in cases.values():
-        shown = [f"`{check.name}` {check.conclusion}: {_cut(check.title)}" for check in case.checks]
+        shown = [f'"{check.name}" {check.conclusion}: {_cut(check.title)}' for check in case.checks]
         rows.append([_title(case), case.outcome, _jobs(case.runs), "<br>".join(shown) or "no check"])
     return table(["case", "test", "jobs", "checks in the end"], rows, side=":---")
 

@@ -39,7 +39,7 @@ def test_a_case_shows_its_jobs_and_checks() -> None:
     text = cases_section({GREEN: _case(GREEN, 60.0)})
     assert text.splitlines()[-1] == (
         "| unchanged | passed | `pull_request`: measure success, publish success | "
-        "`bench pr` success: No change. |"
+        '"bench pr" success: No change. |'
     )
 
 
