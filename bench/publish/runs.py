@@ -15,6 +15,7 @@ from bench.publish.workflow_run import WorkflowRun
 _MOST_ARTIFACTS = 300  # a matrix has 256 jobs at most
 _MOST_BYTES = 200_000_000  # packed, of all archives of a workflow run
 _MEASURING = frozenset({"pull_request", "workflow_dispatch", "deployment_status", "push"})
+_SKIPPED = "skipped"  # conclusion of a run without a job
 _PREFIX = "bench-"
 # `bench-SUITE-ATTEMPT`, and for a job of a matrix `bench-SUITE-ATTEMPT-PART`.
 _ATTEMPT = re.compile(r"(?P<suite>.+?)-(?P<attempt>\d{1,6})(?P<part>-.+)?", re.ASCII)
@@ -99,12 +100,15 @@ class Runs:
     def measured(self, workflow: str, head_sha: str, head_repository: str | None) -> WorkflowRun:
         """Return the completed run that measured a commit last: the run whose newest attempt began last.
 
+        A run without a job, which another label or a new title starts, measured nothing.
+
         Raises:
             PublishError: The commit was not measured, or the run has not ended.
         """
         runs: list[WorkflowRun] = []
         for run in self.of_workflow(workflow, {"head_sha": head_sha}):
-            if run.event in _MEASURING and is_same_name(run.owner, head_repository):
+            is_measuring = run.event in _MEASURING and run.conclusion != _SKIPPED
+            if is_measuring and is_same_name(run.owner, head_repository):
                 runs.append(run)
         newest = max(runs, key=lambda run: run.attempt, default=None)
         if newest is None:

@@ -121,6 +121,15 @@ def test_an_accepted_run_joins_the_baseline(fake: FakeGitHub, write: Any) -> Non
     assert f"A commit on this branch accepts {accepted}. {green}" in answer["body"]
 
 
+def test_a_run_without_a_job_hides_no_measurement(fake: FakeGitHub, write: Any) -> None:
+    """Another label or a new title starts such a run after the measurement."""
+    Path("scenarios/suites.yaml").write_text("pr: [quick]\n")
+    later = "2026-01-01T09:00:00Z"
+    fake.add_run(49, SHA, "owner/name", conclusion="skipped", created_at=later, run_started_at=later)
+    assert write(f"/bench baseline accept {SHA} faster").code == Exit.PASS
+    assert fake.git.message("feature").startswith("Accept the runs of aaaaaaaaa: faster")
+
+
 def test_the_reply_names_what_acceptance_does_not_make_green(fake: FakeGitHub, write: Any) -> None:
     """Two scenarios of the suite have no result, so its check stays red."""
     assert write(f"/bench baseline accept {SHA} faster").code == Exit.PASS
