@@ -24,6 +24,8 @@ from bench.publish.plan import Comment, Create, Skip, Update, plan_comment, with
 from bench.publish.refusals import STATUS_HINT
 from bench.publish.session import RETRIES, Answer
 
+_MOST_FILES = 3_000  # of a pull request, that GitHub lists
+
 
 class _Repository(Foreign):
     full_name: str
@@ -155,18 +157,21 @@ class GitHub:
         """
         return read(self._api.ask("GET", f"{self._base}/pulls/{number}"), PullRequest)
 
-    def changed_files(self, number: int) -> list[str]:
+    def changed_files(self, number: int) -> list[str] | None:
         """Return the paths of the files that a pull request changes; also the old paths of moved files.
+
+        `None` if GitHub lists only a part of them.
 
         Raises:
             PublishError: GitHub refused, or does not answer.
         """
         paths: list[str] = []
-        for file in self._api.pages(f"{self._base}/pulls/{number}/files", _ChangedFile, {}):
+        listed = list(self._api.pages(f"{self._base}/pulls/{number}/files", _ChangedFile, {}))
+        for file in listed:
             paths.append(file.filename)
             if file.previous_filename is not None:
                 paths.append(file.previous_filename)
-        return paths
+        return paths if len(listed) < _MOST_FILES else None
 
     def default_branch(self) -> str:
         """Return the default branch.

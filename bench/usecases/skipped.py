@@ -40,7 +40,9 @@ def is_skip_confirmed(suite: str, pulls: Sequence[PullRequest], github: GitHub) 
     return True
 
 
-def _is_measured(suite: str, changed: Sequence[str]) -> bool:
+def _is_measured(suite: str, changed: Sequence[str] | None) -> bool:
+    if changed is None:  # a file that is not listed may matter
+        return True
     repository = find_repository()
     place = Path() if repository is None else repository.place
     return scenarios.find_suite(suite).measures(changed, f"{(place / SCENARIOS).as_posix()}/")

@@ -334,12 +334,17 @@ def test_a_skipped_job_skips_its_check_with_the_reason(
     assert "<b>" not in check["output"]["summary"]
 
 
-@pytest.mark.parametrize("change", ["a fork", "closed meanwhile", "a branch"])
-def test_a_pull_request_cannot_skip_its_own_measurement(bench: Bench, fake: FakeGitHub, change: str) -> None:
+@pytest.mark.parametrize("change", ["a fork", "closed meanwhile", "a branch", "too many files"])
+def test_a_pull_request_cannot_skip_its_own_measurement(
+    bench: Bench, fake: FakeGitHub, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
     """Its job runs its own code; GitHub knows the label, the draft and the changed files."""
     skip_job(fake)
     if change == "closed meanwhile":
         fake.pulls[0]["state"] = "closed"
+    elif change == "too many files":  # GitHub lists only a part of them
+        monkeypatch.setattr("bench.publish.github._MOST_FILES", 1)
+        fake.pulls[0]["changed"] = ["docs/index.md"]
     elif change == "a branch":
         fake.pulls[0]["head"] = {"sha": SHA, "ref": "feature", "repo": {"full_name": "owner/name"}}
         change_run(fake, head_repository={"full_name": "owner/name"})
