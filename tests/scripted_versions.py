@@ -9,8 +9,17 @@ from bench.core.samples.sample import Stop
 from bench.measure.run.alternate import FailedPair, Pair, PairedSpec, PairRun, Side
 from tests.factories import make_provenance, make_recording, run_at
 
-Row = tuple[float, float] | str | Stop | BaseException
-"""The slowdowns of base and head, the reason of a pair that failed, an end of the base, or an error."""
+
+@dataclass(frozen=True)
+class Ended:
+    """An early end of the run of a version."""
+
+    side: Side
+    stop: Stop
+
+
+Row = tuple[float, float] | str | Ended | BaseException
+"""The slowdowns of base and head, the reason of a pair that failed, an end of a version, or an error."""
 
 
 @dataclass
@@ -30,9 +39,10 @@ class Versions:
         row = rows.pop(0) if len(rows) > 1 else rows[0]
         if isinstance(row, BaseException):
             raise row
-        if isinstance(row, Stop):
-            stopped = self._run(spec, "base", 1.0).result.model_copy(update={"stop": row})
-            return FailedPair(PairRun(Path("x"), stopped, make_recording()), f"base: {row.reason}", "base")
+        if isinstance(row, Ended):
+            stopped = self._run(spec, row.side, 1.0).result.model_copy(update={"stop": row.stop})
+            run = PairRun(Path("x"), stopped, make_recording())
+            return FailedPair(run, f"{row.side}: {row.stop.reason}", row.side)
         if isinstance(row, str):
             invalid = Validity(valid=False, reasons=(row,))
             failed = self._run(spec, "head", 1.0).result.model_copy(update={"validity": invalid})

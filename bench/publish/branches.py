@@ -109,8 +109,8 @@ class Branches:
         """
         return self._api.text(f"{self._base}/contents/{quote(path)}", {"ref": commit})
 
-    def commit(self, branch: str, parent: str | None, files: Mapping[str, str], message: str) -> bool:
-        """Commit files to a branch if it has not moved, and return whether that succeeded.
+    def commit(self, branch: str, parent: str | None, files: Mapping[str, str], message: str) -> str | None:
+        """Commit files to a branch and return the new commit; `None` if the branch has moved.
 
         Args:
             branch: Name of the branch; a missing branch is created.
@@ -144,9 +144,9 @@ class Branches:
         if answer.status_code == _UNPROCESSABLE:
             current = self.head(branch)
             if current != unchanged:
-                return current == new  # true if an earlier request succeeded and its answer was lost
+                return new if current == new else None  # new: an earlier request lost its answer only
         done(answer)  # the branch has not moved, so GitHub refused for another reason, such as a rule
-        return True
+        return new
 
     def propose(self, proposal: Proposal, files: Mapping[str, str], message: str) -> str:
         """Commit files to a new branch, open a pull request from it, and return its address.
@@ -160,7 +160,7 @@ class Branches:
             PublishError: The branch exists already, or GitHub refused or does not answer.
         """
         branch = proposal.branch
-        if not self.commit(branch, proposal.at, files, message):
+        if self.commit(branch, proposal.at, files, message) is None:
             raise PublishError(f"branch {branch} exists already", "merge or delete it first")
         content = {"head": branch, "base": proposal.base, "title": proposal.title, "body": proposal.body}
         answer = self._api.ask("POST", f"{self._base}/pulls", json=content)

@@ -33,14 +33,20 @@ class Artifact(Foreign):
     expired: bool
 
 
-def newest_attempts(artifacts: Iterable[Artifact]) -> list[Artifact]:
-    """Return the artifacts of the newest attempt of each job; GitHub keeps those of all attempts."""
+def newest_attempts(artifacts: Iterable[Artifact], only: int | None = None) -> list[Artifact]:
+    """Return the artifacts of the newest attempt of each job; GitHub keeps those of all attempts.
+
+    Args:
+        artifacts: The artifacts of a workflow run.
+        only: The only attempt that counts; default: each one.
+    """
     newest: dict[str, tuple[int, Artifact]] = {}
     for artifact in artifacts:
         match = _ATTEMPT.fullmatch(artifact.name)
         job = f"{match['suite']} {match['part']}" if match else artifact.name
         attempt = int(match["attempt"]) if match else 0
-        if job not in newest or newest[job][0] < attempt:
+        counts = only is None or attempt == only
+        if counts and (job not in newest or newest[job][0] < attempt):
             newest[job] = (attempt, artifact)
     return [artifact for _, artifact in newest.values()]
 
@@ -128,7 +134,9 @@ class Runs:
             return newest.created_at
         return read(self._api.ask("GET", f"{self._base}/workflows/{workflow}"), _Workflow).created_at
 
-    def fetch(self, run: int, folder: Path, suite: str | None = None) -> list[Path]:
+    def fetch(
+        self, run: int, folder: Path, suite: str | None = None, only_attempt: int | None = None
+    ) -> list[Path]:
         """Download the archives of a workflow run into a folder, and return their paths; none if it has none.
 
         Each job counts with its newest attempt that stored an archive.
@@ -137,6 +145,7 @@ class Runs:
             run: Number of the workflow run.
             folder: An existing, empty folder.
             suite: A suite whose archives are fetched; default: those of all suites.
+            only_attempt: The only attempt whose archives count; default: each one.
 
         Raises:
             PublishError: GitHub refused or does not answer, or the run has too many or too large archives.
@@ -146,7 +155,7 @@ class Runs:
         for artifact in self._api.pages(path, Artifact, {}, within="artifacts"):
             if _is_of(artifact.name, suite) and not artifact.expired:
                 listed.append(artifact)
-        artifacts = newest_attempts(listed)
+        artifacts = newest_attempts(listed, only_attempt)
         if len(artifacts) > _MOST_ARTIFACTS:
             raise PublishError(
                 f"workflow run {run} has {len(artifacts)} artifacts, a suite has at most {_MOST_ARTIFACTS}"

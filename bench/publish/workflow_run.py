@@ -74,6 +74,17 @@ class WorkflowRun(Foreign):
         started = self.run_started_at or self.created_at
         return RunAttempt(int(started.timestamp()), self.id, self.run_attempt or 1)
 
+    def only_attempt(self, ended: str | None) -> int | None:
+        """Return the only attempt whose results count; `None` if the newest results of each job do.
+
+        A job that succeeded has stored its results, so older ones are of jobs that a re-run did not repeat.
+        After another end, older results may be those that the re-run should have replaced.
+
+        Args:
+            ended: GitHub's word for the end of the measuring job; `None` if it is unknown.
+        """
+        return None if ended == "success" or self.run_attempt == 1 else self.run_attempt
+
     @property
     def owner(self) -> str | None:
         """Repository of the commit; `None` if it was deleted."""

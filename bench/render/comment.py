@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from bench.core.config.target import NAME
 from bench.core.report.endings import ENDINGS, Ending, describe_ending
 from bench.core.report.level import describe_level
-from bench.core.report.report import Report, advise, find_claim, is_acceptable
+from bench.core.report.report import LONGEST_REASON, Report, advise, find_claim, is_acceptable
 from bench.core.report.suite import SuiteReport
 from bench.core.report.words import ICONS, TOLERATED_PASS
 from bench.core.run.results_digest import PATTERN
@@ -22,7 +22,7 @@ LIMIT = 65_400
 """Characters of a comment. GitHub accepts 65,535 as the summary of a check, and one more in a comment; a line
 that names the attempt is added."""
 _MOST_LEVELS = 3
-"""Scenarios that the line about the committed baseline describes; it counts the others."""
+"""Scenarios that a line about the committed baseline or accepted changes describes; it counts the others."""
 _MOST_NOTES = 10
 _MOST_LISTED = 100
 """Scenarios with one line each. Their lines are shorter than the comment, whatever their names are."""
@@ -91,6 +91,8 @@ class _Top:
     """Links in Markdown."""
     baseline: str = ""
     """The sentence about the committed baseline."""
+    accepted: str = ""
+    """The sentence about accepted changes, which explains why a slower version passes; empty without one."""
     reproduce: str = ""
     """The command that repeats the measurement on the reader's machine; empty if there is none."""
     accept: str = ""
@@ -122,6 +124,7 @@ def render_comment(report: SuiteReport, origin: Origin) -> str:
         changes=changes_markdown(report),
         links=[*_links(origin), *_people(report, origin)],
         baseline=_describe_baseline(report.reports),
+        accepted=_describe_accepted(report.reports),
         reproduce=_reproduce(report, origin),
         accept=accept,
         digest=origin.digest,
@@ -185,11 +188,27 @@ def _describe_baseline(reports: Sequence[Report]) -> str:
         level = describe_level(report.comparison) or report.comparison.level
         if level is not None:
             levels.append(f"{wording.shorten(report.result.scenario.name)}: {level.removesuffix('.')}")
-    shown = levels[:_MOST_LEVELS]
-    rest = len(levels) - len(shown)
+    return f"Committed baseline: {_join(levels) or 'no comparable run'}."
+
+
+def _describe_accepted(reports: Sequence[Report]) -> str:
+    """Return the sentence about the changes that a person accepted with the level of each scenario."""
+    sentences = []
+    for report in reports:
+        accepted = report.comparison.accepted
+        if accepted is not None:
+            sentence = wording.shorten(accepted.removesuffix("."), LONGEST_REASON)
+            sentences.append(f"{wording.shorten(report.result.scenario.name)}: {sentence}")
+    return f"Accepted on this branch: {_join(sentences)}." if sentences else ""
+
+
+def _join(sentences: Sequence[str]) -> str:
+    """Return the first sentences about scenarios as one, and count the others."""
+    shown = [*sentences[:_MOST_LEVELS]]
+    rest = len(sentences) - len(shown)
     if rest:
         shown.append(f"{wording.counted(rest, 'more scenario')} below")
-    return f"Committed baseline: {'; '.join(shown) or 'no comparable run'}."
+    return "; ".join(shown)
 
 
 def _reproduce(report: SuiteReport, origin: Origin) -> str:

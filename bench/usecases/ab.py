@@ -55,8 +55,8 @@ def ab(
                 [scenario or "quick"], _run_options(options), conditions, files, listener
             )
             versions = (planner.plan(base), planner.plan(head, options.get("inject", ())))
-        (judged,) = measure_pairs(plan_pairs(*versions, limits), results, listener)
-    return judged
+        measured = measure_pairs(plan_pairs(*versions, limits), results, listener)
+    return measured.single
 
 
 def ab_suite(
@@ -92,8 +92,8 @@ def ab_suite(
             selected.names, _run_options(options), _make_conditions(options), files, listener
         )
         versions = (planner.plan(base), planner.plan(head, options.get("inject", ())))
-        judged = measure_pairs(plan_pairs(*versions, limits), results, listener)
-    return selected.judge(judged)
+        measured = measure_pairs(plan_pairs(*versions, limits), results, listener)
+    return selected.judge(measured)
 
 
 def _make_conditions(options: PairOptions) -> Conditions:

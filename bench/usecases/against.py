@@ -17,9 +17,9 @@ from bench.measure.run.conditions import Listener
 from bench.measure.run.two_versions import blame_base
 from bench.store import stacks
 from bench.store.folders import RESULTS
-from bench.usecases.compare import JudgedRun
+from bench.usecases.failed_run import keep_reasons
 from bench.usecases.options import RunOptions
-from bench.usecases.paired import measure_pairs
+from bench.usecases.paired import MeasuredPairs, measure_pairs
 from bench.usecases.plan_run import make_conditions
 from bench.usecases.time_limit import NO_LIMIT, TimeLimit
 from bench.usecases.unfinished import mention_unfinished
@@ -46,7 +46,7 @@ def measure_against(
     scenarios: int | None = None,
     time_limit: TimeLimit = NO_LIMIT,
     base_name: str | None = None,
-) -> list[JudgedRun]:
+) -> MeasuredPairs:
     """Measure scenarios on the files of this folder and on those of a commit, in pairs; judge this folder.
 
     Args:
@@ -72,9 +72,10 @@ def measure_against(
     mention_unfinished(results, listener)
     with ExitStack() as files:
         planner = _Planner(stack, names, options, files, listener)
-        with blame_base(base_name or ref):
-            base = planner.plan(base_name or ref, commit=ref)
-        head = planner.plan(_HEAD, inject=options.get("inject", ()))
+        with keep_reasons(names, results):
+            with blame_base(base_name or ref):
+                base = planner.plan(base_name or ref, commit=ref)
+            head = planner.plan(_HEAD, inject=options.get("inject", ()))
         plan = plan_pairs(base, head, limits)
         plan = replace(plan, scenarios=scenarios or len(names), time_limit=time_limit)
         return measure_pairs(plan, results, listener)

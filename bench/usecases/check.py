@@ -11,7 +11,7 @@ from bench.store import scenarios
 from bench.store.folders import RESULTS
 from bench.usecases.against import measure_against
 from bench.usecases.compare import JudgedRun, judge_run
-from bench.usecases.failed_run import keep_reason
+from bench.usecases.failed_run import keep_reasons
 from bench.usecases.merge import JudgedSuite
 from bench.usecases.options import QUIET, RunOptions
 from bench.usecases.paired_suite import select_scenarios
@@ -51,11 +51,11 @@ def check(
             returned value has the error, so that the verdict is not lost. With `against` as for `bench.ab`.
         KeyboardInterrupt: As for `bench.run`.
     """
-    with keep_reason(scenario, Path(options.get("results", RESULTS))):
+    with keep_reasons([scenario], Path(options.get("results", RESULTS))):
         if against is not None:
             count = None if suite is None else len(scenarios.of_suite(suite))
-            (judged,) = measure_against(against, [scenario], options, listener, pairs=pairs, scenarios=count)
-            return judged
+            measured = measure_against(against, [scenario], options, listener, pairs=pairs, scenarios=count)
+            return measured.single
         _refuse_without_commit(pairs, suite)
         return _check_baseline(scenario, options, listener, confirm=confirm)
 

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from bench.core.report.endings import Ending
+from bench.core.report.not_measured import NotMeasured
 from bench.core.report.suite import SuiteReport
 from bench.core.run.job import JobOutcome
 from bench.core.run.result import RunResult
@@ -21,7 +22,7 @@ from bench.publish.plan import Skip, stamp
 from bench.publish.pulls import Audience, find_audience
 from bench.publish.workflow_run import SUITE, RunAttempt
 from bench.render.comment import Origin, render_comment
-from bench.store import baselines
+from bench.store import baselines, scenarios
 from bench.usecases.changed_limits import describe_changed_limits
 from bench.usecases.compare import FindBaseline
 from bench.usecases.job import JobConnection, connect
@@ -122,7 +123,7 @@ def comment(
     if word not in _JUDGED and word in set(Ending):
         return publisher.end(Ending(word))
     try:
-        report = publisher.judge(runs)
+        report = publisher.judge(runs, word)
     except BenchError as error:
         with suppress(PublishError):  # the first error is the cause
             publisher.end(Ending.FAILURE, f"Not measured: {error.message}")
@@ -170,19 +171,30 @@ class _Publisher:
         jobs = [stored.job.suite for stored in self.stored if stored.job is not None]
         return named or next(iter(jobs), SUITE)
 
-    def judge(self, runs: Sequence[Path | str]) -> SuiteReport | None:
-        """Load and judge the results; `None` if the job was skipped on purpose, or cancelled."""
-        context = self.connection.context
-        if runs:
-            stored = load_suite(runs)
-        else:
-            named = self.named_suite or context.run.named_suite
-            stored = fetch_suite(self.connection.runs, context.run.id, named)
+    def judge(self, runs: Sequence[Path | str], word: str | None) -> SuiteReport | None:
+        """Load and judge the results; `None` if the job was skipped on purpose, or cancelled.
+
+        Args:
+            runs: The folders of the runs; default: those that the workflow run keeps.
+            word: GitHub's word for the end of the measuring job.
+        """
+        stored = load_suite(runs) if runs else self._fetch(word)
         self.stored.append(stored)
         if _find_ending(stored) is not None:
             return None
         changed = tuple(describe_changed_limits(stored.results))
         return _judge(stored, self.suite, self._find_baselines(), changed)
+
+    def _fetch(self, word: str | None) -> StoredSuite:
+        """Return the results of the newest attempt. Those of an older one never replace missing results."""
+        run = self.connection.context.run
+        only_attempt = run.only_attempt(word)
+        stored = fetch_suite(self.connection.runs, run.id, self.named_suite or run.named_suite, only_attempt)
+        if only_attempt is None or stored.results or stored.failures or stored.job:
+            return stored
+        reason = f"attempt {only_attempt} of the workflow run stored no result; the log of its job shows why"
+        failed = [NotMeasured(scenario=name, reason=reason) for name in scenarios.of_suite(self.suite)]
+        return replace(stored, failures=tuple(failed))
 
     def publish(self, report: SuiteReport | None) -> Publication:
         """Show the check, and write the comment."""

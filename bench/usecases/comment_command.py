@@ -191,7 +191,7 @@ def _accept(command: Accept, commented: _Commented) -> str:
     head = commented.pull.head
     _check_head(head.sha, command.sha)
     run = commented.runs.measured(commented.workflow, head.sha, head.owner)
-    stored = fetch_runs(commented.runs, run.id, run.named_suite)
+    stored = fetch_runs(commented.runs, run.id, run.named_suite, run.only_attempt(run.conclusion))
     _check_shown(command, stored, run, commented.event.comment.created_at)
     suite = run.named_suite or (stored.job.suite if stored.job else SUITE)
     default = commented.github.default_branch()
@@ -220,11 +220,12 @@ def _accept(command: Accept, commented: _Commented) -> str:
             body=f"{runs}, accepted by `{commented.login}`.\n\n{effect}",
         )
         where = commented.branches.propose(proposal, changes.files, message)
-    elif commented.branches.commit(head.ref, head.sha, changes.files, message):
-        where = "A commit on this branch"
-        accepted = commented.branches.head(head.ref) or head.sha
     else:
-        raise PublishError("the branch has a newer commit", "read the verdict of the newer commit first")
+        commit = commented.branches.commit(head.ref, head.sha, changes.files, message)
+        if commit is None:
+            raise PublishError("the branch has a newer commit", "read the verdict of the newer commit first")
+        where = "A commit on this branch"
+        accepted = commit
     origin = Origin(suite, accepted, run.html_url)
     check = show_accepted(
         commented.github, commented.pull, stored, origin=origin, attempt=run.attempt, files=changes.files

@@ -103,7 +103,8 @@ def report_pairs(
         return make_report(joined, comparison)
     fails = comparison.decision is Decision.FAIL and not joined.crossed
     if fails and level.decision is Decision.PASS and accepted is not None:
-        return level
+        excused = level.comparison.model_copy(update={"accepted": _describe_accepted(accepted)})
+        return make_report(level.result, excused)
     sentence = describe_level(level.comparison) or level.headline
     return make_report(joined, comparison.model_copy(update={"level": sentence}))
 
@@ -159,8 +160,15 @@ def judge_pairs(paired: StoredPairs, joined: RunResult, accepted: Level | None =
     comparison = compare_pairs(paired.base, paired.head, joined, name, pairing.scenarios, accepted=change)
     changes: dict[str, str | None] = {"stopped": pairing.stopped}
     if accepted is not None and change is not None:
-        changes["accepted"] = f"{accepted.accepted_by} accepted {change.sentence}: {accepted.reason}"
+        changes["accepted"] = _describe_accepted(accepted)
     return comparison.model_copy(update=changes)
+
+
+def _describe_accepted(level: Level) -> str:
+    """Return who accepted which change, and why, without a full stop."""
+    change = level.accepted_change
+    what = change.sentence if change is not None else ""
+    return f"{level.accepted_by} accepted {what or 'this level'}: {level.reason}"
 
 
 def judge_run(

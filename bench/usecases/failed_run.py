@@ -1,6 +1,6 @@
 """Store why a scenario was not measured, so that the verdict on its suite names the reason."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -11,21 +11,28 @@ from bench.store import failures
 
 
 @contextmanager
-def keep_reason(scenario: str, folder: Path) -> Iterator[None]:
-    """Store the error that ends the block, and remove the error of an earlier run if there is none.
+def keep_reasons(scenarios: Sequence[str], folder: Path) -> Iterator[None]:
+    """Store the error that ends the block, and remove the errors of earlier runs if there is none.
 
     Args:
-        scenario: Name of a scenario, or the path of its file.
+        scenarios: Names of the scenarios that are measured, or the paths of their files.
         folder: Folder of the stored runs.
     """
-    name = Path(scenario).stem
+    names = [Path(scenario).stem for scenario in scenarios]
     try:
         yield
     except (MeasurementError, TargetError) as error:
-        with suppress(StoreError):  # the error itself is more important
-            failures.save(explain_error(name, error), folder)
+        for name in names:
+            store_reason(name, error, folder)
         raise
-    failures.forget(name, folder)
+    for name in names:
+        failures.forget(name, folder)
+
+
+def store_reason(scenario: str, error: BenchError, folder: Path) -> None:
+    """Store why a scenario was not measured, if the folder is writable."""
+    with suppress(StoreError):  # the error itself is more important
+        failures.save(explain_error(scenario, error), folder)
 
 
 def explain_error(scenario: str, error: BenchError) -> NotMeasured:
@@ -37,7 +44,7 @@ def explain_error(scenario: str, error: BenchError) -> NotMeasured:
     """
     failure = explain_failure(scenario, error.message)
     changes: dict[str, object] = {"workflow": workflow_attempt()}
-    if isinstance(error, TargetError):
-        changes["service"] = None if error.service is None else error.service[:200]
+    if isinstance(error, TargetError) and error.service is not None:
+        changes["service"] = error.service[:200]
         changes["exit_code"] = error.service_exit_code
     return failure.model_copy(update=changes)

@@ -87,6 +87,6 @@ def _append_to_branch(
         text = read_text(run.path)
         if text != before.get(name):
             changed[name] = text
-    if changed and not branches.commit(branch, head, changed, f"Add {len(points)} runs\n"):
+    if changed and branches.commit(branch, head, changed, f"Add {len(points)} runs\n") is None:
         return None
     return added

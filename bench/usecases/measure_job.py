@@ -242,10 +242,7 @@ class _Measurement:
             return changed
         except BenchError as error:
             self._listener.warning(error.message)
-            decided = self._runs.list_decided()
-            for name in group.paired:
-                if name not in decided:
-                    self._runs.fail(name, error)
+            self._runs.fail_rest(group.paired, error)
         return group
 
     def _measure_alone(self, name: str, group: StackGroup, limit: TimeLimit) -> None:

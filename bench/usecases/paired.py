@@ -1,8 +1,8 @@
 """Measure scenarios on two versions in turns until the difference is known, and judge them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from bench.core.verdict.baseline import Level
 from bench.core.verdict.compare import Comparison
 from bench.core.verdict.pair_limits import PairLimits
 from bench.core.verdict.stopping import next_step
-from bench.errors import BaseUnavailableError, BenchError, StoreError
+from bench.errors import BaseUnavailableError, BenchError, StoreError, TargetError
 from bench.measure.run.alternate import (
     Alternation,
     Arm,
@@ -27,11 +27,14 @@ from bench.measure.run.alternate import (
     open_versions,
 )
 from bench.measure.run.conditions import Listener
+from bench.store import failures
 from bench.store import pairs as pairs_store
 from bench.store import results as store
 from bench.store.pairs import StoredPairs
 from bench.usecases.compare import JudgedRun, find_accepted, judge_pairs, report_pairs
+from bench.usecases.failed_run import store_reason
 from bench.usecases.report import store_judgement
+from bench.usecases.run import stop_error
 from bench.usecases.time_limit import NO_LIMIT, TimeLimit, expect_s
 
 
@@ -50,12 +53,35 @@ class PairedPlan:
     """The time until the comparison has to end."""
 
 
+@dataclass(frozen=True, slots=True)
+class MeasuredPairs:
+    """Scenarios that were measured in pairs."""
+
+    judged: tuple[JudgedRun, ...]
+    """The judged scenarios, in their order."""
+    errors: Mapping[str, TargetError] = field(default_factory=dict)
+    """Why a scenario was not measured, by its name: a service of the head ended twice."""
+
+    @property
+    def single(self) -> JudgedRun:
+        """The only scenario.
+
+        Raises:
+            TargetError: It was not measured.
+        """
+        for error in self.errors.values():
+            raise error
+        (judged,) = self.judged
+        return judged
+
+
 class _PairsSoFar:
     """The pairs of one scenario, and why they ended."""
 
     def __init__(self, spec: PairedSpec, plan: PairedPlan) -> None:
         self.spec = spec
         self.stopped: str | None = None
+        self.error: TargetError | None = None
         self._plan = plan
         self._pairs: list[Pair] = []
         self._latest_s = 2.0 * expect_s(spec.head.scenario)
@@ -66,6 +92,10 @@ class _PairsSoFar:
     def _accepted(self) -> Level | None:
         """The level that only the head's files accept, once a pair is complete."""
         return find_accepted(self._pairs[0].base.result, self._pairs[0].head.result)
+
+    def now_s(self) -> float:
+        """Return the time of the clock of the time limit."""
+        return self._plan.time_limit.now_s()
 
     @property
     def number(self) -> int:
@@ -87,6 +117,9 @@ class _PairsSoFar:
         """End the comparison as invalid, and return the reason."""
         self._failed = pair
         self.stopped = f"pair {self.number + 1} failed twice: {pair.problem}"
+        stop = pair.target_stop
+        if stop is not None:
+            self.error = stop_error(self.stopped, stop)
         return self.stopped
 
     def end_by_time(self) -> bool:
@@ -149,11 +182,12 @@ class _PairsSoFar:
         return StoredPairs(pairing, base, tuple(pair.head.result for pair in self._pairs))
 
 
-def measure_pairs(plan: PairedPlan, results: Path, listener: Listener) -> list[JudgedRun]:
-    """Measure each scenario in pairs until its difference is known; return the judged scenarios in order.
+def measure_pairs(plan: PairedPlan, results: Path, listener: Listener) -> MeasuredPairs:
+    """Measure each scenario in pairs until its difference is known.
 
     The scenarios take turns, pair by pair, and each ends on its own. A scenario is left out if the time limit
-    ends before its first pair.
+    ends before its first pair. If a service of the head ends twice during a scenario, that scenario is not
+    measured, and the others go on. The reason why a scenario was not measured is stored, too.
 
     Args:
         plan: The versions and the scenarios.
@@ -170,34 +204,54 @@ def measure_pairs(plan: PairedPlan, results: Path, listener: Listener) -> list[J
             while active := [scenario for scenario in measured if scenario.stopped is None]:
                 for scenario in active:
                     if not scenario.end_by_time():
-                        _measure_next(scenario, versions, listener, plan.time_limit)
+                        _measure_next(scenario, versions, listener, results)
     except KeyboardInterrupt as interrupt:
         kept = _keep(measured, "Ctrl-C ended the comparison", results, is_error=False)
         raise KeyboardInterrupt(f"interrupted; {kept or 'no pair is complete'}") from interrupt
     except BenchError as error:
+        for scenario in measured:
+            if scenario.stopped is None:
+                store_reason(scenario.spec.name, error, results)
         kept = _keep(measured, "an error ended the comparison", results, is_error=True)
         error.hint = "; ".join(filter(None, [error.hint, kept])) or None
         raise
-    return [scenario.judge(results) for scenario in measured if scenario.is_measured]
+    return _judge_all(measured, results)
 
 
-def _measure_next(
-    scenario: _PairsSoFar, versions: Alternation, listener: Listener, time_limit: TimeLimit
-) -> None:
+def _judge_all(measured: Sequence[_PairsSoFar], results: Path) -> MeasuredPairs:
+    """Judge and store the scenarios, also the runs of those that count as not measured."""
+    judged: list[JudgedRun] = []
+    errors: dict[str, TargetError] = {}
+    for scenario in measured:
+        if not scenario.is_measured:
+            continue
+        name = scenario.spec.name
+        run = scenario.judge(results)
+        if scenario.error is None:
+            judged.append(run)
+            failures.forget(name, results)
+        else:
+            errors[name] = scenario.error
+    return MeasuredPairs(tuple(judged), errors)
+
+
+def _measure_next(scenario: _PairsSoFar, versions: Alternation, listener: Listener, results: Path) -> None:
     """Measure the next pair of a scenario. A pair that fails is measured once more."""
     name = scenario.spec.name
     number = scenario.number + 1
-    began_s = time_limit.now_s()
+    began_s = scenario.now_s()
     pair = versions.measure_pair(scenario.spec, number)
     if isinstance(pair, FailedPair):
         listener.warning(f"{name}: pair {number} is measured again: {pair.problem}")
         pair = versions.measure_pair(scenario.spec, number)
-    if isinstance(pair, FailedPair) and pair.base_stopped:
+    if isinstance(pair, FailedPair) and pair.side == "base" and pair.target_stop is not None:
         raise BaseUnavailableError(f"{name}: pair {number} failed twice: {pair.problem}")
     if isinstance(pair, FailedPair):
         listener.warning(f"{name}: {scenario.fail(pair)}")
+        if scenario.error is not None:
+            store_reason(name, scenario.error, results)
     else:
-        listener.note(f"{name}, {scenario.add(pair, time_limit.now_s() - began_s)}")
+        listener.note(f"{name}, {scenario.add(pair, scenario.now_s() - began_s)}")
 
 
 def _store_in(results: Path) -> Callable[[PairRun], None]:

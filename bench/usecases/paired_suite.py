@@ -1,14 +1,14 @@
 """The scenarios of a suite that two versions are compared with, and the report on all of them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.core.report.suite import describe_skipped, judge_suite
 from bench.errors import ConfigError
 from bench.store import scenarios
-from bench.usecases.compare import JudgedRun
+from bench.usecases.failed_run import explain_error
 from bench.usecases.merge import JudgedSuite
+from bench.usecases.paired import MeasuredPairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +20,15 @@ class SelectedScenarios:
     skipped: tuple[str, ...]
     """One sentence for each scenario that is left out."""
 
-    def judge(self, judged: Sequence[JudgedRun]) -> JudgedSuite:
+    def judge(self, measured: MeasuredPairs) -> JudgedSuite:
         """Return the report on all scenarios."""
         folders: dict[str, Path] = {}
-        for run in judged:
+        for run in measured.judged:
             folders[run.report.result.provenance.run_id] = run.folder
-        report = judge_suite([run.report for run in judged], self.names, self.skipped)
-        problem = next((run.problem for run in judged if run.problem is not None), None)
+        reports = [run.report for run in measured.judged]
+        failed = [explain_error(name, error) for name, error in measured.errors.items()]
+        report = judge_suite(reports, self.names, self.skipped, failed)
+        problem = next((run.problem for run in measured.judged if run.problem is not None), None)
         return JudgedSuite(report, folders, problem)
 
 

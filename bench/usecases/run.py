@@ -8,7 +8,7 @@ from bench.core.config.load_words import in_words
 from bench.core.config.quick_load import (
     is_address,
 )
-from bench.core.samples.sample import StopCause
+from bench.core.samples.sample import Stop, StopCause
 from bench.errors import MeasurementError, StoreError, TargetError
 from bench.measure.run.conditions import Listener
 from bench.measure.run.run import measure
@@ -97,6 +97,13 @@ def measure_to_end(
     return StoredRun(result, home, problem), problem
 
 
+def stop_error(message: str, stop: Stop) -> TargetError:
+    """Return the error of a run that a service of the stack ended, with the end of the service's log."""
+    lines = "".join(f"\n  {line}" for line in stop.log)
+    ending = f"; the end of its log:{lines}" if lines else ""
+    return TargetError(f"{message}{ending}", "the run cannot be judged; read the log of the service")
+
+
 def _check_stop(result: "RunResult", folder: Path) -> None:
     """Raise the error of a run that ended early."""
     if result.stop is None:
@@ -105,10 +112,6 @@ def _check_stop(result: "RunResult", folder: Path) -> None:
     if result.stop.cause is StopCause.INTERRUPT:
         raise KeyboardInterrupt(f"interrupted; {kept}")
     if result.stop.cause is StopCause.TARGET:
-        lines = "".join(f"\n  {line}" for line in result.stop.log)
-        ending = f"; the end of its log:{lines}" if lines else ""
-        raise TargetError(
-            f"{result.stop.reason}; {kept}{ending}", "the run cannot be judged; read the log of the service"
-        )
+        raise stop_error(f"{result.stop.reason}; {kept}", result.stop)
     if result.stop.cause is StopCause.GENERATOR:
         raise MeasurementError(f"{result.stop.reason}; {kept}", "the run cannot be judged; measure again")

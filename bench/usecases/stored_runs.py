@@ -71,20 +71,30 @@ def load_suite(
     return _load([path for path in paths if path not in (*failed, *jobs)], failed, jobs)
 
 
-def fetch_runs(runs: Runs, number: int, of_suite: str | None = None) -> StoredSuite:
-    """Return the results that a workflow run keeps as artifacts.
+def fetch_runs(
+    runs: Runs, number: int, of_suite: str | None = None, only_attempt: int | None = None
+) -> StoredSuite:
+    """Return the results that a workflow run keeps as artifacts; the arguments are those of `fetch_suite`.
 
     Raises:
         PublishError: GitHub refused or does not answer.
         StoreError: The workflow run keeps no result, or a file is not a result.
     """
-    suite = fetch_suite(runs, number, of_suite)
+    suite = fetch_suite(runs, number, of_suite, only_attempt)
     _check_results(suite, number)
     return suite
 
 
-def fetch_suite(runs: Runs, number: int, of_suite: str | None = None) -> StoredSuite:
+def fetch_suite(
+    runs: Runs, number: int, of_suite: str | None = None, only_attempt: int | None = None
+) -> StoredSuite:
     """Return the results and the failed runs that a workflow run keeps as artifacts.
+
+    Args:
+        runs: The workflow runs of the repository.
+        number: The number of the workflow run.
+        of_suite: A suite whose results are fetched; default: those of all suites.
+        only_attempt: The only attempt whose results count; default: the newest results of each job.
 
     Raises:
         PublishError: GitHub refused or does not answer.
@@ -92,7 +102,7 @@ def fetch_suite(runs: Runs, number: int, of_suite: str | None = None) -> StoredS
     """
     with temporary_folder("artifacts") as folder:
         allowance = Allowance()
-        for archive in runs.fetch(number, folder, of_suite):
+        for archive in runs.fetch(number, folder, of_suite, only_attempt):
             unpack(archive, archive.with_suffix(""), allowance)
             archive.unlink()
         stored = sorted(folder.glob(f"*/*/{RESULT}"))

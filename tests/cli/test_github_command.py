@@ -294,6 +294,26 @@ def test_a_push_during_the_acceptance_is_kept(fake: FakeGitHub, write: Any) -> N
     assert fake.git.branches["feature"] == "c" * 40
 
 
+def test_a_push_after_the_acceptance_gets_no_check(
+    fake: FakeGitHub, write: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The check is that of the accepting commit, also if the branch has a newer one already."""
+    answer = fake.git.answer
+    accepting: list[str] = []
+
+    def push_after_commit(method: str, rest: str, content: Any, query: dict[str, str]) -> tuple[int, Any]:
+        answered = answer(method, rest, content, query)
+        if method == "PATCH":
+            accepting.append(fake.git.branches["feature"])
+            fake.git.push("feature", {"app.py": "newer"}, "Newer")
+        return answered
+
+    monkeypatch.setattr(fake.git, "answer", push_after_commit)
+    assert write(f"/bench baseline accept {SHA} faster").code == Exit.PASS
+    assert fake.git.message("feature") == "Newer"
+    assert [check["head_sha"] for check in fake.checks] == accepting
+
+
 @pytest.mark.parametrize(
     ("run", "said"),
     [

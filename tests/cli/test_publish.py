@@ -301,6 +301,24 @@ def test_the_newest_attempt_of_the_artifacts_counts(bench: Bench, fake: FakeGitH
     assert "+40 %" in fake.comments[7][0]["body"]
 
 
+@pytest.mark.parametrize(("word", "conclusion"), [("failure", "failure"), ("success", "success")])
+def test_the_results_of_an_older_attempt_do_not_stand_in_for_missing_ones(
+    bench: Bench, fake: FakeGitHub, word: str, conclusion: str
+) -> None:
+    """A re-run that stored nothing is not measured; the results of a job that it did not repeat count."""
+    Path("scenarios/suites.yaml").write_text("pr: [quick]\n")
+    result = (Path(store(1.0)) / "result.json").read_text()
+    fake.add_artifact(41, "bench-pr-1", pack(**{"run-1/result.json": result}))
+    change_run(fake, run_attempt=2, conclusion=word)
+    assert bench("ci", "publish").code == Exit.PASS
+    assert [check["conclusion"] for check in fake.checks] == [conclusion]
+    title = fake.checks[0]["output"]["title"]
+    reason = (
+        "Not measured: quick: attempt 2 of the workflow run stored no result; the log of its job shows why."
+    )
+    assert (title == reason) is (word == "failure")
+
+
 SKIPPED = SuiteJob(suite="smoke", outcome=JobOutcome.SKIPPED, reason="Skipped: the label <b>x</b> is set.")
 
 

@@ -14,6 +14,7 @@ from bench.core.report.not_measured import NotMeasured
 from bench.core.report.report import Report, make_report
 from bench.core.report.suite import SuiteReport, judge_suite
 from bench.core.verdict.compare import Decision
+from bench.core.verdict.verdict import Verdict
 from bench.publish.check import check_of
 from bench.render.comment import LIMIT, Origin, marker, render_comment, render_ending
 from bench.render.markdown import suite_markdown
@@ -225,6 +226,23 @@ def test_a_changed_tier_has_one_bar_for_each_version() -> None:
     assert text.count('<code aria-hidden="true">') == 2
     assert "`prefill` 30 → 78 ms (+48 ms)<br>" in text
     assert "mermaid" not in text
+
+
+def test_an_accepted_change_is_named_in_the_first_line_and_below_the_baseline() -> None:
+    """A reader understands why a slower version is green, and who decided it; the reason is text."""
+    sentence = f"Ada accepted response time +28 %: {HOSTILE}"
+    row = compared("e2e_ms", Verdict.UNCHANGED, 780.0, 0.004)
+    accepted = comparison(Decision.PASS, row, accepted=sentence)
+    text = render_comment(judge_suite([make_report(run_at(), accepted)]), ORIGIN)
+    assert headline_of(text).endswith("; compared with the accepted level.")
+    line = text.index("Accepted on this branch: quick: Ada accepted response time +28 %: ")
+    assert text.index("Committed baseline: ") < line < text.index("Reproduce it")
+    assert not {"img", "script"} & set(Page(text).elements)
+    invalid = comparison(Decision.INVALID, row, accepted=sentence)
+    assert "accepted level" not in headline_of(
+        render_comment(judge_suite([make_report(run_at(), invalid)]), ORIGIN)
+    )
+    assert "Accepted on this branch" not in render_comment(APPROVED["suite-failed"], ORIGIN)
 
 
 def test_a_scenario_that_was_not_measured_shows_its_log() -> None:

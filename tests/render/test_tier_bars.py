@@ -26,6 +26,15 @@ def test_only_changed_tiers_have_bars_and_the_largest_change_is_first() -> None:
     assert len(bars(*(tier(f"t{number}", WORSE, 10.0 + number) for number in range(9)))) == 5
 
 
+def test_a_tolerated_tier_has_a_bar_only_if_the_first_sentence_names_it() -> None:
+    """A run without a change has no bars; a run that is slower within its tolerance has one of its tier."""
+    small = compared(tier_key("decode"), Verdict.WITHIN_TOLERANCE, 0.7, 3.9)
+    same = compared("e2e_ms", Verdict.UNCHANGED, 600.0, 0.0)
+    assert bars(same, small, decision=Decision.PASS) == ()
+    slower = compared("e2e_ms", Verdict.WITHIN_TOLERANCE, 600.0, 0.05)
+    assert [bar.tier for bar in bars(slower, small, decision=Decision.PASS)] == ["decode"]
+
+
 def test_all_bars_have_one_scale_and_the_longest_has_twenty_characters() -> None:
     """A tier of half the time has half the bar, to an eighth of a character, and no bar is empty."""
     long, short = bars(tier("decode", WORSE, 300.0), compared(tier_key("queue"), WORSE, 10.0, 10.0))

@@ -11,17 +11,19 @@ import pytest
 
 from bench.core.run.job import JobOutcome, JudgedBy, SuiteJob
 from bench.core.run.result import RunResult
+from bench.core.run.validity import Validity
+from bench.core.samples.sample import Stop, StopCause
 from bench.core.verdict.compare import Comparison
 from bench.core.verdict.stopping import MIN_PAIRS
 from bench.errors import BaseUnavailableError, ConfigError, TargetError
 from bench.store import baselines, failures
 from bench.store.jobs import load_foreign_job
-from bench.usecases.measure_job import STARTED_AT, MeasuredJob, measure_job
+from bench.usecases.measure_job import STARTED_AT, MeasuredJob, measure_job, render_summary
 from bench.usecases.paired_suite import select_scenarios
 from bench.usecases.stored_runs import load_suite
 from tests.command import short_scenario
 from tests.factories import make_baseline, make_recording, make_spec, run_at
-from tests.scripted_versions import Row, Versions
+from tests.scripted_versions import Ended, Row, Versions
 from tests.small_application import commit, git
 
 SAME, SLOW = (1.0, 1.0), (1.0, 1.4)
@@ -214,10 +216,38 @@ def test_a_head_that_crashes_is_red(versions: Versions) -> None:
     versions.script = {"quick": [SAME, error], "short": [SAME]}
     measured = measure_job("pr", against="main")
     assert measured.job.outcome is JobOutcome.INVALID
-    assert words(measured) == {"quick": "invalid", "short": "invalid"}
+    assert words(measured) == {"quick": "not measured", "short": "not measured"}
     failure = failures.load_foreign(RESULTS / "not-measured-quick")
     assert (failure.reason, failure.service, failure.exit_code) == ("the agent exited", "agent", 3)
     assert failure.log == ("line of its log",)
+    assert measured.judged is not None
+    assert measured.judged.report.headline.startswith(
+        "Not measured: 2 of 2 scenarios, first quick: the agent"
+    )
+
+
+def test_a_head_whose_service_ends_twice_hides_no_other_scenario(versions: Versions) -> None:
+    """The scenario that ended it is not measured, the other one has its verdict, and the job is red."""
+    stop = Stop(cause=StopCause.TARGET, reason="service 'agent' ended with code 3", log=("KeyError",))
+    versions.script = {"quick": [SAME, Ended("head", stop)], "short": [SAME]}
+    measured = measure_job("pr", against="main")
+    assert measured.job.outcome is JobOutcome.INVALID
+    assert words(measured) == {"quick": "not measured", "short": "pass"}
+    assert "agent, exit code 3: the last line of its log" in render_summary(measured)
+
+
+def test_a_service_that_ends_during_a_single_run_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its stored requests do not hide the reason."""
+    stop = Stop(cause=StopCause.TARGET, reason="service 'agent' ended with code 3", log=("KeyError",))
+    ended = run_at(1.0).model_copy(
+        update={"stop": stop, "validity": Validity(valid=False, reasons=("ended",))}
+    )
+    monkeypatch.setattr("bench.usecases.run.measure", lambda *_: (ended, make_recording()))
+    Path("scenarios/suites.yaml").write_text("pr: [quick]\n")
+    measured = measure_job("pr")
+    failure = failures.load_foreign(RESULTS / "not-measured-quick")
+    assert (failure.service, failure.exit_code, failure.log) == ("agent", 3, ("KeyError",))
+    assert words(measured) == {"quick": "not measured"}
 
 
 def test_every_scenario_has_a_result_or_a_reason(alone: list[float | BaseException]) -> None:

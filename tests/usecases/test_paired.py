@@ -19,14 +19,14 @@ from bench.core.verdict.stopping import MAX_PAIRS, MIN_PAIRS
 from bench.errors import BaseUnavailableError, ConfigError, StoreError, TargetError
 from bench.measure.run.alternate import Arm, PairedSpec, PairRun
 from bench.measure.run.conditions import Conditions, Listener
-from bench.store import baselines, results, stacks
+from bench.store import baselines, failures, results, stacks
 from bench.store.pairs import PAIRS, load_pairs
 from bench.usecases.compare import JudgedRun, judge_stored_pairs
 from bench.usecases.merge import merge
-from bench.usecases.paired import PairedPlan, measure_pairs
+from bench.usecases.paired import MeasuredPairs, PairedPlan, measure_pairs
 from bench.usecases.paired_suite import SelectedScenarios
 from tests.factories import make_baseline, make_recording, make_scenario, make_spec, run_at
-from tests.scripted_versions import Row, Versions
+from tests.scripted_versions import Ended, Row, Versions
 
 SAME, SLOW = (1.0, 1.0), (1.0, 1.4)
 BROKEN = "the load generator was late"
@@ -42,9 +42,14 @@ def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 class Measured:
     """What a comparison did."""
 
-    judged: list[JudgedRun]
+    pairs: MeasuredPairs
     order: list[str]
     notes: list[str]
+
+    @property
+    def judged(self) -> tuple[JudgedRun, ...]:
+        """The judged scenarios."""
+        return self.pairs.judged
 
 
 @pytest.fixture
@@ -76,8 +81,8 @@ def measure(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Measured]:
             spec = make_spec(make_scenario(name=name))
             specs.append(PairedSpec(spec, spec))
         listener = Listener(note=notes.append, warning=notes.append)
-        judged = measure_pairs(PairedPlan(arm, arm, specs, limits, len(specs)), RESULTS, listener)
-        return Measured(judged, versions.order, notes)
+        measured = measure_pairs(PairedPlan(arm, arm, specs, limits, len(specs)), RESULTS, listener)
+        return Measured(measured, versions.order, notes)
 
     return run
 
@@ -144,7 +149,7 @@ def test_scenarios_take_turns_and_end_on_their_own(measure: Callable[..., Measur
     assert measured.order[:5] == ["one 1", "two 1", "one 2", "two 2", "one 3"]
     assert measured.order[5:7] == ["two 3", "two 3"]
     assert [judged.report.comparison.pairs for judged in measured.judged] == [4, 4]
-    suite = SelectedScenarios(("one", "two"), ()).judge(measured.judged)
+    suite = SelectedScenarios(("one", "two"), ()).judge(measured.pairs)
     assert suite.decision is Decision.FAIL
     assert {report.result.scenario.name: report.decision for report in suite.report.reports} == {
         "one": Decision.PASS,
@@ -179,9 +184,48 @@ def test_a_base_whose_service_ends_twice_is_unavailable(measure: Callable[..., M
     """The head can still be judged by its baseline; another end of the base is invalid."""
     died = Stop(cause=StopCause.TARGET, reason="service 'agent' ended with code 137")
     with pytest.raises(BaseUnavailableError, match=r"pair 1 failed twice: base: service 'agent' ended"):
-        measure({"quick": [died]}, enough=6)
+        measure({"quick": [Ended("base", died)]}, enough=6)
     lost = Stop(cause=StopCause.GENERATOR, reason="a load generator ended")
-    assert measure({"quick": [lost]}, enough=6).judged[0].decision is Decision.INVALID
+    assert measure({"quick": [Ended("base", lost)]}, enough=6).judged[0].decision is Decision.INVALID
+
+
+CRASH = Stop(
+    cause=StopCause.TARGET,
+    reason="service 'agent' ended with code 3: KeyError",
+    log=tuple(f"line {number}" for number in range(30)),
+)
+
+
+@pytest.mark.parametrize("good", [0, 2])
+def test_a_head_whose_service_ends_twice_is_not_measured(measure: Callable[..., Measured], good: int) -> None:
+    """The reason has the service, its exit code and the end of its log; other scenarios go on."""
+    rows = [*[SAME] * good, Ended("head", CRASH)]
+    measured = measure({"quick": rows, "other": [SAME]}, enough=5)
+    assert [run.decision for run in measured.judged] == [Decision.PASS]
+    failure = failures.load_foreign(RESULTS / "not-measured-quick")
+    assert failure.reason == f"pair {good + 1} failed twice: head: {CRASH.reason}"
+    assert (failure.service, failure.exit_code, failure.log) == ("agent", 3, CRASH.log)
+    suite = SelectedScenarios(("quick", "other"), ()).judge(measured.pairs).report
+    assert suite.not_measured == (failure,)
+    assert suite.headline == f"Not measured: quick (1 of 2 scenarios): {failure.reason}."
+    stored = [file.parent for file in RESULTS.glob("*/*.json") if file.name in {"failure.json", PAIRS}]
+    assert merge(stored).report.not_measured == (failure,)
+    with pytest.raises(TargetError, match="service 'agent' ended with code 3"):
+        _ = measured.pairs.single
+
+
+def test_a_head_that_does_not_start_leaves_a_reason_for_each_scenario(
+    measure: Callable[..., Measured],
+) -> None:
+    """A scenario whose pairs ended before keeps its verdict, and a later measurement forgets the reasons."""
+    error = TargetError("head: no image\nline", service="agent", service_exit_code=1)
+    with pytest.raises(TargetError):
+        measure({"quick": [SAME, SAME, SAME, SAME, error], "other": [error]}, enough=6)
+    for name in ("quick", "other"):
+        failure = failures.load_foreign(RESULTS / f"not-measured-{name}")
+        assert (failure.reason, failure.service, failure.log) == ("head: no image", "agent", ("line",))
+    measure({"quick": [SAME], "other": [SAME]}, enough=5)
+    assert not list(RESULTS.glob("not-measured-*"))
 
 
 def test_a_threshold_that_ends_the_head_ends_the_pairs(
@@ -363,3 +407,4 @@ def test_a_change_is_accepted_without_a_baseline(
     assert report.comparison.accepted is not None
     assert report.comparison.accepted.startswith("Ada accepted response time +40 %")
     assert report.comparison.accepted.endswith(": a larger model")
+    assert f"; {report.comparison.accepted}." in report.headline

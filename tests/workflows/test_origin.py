@@ -39,7 +39,8 @@ def api(origin: Origin) -> Iterator[Api]:
 def test_a_commit_of_the_api_is_a_commit_of_the_repository(origin: Origin, api: Api) -> None:
     """Its file is new, all other files stay, and its parent is the head that was named."""
     head = origin.head("main")
-    assert Branches(REPOSITORY, api).commit("main", head, {FILE: "{}\n"}, "Accept")
+    new = Branches(REPOSITORY, api).commit("main", head, {FILE: "{}\n"}, "Accept")
+    assert new == origin.head("main")
     assert origin.git("rev-parse", "main^") == head
     assert origin.paths("main", "baselines/") == [FILE]
     assert origin.read("main", "README.md") == "A chat."
@@ -49,7 +50,7 @@ def test_a_branch_that_moved_is_not_changed(origin: Origin, api: Api) -> None:
     """A commit with an older parent is no fast forward, so the branch keeps its newer commit."""
     old = origin.head("main")
     new = origin.change("main", {"README.md": "A better chat.\n"}, "Second")
-    assert not Branches(REPOSITORY, api).commit("main", old, {FILE: "{}\n"}, "Accept")
+    assert Branches(REPOSITORY, api).commit("main", old, {FILE: "{}\n"}, "Accept") is None
     assert origin.head("main") == new
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bench.core.report.headline import find_pass
+from bench.core.report.headline import concerns_readers, find_pass
 from bench.core.report.report import Report, find_claim
 from bench.core.report.sentences import values_text
 from bench.core.report.suite import SuiteReport
@@ -93,11 +93,12 @@ def _rows_of(report: Report, decision: Decision) -> Iterator[MetricComparison | 
 
     Messages repeat the change of their metric, so only those that are worse than tolerated are rows.
     """
+    claim = find_claim(report)
     named = {row.key for row in report.comparison.metrics if row.verdict in _PROVEN}
     for row in report.comparison.metrics:
         is_doubt = row.verdict is Verdict.INCONCLUSIVE and row.part is Part.DECIDES
         is_missing = row.verdict is Verdict.MISSING and row.gates
-        is_change = row.verdict in _PROVEN and row.part in _PARTS
+        is_change = row.verdict in _PROVEN and row.part in _PARTS and concerns_readers(row, claim)
         if is_change or is_missing or (is_doubt and decision is Decision.INCONCLUSIVE):
             yield row
     for message in report.comparison.messages:

@@ -27,6 +27,8 @@ from bench.core.verdict.verdict import MetricComparison, Verdict
 _ALL_SHARE = 0.5  # all messages are slower if each class has at least this share of the typical change
 _MOST_NAMES = 3
 _PARTIAL = (Part.TAILS, Part.LOCATES, Part.STEPS, Part.COSTS)
+_WAITS = (Part.DECIDES, Part.TAILS)
+"""The parts of a comparison that users wait for, the deciding one first."""
 _NOT_WORSE = frozenset({Verdict.UNCHANGED, Verdict.WITHIN_TOLERANCE, Verdict.BETTER})
 
 
@@ -120,7 +122,7 @@ def describe_pass(claim: Claim) -> str:
 def tolerated_metrics(comparison: Comparison) -> list[MetricComparison]:
     """Return the metrics of users' waits that are worse within their tolerance, the deciding ones first."""
     rows: list[MetricComparison] = []
-    for part in (Part.DECIDES, Part.TAILS):
+    for part in _WAITS:
         for row in comparison.metrics:
             if row.part is part and row.verdict is Verdict.WITHIN_TOLERANCE:
                 rows.append(row)
@@ -130,6 +132,21 @@ def tolerated_metrics(comparison: Comparison) -> list[MetricComparison]:
 def is_tolerated(comparison: Comparison) -> bool:
     """Return whether a metric of users' waits, or a message, is worse within its tolerance."""
     return bool(tolerated_metrics(comparison) or _messages(comparison, Verdict.WITHIN_TOLERANCE))
+
+
+def concerns_readers(row: MetricComparison, claim: Claim | None) -> bool:
+    """Return whether readers must know a proven change.
+
+    A change within its tolerance concerns them if users wait for it, or if the first sentence names it. If a
+    tier takes 3 ms instead of 1 ms, that is no news of a run without a change.
+
+    Args:
+        row: The compared metric.
+        claim: The change that the first sentence describes; None if it describes none.
+    """
+    if row.verdict is not Verdict.WITHIN_TOLERANCE or row.part in _WAITS:
+        return True
+    return claim is not None and row in (*claim.rows, *claim.tiers)
 
 
 def find_clue(key: str) -> Clue:

@@ -13,6 +13,8 @@ NO_RESULT = "it has no result; the log of its job shows the reason"
 """The reason for a scenario of which nothing is known."""
 _MOST_LINES = 30  # of a log; the log itself is next to the results
 _LONGEST_LINE = 400  # characters
+_ENDED = re.compile(r"service '(?P<service>[^']{1,200})' ended(?: with code (?P<code>-?\d{1,9}))?")
+"""A service that ended, as errors and stopped runs describe it."""
 Line = Annotated[str, Field(max_length=_LONGEST_LINE)]
 
 
@@ -52,13 +54,18 @@ def explain_failure(scenario: str, message: str) -> NotMeasured:
 
     Args:
         scenario: Name of the scenario.
-        message: The error. Its first line is the reason; further lines are the end of a log.
+        message: The error. Its first line is the reason, which may name the service that ended and its exit
+            code; further lines are the end of a log.
     """
     first, *lines = message.splitlines() or [NO_RESULT]
+    ended = _ENDED.search(first)
+    code = ended["code"] if ended else None
     log = [line.strip()[:_LONGEST_LINE] for line in lines[-_MOST_LINES:]]
     return NotMeasured(
         scenario=scenario[:200],
         reason=first.strip()[:_LONGEST_LINE].removesuffix("; the end of its log:"),
+        service=ended["service"] if ended else None,
+        exit_code=None if code is None else int(code),
         log=tuple(filter(None, log)),
     )
 

@@ -19,6 +19,9 @@ from bench.core.values.record import Record
 from bench.core.verdict.compare import Comparison, Decision
 from bench.core.verdict.verdict import Verdict
 
+LONGEST_REASON = 200
+"""Characters of a reason in a first sentence."""
+
 
 class Report(Record):
     """A judged run, ready to be rendered."""
@@ -60,6 +63,8 @@ def make_report(result: RunResult, comparison: Comparison) -> Report:
             assert_never(comparison.decision)
     if comparison.saturation is not None and comparison.saturation not in headline:
         headline = f"{headline.removesuffix('.')}; {comparison.saturation}."
+    if comparison.accepted is not None and comparison.decision is not Decision.INVALID:
+        headline = f"{headline.removesuffix('.')}; {wording.shorten(comparison.accepted, LONGEST_REASON)}."
     next_step = advise(result, comparison, _accept_command(result, comparison))
     return Report(headline=headline, next_step=next_step, result=result, comparison=comparison)
 

@@ -88,11 +88,14 @@ def judge_suite(
         reports: One report for each measured scenario.
         expected: Scenarios that must be present: a scenario that was not measured never passes.
         skipped: Sentences about scenarios that were left out on purpose.
-        failed: Runs that failed before they had a result.
+        failed: Scenarios that were not measured. A run that is invalid for the same reason, such as one that
+            a service ended, is left out.
 
     Raises:
         ValueError: There is neither a report nor a scenario that was not measured.
     """
+    reasons = {failure.scenario for failure in failed}
+    reports = [run for run in reports if run.decision is not Decision.INVALID or _name(run) not in reasons]
     excused = _excuse(reports)
     decisions: dict[str, Decision] = {}
     for report in reports:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from bench.core.report.headline import Claim, describe_unchanged
 from bench.core.report.not_measured import NO_RESULT, NotMeasured
-from bench.core.report.report import Report, find_claim
+from bench.core.report.report import LONGEST_REASON, Report, find_claim
 from bench.core.report.words import verdict_text
 from bench.core.samples.metric import MetricKind
 from bench.core.samples.metrics import metric
@@ -13,8 +13,6 @@ from bench.core.values import wording
 from bench.core.verdict.compare import Decision
 from bench.core.verdict.verdict import MetricComparison, Verdict
 
-_LONGEST_REASON = 200
-"""Characters of the reason why a scenario has no verdict."""
 _SMALLEST_RATIO = 1e-9
 """Smaller values are treated as this one, whose logarithm is finite."""
 _CHANGED = frozenset({Verdict.WORSE, Verdict.WITHIN_TOLERANCE, Verdict.BETTER})
@@ -63,7 +61,7 @@ def describe_not_measured(failures: Sequence[NotMeasured], total: int) -> str:
     if total > 1:
         name += f" ({len(failures)} of {total} scenarios)" if len(failures) == 1 else ""
     place = name if len(failures) == 1 else f"{len(failures)} of {total} scenarios, first {name}"
-    return f"Not measured: {place}: {wording.shorten(first.explanation, _LONGEST_REASON)}."
+    return f"Not measured: {place}: {wording.shorten(first.explanation, LONGEST_REASON)}."
 
 
 def find_lead(reports: Sequence[Report]) -> Report:
@@ -131,11 +129,14 @@ def _detail(report: Report) -> str:
     """Return size, messages, tier and certainty of a change; if none is judged, the reason."""
     claim = find_claim(report)
     if claim is None:
-        text = wording.shorten(report.comparison.reasons[0], _LONGEST_REASON)
+        text = wording.shorten(report.comparison.reasons[0], LONGEST_REASON)
     else:
         text = "; ".join(filter(None, [_sentence(claim), ", ".join(_limits(claim))]))
     saturation = report.comparison.saturation
-    return text if saturation is None or saturation in text else f"{text}; {saturation}"
+    if saturation is not None and saturation not in text:
+        text += f"; {saturation}"
+    is_excused = report.comparison.accepted is not None and report.decision is not Decision.INVALID
+    return f"{text}; compared with the accepted level" if is_excused else text
 
 
 def _sentence(claim: Claim) -> str:

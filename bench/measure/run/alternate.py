@@ -14,7 +14,7 @@ from bench.core.run.recording import Recording
 from bench.core.run.result import RunResult, make_result
 from bench.core.run.run_start import RUNS
 from bench.core.run.warm_up import drop_warm_up
-from bench.core.samples.sample import StopCause
+from bench.core.samples.sample import Stop, StopCause
 from bench.core.verdict.ab import join_recordings, run_order
 from bench.measure.run.conditions import Conditions, Listener
 from bench.measure.run.provenance import new_run_id
@@ -111,10 +111,10 @@ class FailedPair:
     """The version."""
 
     @property
-    def base_stopped(self) -> bool:
-        """Whether a service of the first version ended, which is no fault of the second one."""
+    def target_stop(self) -> Stop | None:
+        """The end of a service of the version that ended the run; `None` if none did."""
         stop = self.run.result.stop
-        return self.side == "base" and stop is not None and stop.cause is StopCause.TARGET
+        return stop if stop is not None and stop.cause is StopCause.TARGET else None
 
 
 OnRun = Callable[[PairRun], object]

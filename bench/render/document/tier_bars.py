@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from bench.core.report.report import Report
+from bench.core.report.headline import concerns_readers
+from bench.core.report.report import Report, find_claim
 from bench.core.report.sentences import compared_head, values_text
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import tier_name
@@ -38,11 +39,14 @@ class TierBar:
 def make_tier_bars(report: Report) -> tuple[TierBar, ...]:
     """Return the bars of the tiers that became slower or faster, the largest change first.
 
-    All bars have one scale, so they show which change matters.
+    All bars have one scale, so they show which change matters. A tier that is slower within its tolerance has
+    a bar only if the first sentence names it.
     """
+    claim = find_claim(report)
     rows: list[MetricComparison] = []
     for row in report.comparison.metrics:
-        if row.part is Part.LOCATES and row.verdict in _CHANGED and tier_name(row.key) is not None:
+        is_tier = row.part is Part.LOCATES and tier_name(row.key) is not None
+        if is_tier and row.verdict in _CHANGED and concerns_readers(row, claim):
             rows.append(row)
     rows.sort(key=lambda row: -abs(row.change or 0.0))
     shown = rows[:_MOST_TIERS]

@@ -44,6 +44,21 @@ def test_messages_repeat_a_metric_only_if_they_are_worse() -> None:
     ]
 
 
+def test_a_tolerated_tier_is_a_change_only_if_the_first_sentence_names_it() -> None:
+    """A tier that takes 3 ms instead of 1 ms is no news of a run without a change, and neither is memory."""
+    same = compared("e2e_ms", Verdict.UNCHANGED, 600.0, 0.0)
+    small = compared("tier.decode_ms", TOLERATED, 0.7, 3.9)
+    memory = compared("service.agent.memory_bytes", TOLERATED, 1e8, 0.05)
+    assert subjects(Decision.PASS, same, small, memory) == []
+    assert subjects(Decision.PASS, compared("ttft_ms", BETTER, 120.0, -0.5), small) == ["time to first token"]
+    slower = compared("e2e_ms", TOLERATED, 600.0, 0.05)
+    assert subjects(Decision.PASS, slower, small) == ["response time", "tier decode"]
+    assert subjects(Decision.PASS, slower, small, tier("prefill", TOLERATED, 27.0)) == [
+        "response time",
+        "tier prefill",
+    ]
+
+
 def test_missing_data_drift_and_thresholds_are_changes() -> None:
     """Each is a row, and a run without a change has none."""
     more = {"vanished_messages": ("greeting",)}
