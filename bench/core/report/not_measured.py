@@ -13,8 +13,11 @@ NO_RESULT = "it has no result; the log of its job shows the reason"
 """The reason for a scenario of which nothing is known."""
 _MOST_LINES = 30  # of a log; the log itself is next to the results
 _LONGEST_LINE = 400  # characters
-_ENDED = re.compile(r"service '(?P<service>[^']{1,200})' ended(?: with code (?P<code>-?\d{1,9}))?")
+_SERVICE = re.compile(r"\bservice '([^']{1,200})'")
+_EXIT_CODE = re.compile(r"\bended with code (-?\d{1,9})\b")
 """A service that ended, as errors and stopped runs describe it."""
+_PLACES = re.compile(r"; (?:its log is|\d+ requests are kept in) [^;]+")
+"""Files of the machine that measured, which a reader elsewhere does not have."""
 Line = Annotated[str, Field(max_length=_LONGEST_LINE)]
 
 
@@ -58,14 +61,15 @@ def explain_failure(scenario: str, message: str) -> NotMeasured:
             code; further lines are the end of a log.
     """
     first, *lines = message.splitlines() or [NO_RESULT]
-    ended = _ENDED.search(first)
-    code = ended["code"] if ended else None
+    service = _SERVICE.search(first)
+    code = _EXIT_CODE.search(first)
+    reason = _PLACES.sub("", first.strip().removesuffix("; the end of its log:"))
     log = [line.strip()[:_LONGEST_LINE] for line in lines[-_MOST_LINES:]]
     return NotMeasured(
         scenario=scenario[:200],
-        reason=first.strip()[:_LONGEST_LINE].removesuffix("; the end of its log:"),
-        service=ended["service"] if ended else None,
-        exit_code=None if code is None else int(code),
+        reason=reason[:_LONGEST_LINE],
+        service=None if service is None else service[1],
+        exit_code=None if code is None else int(code[1]),
         log=tuple(filter(None, log)),
     )
 

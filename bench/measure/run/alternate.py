@@ -214,8 +214,9 @@ class Alternation:
         if key not in self._subjects:
             if all(name != spec.name for name, _ in self._subjects):
                 self._close_subjects()  # two scenarios may need the same fixture
-            prepared = self._prepare(self._stacks[side], spec, side)
-            self._subjects[key] = self._open_subjects.enter_context(prepared)
+            with self._name(side):
+                prepared = self._prepare(self._stacks[side], spec, side)
+                self._subjects[key] = self._open_subjects.enter_context(prepared)
         return nullcontext(self._subjects[key])
 
     @contextmanager
@@ -223,10 +224,11 @@ class Alternation:
         with ExitStack() as stacks:
             with self._name(side):
                 started = stacks.enter_context(self._start(spec, side))
-            yield stacks.enter_context(self._prepare(started, spec, side))
+                subject = stacks.enter_context(self._prepare(started, spec, side))
+            yield subject
 
     def _name(self, side: Side) -> AbstractContextManager[None]:
-        """Name the version in an error of its start."""
+        """Name the version in an error of its start or of its test users."""
         return blame_base(self._arms[side].name) if side == "base" else name_head(self._arms[side].name)
 
     def _start_services(self) -> None:

@@ -215,3 +215,30 @@ def test_a_measured_scenario_needs_no_reason() -> None:
     """A job that failed and was repeated has a result, so the reason of its first attempt does not matter."""
     suite = judge_suite(reports([1.0], make_baseline()), failed=[explain_failure("quick", "refused")])
     assert (suite.decision, suite.not_measured) == (Decision.PASS, ())
+
+
+@pytest.mark.parametrize(
+    ("message", "reason", "code"),
+    [
+        (
+            "head: service 'app' did not start: it ended with code 1; the end of its log:\n  no database",
+            None,
+            1,
+        ),
+        (
+            "service 'app' ended with code -1: no heap; its log is results/x/logs/app.log",
+            "service 'app' ended with code -1: no heap",
+            -1,
+        ),
+        (
+            "service 'app' ended by signal SIGKILL; 17 requests are kept in /r; the end of its log:\n x",
+            "service 'app' ended by signal SIGKILL",
+            None,
+        ),
+    ],
+)
+def test_the_reason_names_the_service_and_no_file(message: str, reason: str | None, code: int | None) -> None:
+    """The name and the exit code come from the error; a reader elsewhere has no file of the runner."""
+    failure = explain_failure("quick", message)
+    assert (failure.service, failure.exit_code) == ("app", code)
+    assert failure.reason == (reason or message.partition(";")[0])

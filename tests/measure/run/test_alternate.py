@@ -1,6 +1,7 @@
 import os
 import signal
 import subprocess
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ from bench.core.config.scenario import Scenario
 from bench.core.config.stack import Stack
 from bench.core.config.target import Target
 from bench.core.samples.sample import Outcome
-from bench.errors import ConfigError
+from bench.errors import BaseUnavailableError, ConfigError, TargetError
 from bench.measure.run.alternate import (
+    Alternation,
     Arm,
     FailedPair,
     Pair,
@@ -23,6 +25,7 @@ from bench.measure.run.alternate import (
 from bench.measure.run.checkout import check_out, commit_of, read_at
 from bench.measure.run.conditions import Conditions, Listener
 from bench.store import scenarios, stacks
+from tests.factories import make_recording, run_at
 
 ALONE = Conditions(calibrated=False, shared=False)
 
@@ -71,6 +74,27 @@ def _measure(base: Arm, head: Arm, spec: RunSpec, pairs: int, listener: Listener
             assert isinstance(pair, Pair), pair.problem
             measured.append(pair)
     return measured
+
+
+@pytest.mark.parametrize("side", ["base", "head"])
+def test_an_error_before_the_load_names_its_version(monkeypatch: pytest.MonkeyPatch, side: str) -> None:
+    """A service that ends between two runs is the fault of its own version."""
+
+    def prepare(*arguments: object, **_: object) -> AbstractContextManager[str]:
+        if str(arguments[3]).endswith(side):
+            raise TargetError("service 'agent' ended with code 3")
+        return nullcontext("")
+
+    monkeypatch.setattr("bench.measure.run.alternate.provide_stack", lambda *_, **__: nullcontext())
+    monkeypatch.setattr("bench.measure.run.alternate.prepare_on", prepare)
+    monkeypatch.setattr(Alternation, "_measure", lambda *_: PairRun(Path("x"), run_at(), make_recording()))
+    spec = PairedSpec(_spec(), _spec())
+    arms = [Arm(name, stacks.load("embedded"), ALONE) for name in ("base", "head")]
+    with open_versions(arms[0], arms[1], [spec], Listener()) as versions:
+        with pytest.raises(TargetError) as caught:
+            versions.measure_pair(spec, 1)
+        assert caught.value.message == f"{side}: service 'agent' ended with code 3"
+        assert isinstance(caught.value, BaseUnavailableError) is (side == "base")
 
 
 def test_two_versions_alternate_each_with_its_own_conditions(monkeypatch: pytest.MonkeyPatch) -> None:
