@@ -87,8 +87,13 @@ def interrupt_after(limit: TimeLimit, margin_s: float = _MARGIN_S) -> Iterator[t
         return
     timer = threading.Timer(max(0.0, limit.left_s) + margin_s, interrupt)
     timer.daemon = True
-    timer.start()
+    # A shell ignores Ctrl-C for a program in the background, and a limit must end that program too.
+    handler = signal.getsignal(signal.SIGINT)
     try:
+        if handler is signal.SIG_IGN:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        timer.start()
         yield is_over
     finally:
         timer.cancel()
+        signal.signal(signal.SIGINT, handler)

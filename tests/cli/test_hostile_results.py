@@ -103,7 +103,7 @@ def test_an_absurd_result_is_refused_with_its_place(
     run = results.save(run_at(1.0, 50), make_recording(), Path("results"))
     content = json.loads((run / "result.json").read_text())
     (run / "result.json").write_text(json.dumps(replace_value(content, place, value)))
-    done = bench("ci", "comment", str(run), "--dry-run")
+    done = bench("ci", "publish", str(run), "--dry-run")
     assert (done.code, done.out) == (Exit.MEASUREMENT, "")
     assert said in done.err
 
@@ -115,7 +115,7 @@ def test_a_valid_run_has_answered_requests(bench: Bench) -> None:
     content["summary"] |= {"requests": 0, "outcomes": {}}
     (run / "result.json").write_text(json.dumps(content))
     assert (
-        "a valid run has at least one answered request" in bench("ci", "comment", str(run), "--dry-run").err
+        "a valid run has at least one answered request" in bench("ci", "publish", str(run), "--dry-run").err
     )
 
 
@@ -123,6 +123,6 @@ def test_a_deeply_nested_result_is_refused(bench: Bench) -> None:
     """A million brackets are refused without a traceback."""
     run = results.save(run_at(1.0, 50), make_recording(), Path("results"))
     (run / "result.json").write_text("[" * 1_000_000)
-    done = bench("ci", "comment", str(run), "--dry-run")
+    done = bench("ci", "publish", str(run), "--dry-run")
     assert done.code == Exit.MEASUREMENT
     assert "nested too deeply" in done.err

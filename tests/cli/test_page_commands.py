@@ -55,7 +55,7 @@ def test_several_runs_have_one_page(bench: Bench) -> None:
     done = bench("ci", "merge", str(store(1.4)), "--out", "html=suite.html")
     assert done.code == Exit.REGRESSION
     page = Path("suite.html").read_text()
-    assert "1 of 1 scenario" in page
+    assert "Worse in quick: responses are 40 % slower" in page
     assert len(re.findall(r'data-chart="run1-time\d"', page)) == 6
 
 
@@ -69,7 +69,7 @@ def test_ab_writes_the_same_page_twice(bench: Bench, tmp_path: Path) -> None:
         "ab", "embedded", "embedded", "--scenario", "tiny.yaml", "--pairs", "4", "--out", "html=ab.html"
     )
     (page,) = Path("results").glob("*/report.html")
-    assert done.code in {Exit.PASS, Exit.REGRESSION}
+    assert done.code in {Exit.PASS, Exit.REGRESSION, Exit.INCONCLUSIVE}
     assert page.read_text() == Path("ab.html").read_text()
 
 

@@ -1,6 +1,7 @@
 """The time of a job, with a clock of the test."""
 
 import math
+import signal
 import threading
 
 import pytest
@@ -60,6 +61,17 @@ def test_a_block_that_hangs_is_interrupted_after_the_limit() -> None:
     assert not is_over.is_set()
     with pytest.raises(KeyboardInterrupt):
         _hang()
+
+
+def test_a_program_in_the_background_is_interrupted_too() -> None:
+    """Its shell made it ignore Ctrl-C, which it does again after the block."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            _hang()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _hang() -> None:

@@ -158,9 +158,10 @@ def test_counters_are_read_once() -> None:
 
 
 def test_watching_fields_do_not_change_the_digest_of_a_stack() -> None:
-    """The digest is the same with and without checks, gauges and limits."""
+    """The digest is the same with and without checks, gauges, limits and the files of a tier."""
     spec, stack = scenarios.load("quick"), stacks.load("embedded")
-    content = stack.model_dump(mode="json") | {"thresholds": {"e2e_ms": ["p(95)<60000"]}}
+    added = {"thresholds": {"e2e_ms": ["p(95)<60000"]}, "files": {"decode": ["model/**"]}}
+    content = stack.model_dump(mode="json") | added
     assert content.keys() >= MONITORING_FIELDS
     assert all(content[name] for name in MONITORING_FIELDS)
     unwatched = Stack.model_validate(
