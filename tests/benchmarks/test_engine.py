@@ -44,10 +44,19 @@ def _post(server: Server, path: str, body: str) -> bytes:
     return content
 
 
+def _reset(server: Server, timing: Timing | None = None) -> None:
+    """Reset the counters when no response of an earlier test is still to be counted."""
+    eventually(lambda: server.journal.counters().responses == server.journal.counters().requests)
+    if timing is None:
+        server.journal.reset()
+    else:
+        server.journal.reset(timing)
+
+
 @needs_compiler
 def test_the_server_logs_each_token_of_a_stream(server: Server) -> None:
     """The journal has the request's user, and times in the order and with the gaps of the settings."""
-    server.journal.reset(Timing(tokens=5, first_us=20_000, spread_us=0, gap_us=3_000))
+    _reset(server, Timing(tokens=5, first_us=20_000, spread_us=0, gap_us=3_000))
     content = _post(server, "/v1/chat/completions", '{"stream": true, "user": "17"}')
     assert content.count(b'"content":" word"') == 5
     assert content.endswith(b"data: [DONE]\n\n")
@@ -62,7 +71,7 @@ def test_the_server_logs_each_token_of_a_stream(server: Server) -> None:
 @needs_compiler
 def test_the_server_counts_requests_of_the_load_only(server: Server) -> None:
     """What a client asks before its load is not counted."""
-    server.journal.reset()
+    _reset(server)
     for path in ("/health", "/v1/models", "/json", "/json"):
         _post(server, path, "{}")
     # The server counts a response after it has written it.
@@ -75,7 +84,7 @@ def test_the_server_counts_requests_of_the_load_only(server: Server) -> None:
 @needs_compiler
 def test_each_token_can_be_a_write(server: Server) -> None:
     """The number of events is the requested one, with and without separate writes."""
-    server.journal.reset()
+    _reset(server)
     assert _post(server, "/writes?tokens=1234", "{}").count(b"word") == 1234
     assert _post(server, "/writes?tokens=1234&nagle=1", "{}").count(b"word") == 1234
     assert _post(server, "/flood?tokens=500", "{}").count(b"word") == 500
