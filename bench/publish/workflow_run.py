@@ -7,11 +7,11 @@ from typing import Annotated, Self
 from pydantic import AwareDatetime, StringConstraints
 
 from bench.core.config.target import NAME
+from bench.core.run.job import CommitId
 from bench.publish.foreign import Foreign, RepositoryName
 
 SUITE = "pr"
 """The suite of a pull request."""
-Sha = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.:/_-]{1,500}$")]
 # GitHub limits a branch to 255 bytes.
 _Branch = Annotated[str, StringConstraints(min_length=1, max_length=255)]
@@ -56,7 +56,7 @@ class WorkflowRun(Foreign):
     """An attempt of a workflow run, as an event and the API show it."""
 
     id: int
-    head_sha: Sha
+    head_sha: CommitId
     created_at: AwareDatetime
     run_attempt: int | None = None
     run_started_at: AwareDatetime | None = None

@@ -312,9 +312,7 @@ class _Publisher:
 
         @cache
         def find_at(place: str) -> Baseline | None:
-            path = f"{baselines.FOLDER}/{place}"
-            text = accepted.text(path)
-            return baselines.of(place) if text is None else baselines.parse_own(text, place)
+            return _parse_or_find(accepted.text(f"{baselines.FOLDER}/{place}"), place)
 
         return lambda result: find_at(baseline_path(result))
 
@@ -346,8 +344,7 @@ def show_accepted(
 
     def find(result: RunResult) -> Baseline | None:
         place = baseline_path(result)
-        text = files.get(f"{baselines.FOLDER}/{place}")
-        return baselines.of(place) if text is None else baselines.parse_own(text, place)
+        return _parse_or_find(files.get(f"{baselines.FOLDER}/{place}"), place)
 
     report = _judge(stored, origin.suite, find)
     body = stamp(render_comment(report, _make_origin(stored, replace(origin, pull=pull.number))), attempt)
@@ -355,6 +352,11 @@ def show_accepted(
     github.show(origin.head_sha, wanted, origin.run_url or "")
     github.say(pull, body)
     return wanted
+
+
+def _parse_or_find(text: str | None, place: str) -> Baseline | None:
+    """Return the baseline of an accepted file; without one, that of the files here (the default branch)."""
+    return baselines.of(place) if text is None else baselines.parse_own(text, place)
 
 
 def _find_ending(stored: StoredSuite) -> Ending | None:

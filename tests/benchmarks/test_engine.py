@@ -47,10 +47,7 @@ def _post(server: Server, path: str, body: str) -> bytes:
 def _reset(server: Server, timing: Timing | None = None) -> None:
     """Reset the counters when no response of an earlier test is still to be counted."""
     eventually(lambda: server.journal.counters().responses == server.journal.counters().requests)
-    if timing is None:
-        server.journal.reset()
-    else:
-        server.journal.reset(timing)
+    server.journal.reset(timing)
 
 
 @needs_compiler

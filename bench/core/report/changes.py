@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bench.core.report.headline import concerns_readers, find_pass
 from bench.core.report.report import Report, find_claim
-from bench.core.report.sentences import values_text
+from bench.core.report.sentences import PROVEN, values_text
 from bench.core.report.suite import SuiteReport
 from bench.core.report.words import CROSSED, VERDICTS, Tone, Word, verdict_text
 from bench.core.samples.metric import Part
@@ -25,7 +25,6 @@ _CERTAIN = 1
 """Rank of a scenario without a result, a crossed threshold, and missing data."""
 _MESSAGES = 3
 """Rank of a message; that of a deciding metric is one smaller, that of the other parts is larger."""
-_PROVEN = frozenset({Verdict.WORSE, Verdict.WITHIN_TOLERANCE, Verdict.BETTER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +93,16 @@ def _rows_of(report: Report, decision: Decision) -> Iterator[MetricComparison | 
     Messages repeat the change of their metric, so only those that are worse than tolerated are rows.
     """
     claim = find_claim(report)
-    named = {row.key for row in report.comparison.metrics if row.verdict in _PROVEN}
+    named = {row.key for row in report.comparison.metrics if row.verdict in PROVEN}
     for row in report.comparison.metrics:
         is_doubt = row.verdict is Verdict.INCONCLUSIVE and row.part is Part.DECIDES
         is_missing = row.verdict is Verdict.MISSING and row.gates
-        is_change = row.verdict in _PROVEN and row.part in _PARTS and concerns_readers(row, claim)
+        is_change = row.verdict in PROVEN and row.part in _PARTS and concerns_readers(row, claim)
         if is_change or is_missing or (is_doubt and decision is Decision.INCONCLUSIVE):
             yield row
     for message in report.comparison.messages:
         is_worse = message.verdict is Verdict.WORSE
-        if is_worse or (message.verdict in _PROVEN and message.key not in named):
+        if is_worse or (message.verdict in PROVEN and message.key not in named):
             yield message
 
 
@@ -114,7 +113,7 @@ def _compared(
     rank = _LEAD if is_lead else _rank(row)
     size = abs(row.change_ratio or 0.0)
     importance = 0 if is_lead else _TONES.index(tone)
-    exact = row.verdict in _PROVEN
+    exact = row.verdict in PROVEN
     interval = wording.DASH
     if row.low_ratio is not None and row.high_ratio is not None:
         interval = wording.change_interval(row.low_ratio, row.high_ratio, exact=exact)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from bench.core.report.headline import Claim, describe_unchanged
 from bench.core.report.not_measured import NO_RESULT, NotMeasured
 from bench.core.report.report import LONGEST_REASON, Report, find_claim
+from bench.core.report.sentences import PROVEN
 from bench.core.report.words import verdict_text
 from bench.core.samples.metric import MetricKind
 from bench.core.samples.metrics import metric
@@ -15,7 +16,6 @@ from bench.core.verdict.verdict import MetricComparison, Verdict
 
 _SMALLEST_RATIO = 1e-9
 """Smaller values are treated as this one, whose logarithm is finite."""
-_CHANGED = frozenset({Verdict.WORSE, Verdict.WITHIN_TOLERANCE, Verdict.BETTER})
 _LOUD = {Verdict.WITHIN_TOLERANCE: 2, Verdict.BETTER: 1}
 """Changes of a run that passed, which readers see before runs without a change."""
 
@@ -143,7 +143,7 @@ def _sentence(claim: Claim) -> str:
     """Return the sentence of a claim for the middle of a line; of unchanged metrics only the first."""
     text = claim.sentence
     first = next(iter(claim.rows), None)
-    if isinstance(first, MetricComparison) and first.verdict not in _CHANGED:
+    if isinstance(first, MetricComparison) and first.verdict not in PROVEN:
         text = describe_unchanged(first, certainty=True)
     is_name = text[:2].isupper() or not text[:1].isalpha()
     return text if is_name else text[:1].lower() + text[1:]
@@ -151,7 +151,7 @@ def _sentence(claim: Claim) -> str:
 
 def _limits(claim: Claim) -> list[str]:
     """Return the tolerance, if the change is within it, and the certainty of the change."""
-    if not claim.rows or claim.rows[0].verdict not in _CHANGED:
+    if not claim.rows or claim.rows[0].verdict not in PROVEN:
         return []
     limits = []
     margin_ratio = claim.rows[0].margin_ratio if claim.is_tolerated else None

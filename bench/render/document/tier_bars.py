@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from bench.core.report.headline import concerns_readers
 from bench.core.report.report import Report, find_claim
-from bench.core.report.sentences import compared_head, values_text
+from bench.core.report.sentences import PROVEN, compared_head, values_text
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import tier_name
 from bench.core.values import wording
-from bench.core.verdict.verdict import MetricComparison, Verdict
+from bench.core.verdict.verdict import MetricComparison
 
 _LONGEST = 20
 """Characters of the longest bar; with the label it fits on the screen of a phone."""
@@ -17,7 +17,6 @@ _MOST_TIERS = 5
 _FULL = "█"
 _PARTIAL = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
 """A character that is filled to this number of eighths."""
-_CHANGED = frozenset({Verdict.WORSE, Verdict.WITHIN_TOLERANCE, Verdict.BETTER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ def make_tier_bars(report: Report) -> tuple[TierBar, ...]:
     rows: list[MetricComparison] = []
     for row in report.comparison.metrics:
         is_tier = row.part is Part.LOCATES and tier_name(row.key) is not None
-        if is_tier and row.verdict in _CHANGED and concerns_readers(row, claim):
+        if is_tier and row.verdict in PROVEN and concerns_readers(row, claim):
             rows.append(row)
     rows.sort(key=lambda row: -abs(row.change or 0.0))
     shown = rows[:_MOST_TIERS]
