@@ -13,10 +13,13 @@ from starlette.routing import Route
 from bench.mock.clock import iso_now
 from chatstack.accounts import Accounts
 from chatstack.bodies import BodyError
-from chatstack.chat import CHAT_PATH, Chat
+from chatstack.chat.agent import ask_agent
+from chatstack.chat.calls import CHAT_PATH, Chat
 from chatstack.connection import CancelOnDisconnect
 from chatstack.knobs import Knobs, KnobsMiddleware
 from chatstack.measures import Measures, MeasuresMiddleware
+from chatstack.parts.chain import open_chain
+from chatstack.parts.part import Surroundings
 from chatstack.settings import Settings
 from chatstack.stores.opening import open_store
 from chatstack.timing import TimingMiddleware
@@ -43,8 +46,11 @@ def make_backend(settings: Settings) -> Starlette:
         store = await open_store(settings, measures.count_store_operation)
         tokens = Tokens(store, secret, lifetime_s)
         app.router.routes += Accounts(store, tokens).routes()
-        app.router.routes += Chat(store, tokens, upstream, model).routes()
-        yield
+        async with open_chain(Surroundings(settings, measures, store, tokens)) as chain:
+            ask = chain.wrap(ask_agent(upstream))
+            app.router.routes += Chat(store, tokens, upstream, ask, model).routes()
+            app.router.routes += chain.routes()
+            yield
         await upstream.close()
         await store.close()
 

@@ -1,4 +1,4 @@
-"""The backend's `/api/chat` calls: the agent's answer as one document or as a stream."""
+"""The backend's `/api/chat` calls."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -11,8 +11,9 @@ from starlette.routing import Route
 
 from bench.mock.clock import iso_now
 from chatstack.bodies import BodyError, json_object
-from chatstack.chat_stream import AnswerStream
-from chatstack.failures import UNAVAILABLE, refused, unreachable
+from chatstack.chat.agent import UNAVAILABLE
+from chatstack.chat.events import Ask, Question
+from chatstack.chat.rendering import AnswerStream, answer_document
 from chatstack.stores.store import Store
 from chatstack.timing import stopwatch
 from chatstack.tokens import Tokens
@@ -24,12 +25,21 @@ _HEALTH_TIMEOUT_S = 5.0
 
 
 class Chat:
-    """The chat calls."""
+    """The chat calls.
 
-    def __init__(self, store: Store, tokens: Tokens, upstream: Upstream, model: str) -> None:
+    Args:
+        store: Users and chats.
+        tokens: Checks the tokens of users.
+        upstream: The agent, for the health check.
+        ask: Answers questions.
+        model: Name of the model.
+    """
+
+    def __init__(self, store: Store, tokens: Tokens, upstream: Upstream, ask: Ask, model: str) -> None:
         self._store = store
         self._tokens = tokens
         self._upstream = upstream
+        self._answer = ask
         self._model = model
 
     def routes(self) -> list[Route]:
@@ -56,39 +66,24 @@ class Chat:
         with watch.part("auth"):
             asker = await self._tokens.asker(request.headers)
         body = await json_object(request)
-        message = _message(body)
+        message = read_message(body)
         await self._store.record_chat(asker.user["_id"], len(message), datetime.now(UTC))
-        asked = {"model": self._model, "prompt": message, "stream": body.get("stream") is True}
-        if asked["stream"]:
-            return AnswerStream(self._upstream, asked, watch)
-        try:
-            with watch.elsewhere():
-                async with self._upstream.client() as client:
-                    response = await client.post("/api/generate", json=asked)
-        except httpx.HTTPError as error:
-            return unreachable(error)
-        watch.pass_on(response.headers.get("server-timing", ""))
-        text = _text(response)
-        if text is None:
-            return refused(response.status_code)
-        return JSONResponse({"success": True, "data": {"message": text, "timestamp": iso_now()}})
+        stream = body.get("stream") is True
+        question = Question(asker.user, message, self._model, stream, watch)
+        if stream:
+            return AnswerStream(self._answer, question)
+        return await answer_document(self._answer, question)
 
 
-def _message(body: Mapping[str, Any]) -> str:
+def read_message(body: Mapping[str, Any]) -> str:
+    """Return the message of a body, without white space around it.
+
+    Raises:
+        BodyError: It is missing, empty or too long.
+    """
     message = body.get("message")
     if not isinstance(message, str) or not message.strip():
         raise BodyError("message is required")
     if len(message.strip()) > MAX_CHARACTERS:
         raise BodyError(f"message is longer than {MAX_CHARACTERS} characters")
     return message.strip()
-
-
-def _text(response: httpx.Response) -> str | None:
-    """Return the text of the agent's answer; `None` without one."""
-    if not response.is_success:
-        return None
-    try:
-        text = response.json()["response"]
-    except (ValueError, KeyError, TypeError):
-        return None
-    return text if isinstance(text, str) else None
