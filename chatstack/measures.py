@@ -26,28 +26,31 @@ class Measures:
 
     Args:
         gauges: Help text and reading function of each gauge, by name.
+
+    Attributes:
+        registry: The registry, to which optional parts add their own measures.
     """
 
     def __init__(self, gauges: dict[str, tuple[str, Callable[[], float]]] | None = None) -> None:
-        self._registry = CollectorRegistry()
+        self.registry = CollectorRegistry()
         self.requests = Counter(
-            "chatstack_requests", "Requests answered.", ["method", "status"], registry=self._registry
+            "chatstack_requests", "Requests answered.", ["method", "status"], registry=self.registry
         )
         self.response_bytes = Counter(
-            "chatstack_response_bytes", "Bytes of response bodies.", ["method"], registry=self._registry
+            "chatstack_response_bytes", "Bytes of response bodies.", ["method"], registry=self.registry
         )
         self._store_operations = Counter(
             "chatstack_store_operations",
             "Database operations, by the method of the request that caused them.",
             ["method"],
-            registry=self._registry,
+            registry=self.registry,
         )
         self.seconds = Histogram(
-            "chatstack_request_seconds", "Time to answer.", buckets=_BUCKETS_S, registry=self._registry
+            "chatstack_request_seconds", "Time to answer.", buckets=_BUCKETS_S, registry=self.registry
         )
-        self.in_flight = Gauge("chatstack_in_flight", "Requests under way.", registry=self._registry)
+        self.in_flight = Gauge("chatstack_in_flight", "Requests under way.", registry=self.registry)
         for name, (text, read) in (gauges or {}).items():
-            Gauge(name, text, registry=self._registry).set_function(read)
+            Gauge(name, text, registry=self.registry).set_function(read)
 
     def count_store_operation(self) -> None:
         """Count a database operation of the current request."""
@@ -55,7 +58,7 @@ class Measures:
 
     async def answer(self, request: Request) -> Response:  # noqa: ARG002 - Starlette's signature
         """Return the measures in Prometheus' text format."""
-        return Response(generate_latest(self._registry), media_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest(self.registry), media_type=CONTENT_TYPE_LATEST)
 
 
 class MeasuresMiddleware:

@@ -1,10 +1,12 @@
 """Options and fixtures of all tests."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from tests.servers import serving_redis
 
 # A slow machine must never fail a test.
 settings.register_profile("steady", max_examples=50, deadline=None, derandomize=True, print_blob=True)
@@ -42,3 +44,10 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
         assert text == path.read_text(encoding="utf-8")
 
     return check
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the address of a Redis server of this session: use names of your own, and never end it."""
+    with serving_redis(tmp_path_factory.mktemp("redis")) as server:
+        yield server.url

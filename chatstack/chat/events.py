@@ -39,8 +39,8 @@ class Queued:
 
     position: int
     """Its place in the queue; 1 is the next."""
-    wait_s: float
-    """Estimated wait, in seconds."""
+    wait_s: float | None
+    """Estimated wait, in seconds; `None` until an answer was measured."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,8 @@ def render_event(event: Event) -> tuple[str, Mapping[str, Any]] | None:
             content = {"tokens": event.tokens, "timing": event.timing, "timestamp": iso_now()}
             return "done", {**content, **event.details}
         case Queued():
-            return "queued", {"position": event.position, "wait_s": round(event.wait_s, 1)}
+            wait_s = None if event.wait_s is None else round(event.wait_s, 1)
+            return "queued", {"position": event.position, "wait_s": wait_s}
         case Started():
             return None
         case _:
