@@ -15,7 +15,9 @@ from chatstack.chat.events import Ask
 from chatstack.parts.part import OpenPart, Surroundings
 
 # The variable that switches a part on, and its module, from the outermost part to the innermost.
-PARTS: Mapping[str, str] = {}
+PARTS: Mapping[str, str] = {
+    "RATE_LIMIT_PER_MINUTE": "chatstack.parts.limits.part",
+}
 
 
 @dataclass(frozen=True, slots=True)

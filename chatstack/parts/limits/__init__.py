@@ -1,0 +1,1 @@
+"""The rate limit of each user: a sliding window of one minute."""
