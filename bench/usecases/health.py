@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.core.config.stack import Stack, find_health_checks
+from bench.core.config.stack import Stack
+from bench.core.config.stack_checks import find_health_checks
 from bench.core.config.watching import hint_of
 from bench.core.samples.sample import Probe
 from bench.measure.http.route import direct_route

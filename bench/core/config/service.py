@@ -15,11 +15,12 @@ from pydantic import (
 
 from bench.core.config.compose import KnobName
 from bench.core.config.placeholders import KEEPS_PLACEHOLDERS
-from bench.core.config.target import UrlPath
+from bench.core.config.target import Name, UrlPath
 from bench.core.values.duration import PositiveDuration
 from bench.core.values.record import FieldError, Record
 
 _HIGHEST_PORT = 65_535
+_MOST_REPLICAS = 100
 _RANGE = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
 
 
@@ -71,7 +72,12 @@ _Stop = Annotated[
 
 
 class Service(Record):
-    """A process of a stack, with all processes that it starts."""
+    """A process of a stack, with all processes that it starts, or several equal ones (`replicas`).
+
+    `${backend.urls}` and `${backend.addresses}` are the addresses of all instances of the service `backend`,
+    separated by commas. `${backend.url}` is the address of the service that balances it, or of its only
+    instance. Health checks, gauges, counters and knobs of `backend` apply to each instance.
+    """
 
     command: Annotated[Command, KEEPS_PLACEHOLDERS]
     """Program and arguments. `${port}` stands for the service's port."""
@@ -95,6 +101,12 @@ class Service(Record):
     """Whether the service listens on a port. A worker does not, and is ready when it runs."""
     announces: bool = False
     """Whether the service chooses its own port and prints one JSON line with its `url` when it listens."""
+    replicas: Annotated[int, Field(ge=1, le=_MOST_REPLICAS)] | None = None
+    """Number of instances that run the command, called `NAME-1`, `NAME-2`, …. Each has its own port, log and
+    resource use. By default the service is one instance with its own name."""
+    balances: Name | None = None
+    """Service whose requests this one distributes over its instances. Requests for that service, and its
+    `${NAME.url}`, then go to this service."""
     knobs: dict[KnobName, str] = {}
     """Environment variables that make the service worse on purpose, by the knob's name; see `--inject`."""
 
@@ -103,6 +115,23 @@ class Service(Record):
         for field in ("port", "ready", "announces"):
             if not self.listens and getattr(self, field):
                 raise FieldError((field,), "needs a service that listens; remove `listens: false`")
+        return self
+
+    @model_validator(mode="after")
+    def _require_ports(self) -> "Service":
+        if self.port is None or self.replicas is None:
+            return self
+        low, high = self.port
+        if self.replicas > high - low + 1:
+            raise FieldError(("port",), f"has too few ports for {self.replicas} replicas; write a range")
+        return self
+
+    @model_validator(mode="after")
+    def _require_balancer_address(self) -> "Service":
+        if self.balances is not None and not self.listens:
+            raise FieldError(("balances",), "needs a service that listens; remove `listens: false`")
+        if self.balances is not None and self.replicas is not None:
+            raise FieldError(("balances",), "needs a service with one address; remove `replicas`")
         return self
 
     @property

@@ -12,18 +12,20 @@ Texts may hold placeholders:
 - `${env.NAME}`: an environment variable; `${env.NAME:-default}` has a value without it
 - `${SERVICE.url}`: the address of another service
 - `${SERVICE.address}`: its host and port
+- `${SERVICE.urls}`, `${SERVICE.addresses}`: those of all its instances, separated by commas
 - `${otlp.url}`: the address that receives spans, if the stack declares `tiers: {otlp: {}}`
 - `${id}`, `${username}`, `${now}`: in `document` and `claims` of test users
 """
 
 import re
-from collections.abc import Collection, Iterator
-from typing import Annotated, Any, Literal, TypeGuard
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from bench.core.config.compose import Compose
 from bench.core.config.inheritance import Inheriting
+from bench.core.config.instances import check_instances, has_one_address, list_instances
 from bench.core.config.placeholders import (
     KEEPS_PLACEHOLDERS,
     SECRET,
@@ -37,7 +39,7 @@ from bench.core.config.service import Command, Service
 from bench.core.config.stack_tiers import Layers, OtlpReceiver, StackTiers
 from bench.core.config.target import Name, Target, UrlPath
 from bench.core.config.tier_sources import TierName
-from bench.core.config.watching import AlertLimits, Check, HttpCheck, MongoCheck, Readings, TcpCheck
+from bench.core.config.watching import AlertLimits, Check, MongoCheck, Readings
 from bench.core.limits.threshold import ReplacingThresholds
 from bench.core.values.duration import PositiveDuration
 from bench.core.values.nearest import suggest
@@ -207,6 +209,11 @@ class Stack(Inheriting):
         return self
 
     @model_validator(mode="after")
+    def _check_instances(self) -> "Stack":
+        check_instances(self.services)
+        return self
+
+    @model_validator(mode="after")
     def _check_placeholders(self) -> "Stack":
         refuse(list(self._find_unknown_placeholders()), "Stack")
         return self
@@ -214,7 +221,10 @@ class Stack(Inheriting):
     def _find_unknown_placeholders(self) -> Iterator[PlaceholderProblem]:
         names = list(_SERVICE_PLACEHOLDERS)
         for service in self.service_names:
-            names += [f"{service}.url", f"{service}.address"]
+            if service not in self.services or has_one_address(self.services, service):
+                names += [f"{service}.url", f"{service}.address"]
+        for service in self.services:
+            names += [f"{service}.urls", f"{service}.addresses"]
         if self.tiers.otlp is not None:
             names.append(OTLP_URL)
         services = self.model_dump(include={"services"})
@@ -249,9 +259,9 @@ class Stack(Inheriting):
 
     @property
     def port_services(self) -> tuple[Name, ...]:
-        """The services whose port can be chosen."""
+        """The services, or their instances, whose port can be chosen."""
         if self.compose is None:
-            return tuple(self.services)
+            return tuple(instance.name for instance in list_instances(self.services))
         return tuple(name for name, service in self.compose.services.items() if service.port_variable)
 
     @property
@@ -281,7 +291,8 @@ MONITORING_FIELDS = frozenset(
 
 def list_services(stack: Stack) -> tuple[str, ...]:
     """Return the sorted names of the services that a stack starts, measures or watches."""
-    names = {*stack.service_names, *stack.urls, *stack.gauges, *stack.counters}
+    names = {instance.name for instance in list_instances(stack.services)}
+    names |= {*stack.service_names, *stack.urls, *stack.gauges, *stack.counters}
     names |= {histogram.service for histogram in stack.tiers.histograms.values()}
     if stack.layers is not None:
         names |= {layer.target.service for layer in stack.layers.tiers}
@@ -312,55 +323,6 @@ def fixed_ports(stack: Stack) -> frozenset[int]:
 def uses_secret(stack: Stack) -> bool:
     """Return whether a stack needs the secret that signs tokens."""
     return stack.users is not None or "${jwt_secret}" in stack.model_dump_json()
-
-
-def find_declared_ready(stack: Stack) -> dict[Name, ReadyCheck]:
-    """Return the request that shows that a service is ready, for each service that declares one."""
-    checks: dict[Name, ReadyCheck] = {}
-    if stack.ready is not None:
-        checks[stack.ready.service] = stack.ready
-    for name, service in stack.services.items():
-        if service.ready is not None:
-            checks[name] = ReadyCheck(service=name, path=service.ready)
-    return checks
-
-
-def find_ready_checks(stack: Stack) -> dict[Name, ReadyCheck]:
-    """Return the same, and the request of a layer's target for services that declare none."""
-    checks: dict[Name, ReadyCheck] = {}
-    for layer in stack.layers.tiers if stack.layers else ():
-        target = layer.target
-        if target.ready is not None:
-            checks[target.service] = ReadyCheck(service=target.service, path=target.ready, auth=target.auth)
-    return checks | find_declared_ready(stack)
-
-
-def _needs_no_user(check: Check) -> TypeGuard[HttpCheck | TcpCheck]:
-    return isinstance(check, TcpCheck) or (isinstance(check, HttpCheck) and check.auth == "none")
-
-
-def find_health_checks(stack: Stack, services: Collection[Name]) -> dict[Name, Check]:
-    """Return the declared health checks, and one for each service without a check that needs no test user.
-
-    A service that declares `ready` is up if this path answers. Another one is up if its port accepts
-    connections.
-
-    Args:
-        stack: The stack.
-        services: The services with an address.
-    """
-    checks = dict(stack.checks)
-    covered = {check.service for check in checks.values() if _needs_no_user(check)}
-    ready_checks = find_declared_ready(stack)
-    for name in services:
-        if name in covered or name in checks:
-            continue
-        ready = ready_checks.get(name)
-        if ready is None:
-            checks[name] = TcpCheck(kind="tcp", service=name)
-        else:
-            checks[name] = HttpCheck(kind="http", service=name, path=ready.path, auth=ready.auth)
-    return checks
 
 
 def list_secrets(stack: Stack) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from bench.core.config.instances import address_values, list_instances
 from bench.core.config.stack import Stack
 from bench.errors import ConfigError, StoreError
 from bench.measure.persistent.stack_state import FOLDER, STARTER, UP, describe_start, read_state, write_state
@@ -112,9 +113,7 @@ def attach(stack: Stack, secret: SecretStr | None) -> RunningStack:
         return None
 
     values = placeholder_values(secret, home)
-    for name, url in state["urls"].items():
-        values[f"{name}.url"] = url
-        values[f"{name}.address"] = url.partition("://")[2].partition("/")[0]
+    values |= address_values(stack.services, state["urls"])
     return RunningStack(stack, values, state["urls"], pids, find_dead_service)
 
 
@@ -124,11 +123,18 @@ def statuses(stack: Stack) -> dict[str, str]:
     if state is None:
         return {}
     states = probe_services(stack, state["urls"])
-    for name in stack.services:
+    for name in _list_expected(stack, state):
         states.setdefault(name, UP if name in state["processes"] else "not started")
     for name in _list_ended(stack):
         states[name] = "down"
     return describe_start(states, state)
+
+
+def _list_expected(stack: Stack, state: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the instances that started, and those that the declaration names while the stack starts."""
+    if STARTER in state:
+        return tuple(instance.name for instance in list_instances(stack.services))
+    return () if stack.up else tuple(state["processes"])
 
 
 def _list_ended(stack: Stack) -> list[str]:

@@ -166,6 +166,8 @@ def _work_of_stack(stack: Stack, values: Mapping[str, str]) -> dict[str, Any]:
     for service in work.get("services", {}).values():
         for field in HANDLING_FIELDS & service.keys():
             del service[field]
+        if service.get("replicas") == 1:  # the same work as without this field
+            del service["replicas"]
     return {name: expand_defaults(value, values) for name, value in work.items()}
 
 

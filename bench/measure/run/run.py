@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.core.config.run_spec import RunSpec
-from bench.core.config.stack import RepeatedRequest, Stack, find_declared_ready, list_services
+from bench.core.config.stack import RepeatedRequest, Stack, list_services
+from bench.core.config.stack_checks import find_declared_ready
 from bench.core.config.target import Target
 from bench.core.config.template import is_dynamic
 from bench.core.load.capacity import Capacity, find_risks, find_shortages

@@ -9,7 +9,8 @@ from http import HTTPStatus
 
 import httpx
 
-from bench.core.config.stack import Stack, find_ready_checks
+from bench.core.config.stack import Stack
+from bench.core.config.stack_checks import find_ready_checks
 from bench.core.samples.sample import Culprit
 from bench.core.watch.readiness import NotReady, ReadyCondition, ReadyReply, judge
 from bench.core.watch.waiting import WaitNotes

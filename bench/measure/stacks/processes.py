@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from bench.core.config.inherited_variables import inherit_environment
+from bench.core.config.instances import Instance, address_values, list_instances, share_addresses
 from bench.core.config.placeholders import expand
 from bench.core.config.stack import OTLP_URL, Stack
 from bench.core.tiers.environment import fixed_url, otlp_environment
@@ -51,16 +52,15 @@ class StackProcesses:
     project: str
     """Project that marks the processes."""
     urls: dict[str, str] = field(default_factory=dict)
-    """Addresses by service."""
+    """Addresses by instance, and of replicated services that have one."""
+    instances: dict[str, Instance] = field(default_factory=dict)
+    """Instances of the services by name, in the order of their start."""
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
-    """Supervisors by service, in the order of their start. The processes of a service are their children."""
+    """Supervisors by instance, in the order of their start. They are the parents of its processes."""
+    pids: dict[str, int] = field(default_factory=dict)
+    """Process ids of the supervisors by instance."""
     on_start: Callable[[str], object] = lambda _: None
     """Called with the service's name just before and just after each start of a process."""
-
-    @property
-    def pids(self) -> dict[str, int]:
-        """Process ids of the supervisors by service."""
-        return {name: process.pid for name, process in self.processes.items()}
 
     @property
     def tree(self) -> Path:
@@ -87,20 +87,20 @@ class StackProcesses:
 
     def error(self, name: str, reason: str) -> TargetError:
         """Return the error of a service that is not ready, with the end of its log."""
-        subject = f"service '{name}'" if name in self.stack.services else f"stack '{self.stack.name}'"
+        subject = f"service '{name}'" if name in self.instances else f"stack '{self.stack.name}'"
         message = f"{subject} did not start: {reason}{self.logs.tail(name)}"
         return TargetError(message, self.logs.hint(name, self._command_text(name)))
 
     def _command_text(self, name: str) -> str:
-        if name in self.stack.services:
-            return " ".join(self.stack.services[name].command)
+        if name in self.instances:
+            return " ".join(self.instances[name].service.command)
         return "; ".join(" ".join(command) for command in getattr(self.stack, name))
 
     def _has_ended(self, name: str) -> bool:
         code = self.processes[name].poll()
-        service = self.stack.services.get(name)
+        instance = self.instances.get(name)
         # A worker that ended with 0 has done its work, for example a migration of the database.
-        return code is not None and (code != 0 or service is None or service.listens)
+        return code is not None and (code != 0 or instance is None or instance.service.listens)
 
 
 @contextmanager
@@ -158,24 +158,34 @@ def start(started: StackProcesses, *, detached: bool = False) -> None:
     if started.stack.up:
         _start_commands(started, detached=detached)
         return
-    ports = choose_ports(started.stack.services, started.options.ports)
+    instances = list_instances(started.stack.services)
+    services = {instance.name: instance.service for instance in instances}
+    ports = choose_ports(services, started.options.ports)
     for name, port in ports.items():
         if port:
             _set_url(started, name, f"http://{LOOPBACK[0]}:{port}")
-    for name, service in started.stack.services.items():
-        process = _supervise(started, _plan_service(started, name, ports.get(name)), detached=detached)
-        announcement = started.logs.announcement_file(name)
-        url = started.urls.get(name, "")
-        watch = _watch(started, name, process, service.start_timeout_s)
-        url = await_service(watch, service, url, announcement, started.stack.name)
-        if url:
-            _set_url(started, name, url)
+    for instance in instances:
+        _start_instance(started, instance, ports.get(instance.name), detached=detached)
+
+
+def _start_instance(started: StackProcesses, instance: Instance, port: int | None, *, detached: bool) -> None:
+    """Start an instance of a service, and wait until it is ready."""
+    name = instance.name
+    started.instances[name] = instance
+    process = _supervise(started, _plan_service(started, instance, port), detached=detached)
+    announcement = started.logs.announcement_file(name)
+    watch = _watch(started, name, process, instance.service.start_timeout_s)
+    url = started.urls.get(name, "")
+    url = await_service(watch, instance.service, url, announcement, started.stack.name)
+    if url:
+        _set_url(started, name, url)
 
 
 def _set_url(started: StackProcesses, name: str, url: str) -> None:
+    services = started.stack.services
     started.urls[name] = url
-    started.values[f"{name}.url"] = url
-    started.values[f"{name}.address"] = url.partition("://")[2].partition("/")[0]
+    started.urls.update(share_addresses(services, started.urls))
+    started.values.update(address_values(services, started.urls))
 
 
 def _watch(
@@ -205,10 +215,11 @@ class _Launch:
     """File for stdout, if the service announces itself; `None` to put stdout into the log."""
 
 
-def _plan_service(started: StackProcesses, name: str, port: int | None) -> _Launch:
-    service = started.stack.services[name]
+def _plan_service(started: StackProcesses, instance: Instance, port: int | None) -> _Launch:
+    name = instance.name
+    service = instance.service
     values = started.values | ({} if port is None else {"port": str(port)})
-    place = f"services.{name}"
+    place = f"services.{instance.service_name}"
     plan: dict[str, Any] = {"commands": [_expand_all(service.command, values, f"{place}.command")]}
     if isinstance(service.stop, str):
         plan["stop_signal"] = service.stop
@@ -221,7 +232,7 @@ def _plan_service(started: StackProcesses, name: str, port: int | None) -> _Laun
         raise ConfigError(
             f"{place}.cwd: the folder {cwd} does not exist", "it is relative to the files of the version"
         )
-    environment = _environment(started, name, values)
+    environment = _environment(started, instance, values)
     announcement = started.logs.announcement_file(name) if service.announces else None
     return _Launch(name, plan, environment, cwd, announcement)
 
@@ -256,6 +267,7 @@ def _supervise(started: StackProcesses, launch: _Launch, *, detached: bool) -> s
             start_new_session=True,  # Ctrl-C reaches bench only, which then ends them in order
         )
     started.processes[launch.name] = process
+    started.pids[launch.name] = process.pid
     started.on_start(launch.name)
     return process
 
@@ -264,8 +276,9 @@ def _expand_all(texts: Sequence[str], values: Mapping[str, str], where: str) -> 
     return [expand(text, values, where) for text in texts]
 
 
-def _environment(started: StackProcesses, name: str, values: Mapping[str, str]) -> dict[str, str]:
-    service = started.stack.services[name]
+def _environment(started: StackProcesses, instance: Instance, values: Mapping[str, str]) -> dict[str, str]:
+    service = instance.service
+    name = instance.service_name
     environment = _inherit(started)
     environment |= otlp_environment(started.stack.tiers.otlp, name, started.values.get(OTLP_URL))
     for variable, text in service.environment.items():

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from bench.core.config.instances import select_instances
 from bench.core.config.placeholders import expand
 from bench.core.config.stack import Stack
 from bench.errors import ConfigError
@@ -23,9 +24,9 @@ class RunningStack:
     values: Mapping[str, str] = field(repr=False)
     """Values of the declaration's placeholders. They contain secrets, so `repr` omits them."""
     urls: Mapping[str, str]
-    """Addresses by service."""
+    """Addresses by service, and by instance of replicated ones. It follows instances that start and end."""
     pids: Mapping[str, int] = field(default_factory=dict)
-    """Process ids by service; empty if this machine does not run the processes."""
+    """Process ids by instance; empty if this machine does not run the processes. It follows them, too."""
     find_dead_service: Callable[[], str | None] = lambda: None
     """Describes a service that ended; returns `None` while all run. The first line is a sentence, and the
     last lines of the log of the service follow it."""
@@ -46,12 +47,27 @@ class RunningStack:
         Raises:
             ConfigError: The stack has no such service.
         """
+        if service not in self.urls and self.is_replicated(service):
+            raise ConfigError(
+                f"service '{service}' of stack '{self.stack.name}' has several instances and no balancer",
+                f"declare a service with `balances: {service}`, or `replicas: 1`",
+            )
         if service not in self.urls:
             services = ", ".join(self.urls) or "none"
             raise ConfigError(
                 f"stack '{self.stack.name}' has no service '{service}'", f"services: {services}"
             )
         return self.urls[service]
+
+    def is_replicated(self, service: str) -> bool:
+        """Return whether a service consists of instances with names of their own."""
+        declared = self.stack.services.get(service)
+        return declared is not None and declared.replicas is not None
+
+    def instance_urls(self, service: str) -> dict[str, str]:
+        """Return the addresses of the instances of a service that run at the moment, by instance."""
+        instances = select_instances(self.stack.services, service, self.urls)
+        return {name: self.urls[name] for name in instances}
 
 
 def placeholder_values(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, assert_never
 from urllib.parse import urlsplit
 
 from bench.core.config.placeholders import expand
-from bench.core.config.stack import find_health_checks
+from bench.core.config.stack_checks import find_health_checks
 from bench.core.config.watching import Check, HttpCheck, MongoCheck, TcpCheck
 from bench.core.samples.sample import Culprit, Probe
 from bench.core.values.units import ms

@@ -1,5 +1,6 @@
 """Read the metrics of a service in the Prometheus text format."""
 
+import asyncio
 import math
 import re
 from collections.abc import Callable, Collection, Mapping
@@ -79,6 +80,47 @@ class GaugeReader:
                 self._warn(f"{self._url} returns more than {limit}: only the first {limit} are read")
                 return _drop_incomplete(bytes(content[:MAX_BYTES]))
         return content.decode("utf-8-sig", errors="replace")
+
+
+class InstanceGauges:
+    """Read the gauges of the instances of a service that run at the moment.
+
+    Args:
+        list_urls: Returns the addresses by instance.
+        gauges: The path and the series to read.
+        client: The HTTP client.
+        warn: Receives a warning if an instance does not answer, or if its text cannot be read.
+    """
+
+    def __init__(
+        self,
+        list_urls: Callable[[], Mapping[str, str]],
+        gauges: Readings,
+        client: httpx.AsyncClient,
+        warn: Callable[[str], object],
+    ) -> None:
+        self._list_urls = list_urls
+        self._gauges = gauges
+        self._client = client
+        self._warn = warn
+
+    async def read(self, at_s: float) -> list[GaugeSample]:
+        """Return the current values of all instances that answer."""
+        readers = []
+        for name, url in self._list_urls().items():
+            readers.append(GaugeReader(name, url, self._gauges, self._client, self._warn))
+        readings = await asyncio.gather(*(self._attempt(reader, at_s) for reader in readers))
+        samples: list[GaugeSample] = []
+        for reading in readings:
+            samples += reading
+        return samples
+
+    async def _attempt(self, reader: GaugeReader, at_s: float) -> list[GaugeSample]:
+        try:
+            return await reader.read(at_s)
+        except TargetError as error:
+            self._warn(error.message)
+            return []
 
 
 def _drop_incomplete(cut: bytes) -> str:

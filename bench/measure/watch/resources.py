@@ -22,20 +22,32 @@ class ResourceSampler:
     """Read processes, each with its children. A process that ended is no longer read.
 
     Args:
-        pids: Process ids of the supervisors of a stack, by service. Their own memory does not count.
+        pids: Process ids of the supervisors of a stack, by service or instance, as they are at each reading.
+            Their own memory does not count.
         generators: Process ids of the load generators, named `generator`, `generator-2`, ….
     """
 
     def __init__(self, pids: Mapping[str, int], generators: Sequence[int]) -> None:
         self._trees: dict[str, _ProcessTree] = {}
+        self._pids = pids
+        self._added: dict[str, int] = {}
         self._read_s: float | None = None
         self._searched_s: float | None = None
-        named = dict(pids)
         for number, pid in enumerate(generators, 1):
-            named[f"{GENERATOR}-{number}" if number > 1 else GENERATOR] = pid
-        for source, pid in named.items():
-            with suppress(psutil.Error):
-                self._trees[source] = _ProcessTree(source, psutil.Process(pid), is_supervised=source in pids)
+            self._add(f"{GENERATOR}-{number}" if number > 1 else GENERATOR, pid)
+        self._add_stack()
+
+    def _add_stack(self) -> None:
+        """Add the processes of the stack that started since the previous reading."""
+        for source, pid in list(self._pids.items()):
+            if self._added.get(source) != pid:
+                self._add(source, pid)
+
+    def _add(self, source: str, pid: int) -> None:
+        self._added[source] = pid
+        with suppress(psutil.Error):
+            is_supervised = source in self._pids
+            self._trees[source] = _ProcessTree(source, psutil.Process(pid), is_supervised=is_supervised)
 
     def sample(self, at_s: float) -> list[ResourceSample]:
         """Return a sample of each running process.
@@ -63,6 +75,7 @@ class ResourceSampler:
         if self._searched_s is not None and at_s - self._searched_s < _SEARCH_S:
             return
         self._searched_s = at_s
+        self._add_stack()
         by_parent = _read(_processes_by_parent) or {}
         for tree in self._trees.values():
             tree.processes = [tree.root, *_descendants(tree.root, by_parent)]

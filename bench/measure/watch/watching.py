@@ -251,8 +251,8 @@ async def _add_stack(watch: Watch, watched: WatchedStack, closing: AsyncExitStac
             closing.push_async_callback(_close, name, check.close)
             watch.readers[name] = _probe_reader(check_name, check)
     stack = running.stack
-    watch.readers |= _gauge_readers("gauges", stack.gauges, running.urls, client.open, watch.warnings)
-    watch.counters |= _gauge_readers("counters", stack.counters, running.urls, client.open, watch.warnings)
+    watch.readers |= _gauge_readers("gauges", stack.gauges, running, client.open, watch.warnings)
+    watch.counters |= _gauge_readers("counters", stack.counters, running, client.open, watch.warnings)
 
 
 async def _open_engine(warnings: dict[str, str]) -> "DockerEngine | None":
@@ -274,22 +274,25 @@ def _find_engine() -> "DockerEngine":
 def _gauge_readers(
     kind: str,
     declared: Mapping[str, Readings],
-    urls: Mapping[str, str],
+    running: RunningStack,
     open_client: OpenClient,
     warnings: dict[str, str],
 ) -> dict[str, Reader]:
-    """Return a reader for each declared service whose address is known, by name."""
+    """Return a reader for each declared service with an address, or with instances, by name."""
     if not declared:
         return {}
     # The parser of Prometheus and httpx take a tenth of a second to import, so only stacks with gauges pay.
-    from bench.measure.watch.gauges import GaugeReader  # noqa: PLC0415 - see above
+    from bench.measure.watch.gauges import GaugeReader, InstanceGauges  # noqa: PLC0415 - see above
 
     readers: dict[str, Reader] = {}
     for service, readings in declared.items():
-        if service in urls:
-            name = f"{kind} {service}"
-            warn = partial(warnings.setdefault, name)
-            readers[name] = GaugeReader(service, urls[service], readings, open_client(), warn).read
+        name = f"{kind} {service}"
+        warn = partial(warnings.setdefault, name)
+        if running.is_replicated(service):
+            list_urls = partial(running.instance_urls, service)
+            readers[name] = InstanceGauges(list_urls, readings, open_client(), warn).read
+        elif service in running.urls:
+            readers[name] = GaugeReader(service, running.urls[service], readings, open_client(), warn).read
     return readers
 
 

@@ -4,7 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from bench.core.config.service import Service
-from bench.core.config.stack import Stack, find_health_checks, fixed_ports, uses_secret
+from bench.core.config.stack import Stack, fixed_ports, uses_secret
+from bench.core.config.stack_checks import find_health_checks
 from bench.core.config.watching import HttpCheck, TcpCheck
 
 
