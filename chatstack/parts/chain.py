@@ -14,9 +14,11 @@ from starlette.routing import BaseRoute
 from chatstack.chat.events import Ask
 from chatstack.parts.part import OpenPart, Surroundings
 
-# The variable that switches a part on, and its module, from the outermost part to the innermost.
+# The variable that switches a part on, and its module, from the outermost part to the innermost. Each of
+# several variables may switch on the same part.
 PARTS: Mapping[str, str] = {
     "RATE_LIMIT_PER_MINUTE": "chatstack.parts.limits.part",
+    "CACHE_TTL_S": "chatstack.parts.cache.part",
 }
 
 
@@ -48,9 +50,12 @@ async def open_chain(surroundings: Surroundings) -> AsyncIterator[Chain]:
         SettingsError: A setting is wrong.
     """
     async with AsyncExitStack() as stack:
-        opened: list[OpenPart] = []
+        modules: dict[str, None] = {}
         for variable, module in PARTS.items():
             if surroundings.settings.optional(variable) not in {None, "0"}:
-                part = import_module(module).open_part(surroundings)
-                opened.append(await stack.enter_async_context(part))
+                modules[module] = None
+        opened: list[OpenPart] = []
+        for module in modules:
+            part = import_module(module).open_part(surroundings)
+            opened.append(await stack.enter_async_context(part))
         yield Chain(opened)
