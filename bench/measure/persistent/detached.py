@@ -18,9 +18,10 @@ from bench.errors import ConfigError, StoreError
 from bench.measure.persistent.stack_state import FOLDER, STARTER, UP, describe_start, read_state, write_state
 from bench.measure.stacks.health import probe_services
 from bench.measure.stacks.marks import end_processes
-from bench.measure.stacks.processes import COMMANDS, StackProcesses, prepare, run_down, start, stop
+from bench.measure.stacks.processes import COMMANDS, prepare, run_down, start, stop
 from bench.measure.stacks.projects import end_left_behind, persistent_project
 from bench.measure.stacks.running_stack import RunningStack, placeholder_values
+from bench.measure.stacks.stack_processes import StackProcesses
 from bench.measure.stacks.start_options import StartOptions
 from bench.owners.process import Owner
 

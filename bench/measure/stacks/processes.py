@@ -4,27 +4,26 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
 
-from bench.core.config.inherited_variables import inherit_environment
-from bench.core.config.instances import Instance, address_values, list_instances, share_addresses
+from bench.core.config.instances import Instance, list_instances
 from bench.core.config.placeholders import expand
 from bench.core.config.stack import OTLP_URL, Stack
-from bench.core.tiers.environment import fixed_url, otlp_environment
-from bench.errors import ConfigError, TargetError
+from bench.core.tiers.environment import fixed_url
 from bench.measure.stacks import supervisor
+from bench.measure.stacks.launch import Launch, expand_texts, plan_instance
 from bench.measure.stacks.marks import mark
 from bench.measure.stacks.ports import LOOPBACK, choose_ports, require_free_address
 from bench.measure.stacks.projects import new_project
 from bench.measure.stacks.running_stack import RunningStack, placeholder_values
 from bench.measure.stacks.service_logs import ServiceLogs, describe_exit
 from bench.measure.stacks.service_start import StartingService, await_port, await_service
+from bench.measure.stacks.stack_processes import StackProcesses
 from bench.measure.stacks.start_options import StartOptions
 from bench.owners.temporary import temporary_folder
 
@@ -36,71 +35,6 @@ GRACE_S = 5.0
 """Time that processes have to end, before they are killed."""
 # A supervisor that takes longer is stuck: it waits for each stop command and for processes that it killed.
 _STOP_TIMEOUT_S = 300.0
-
-
-@dataclass(slots=True)
-class StackProcesses:
-    """The processes of a stack; `start` fills `urls` and `processes`."""
-
-    stack: Stack
-    values: dict[str, str] = field(repr=False)
-    """Values of the declaration's placeholders. They contain the secret, so `repr` omits them."""
-    logs: ServiceLogs
-    """The logs of the services."""
-    options: StartOptions
-    """Settings of the start."""
-    project: str
-    """Project that marks the processes."""
-    urls: dict[str, str] = field(default_factory=dict)
-    """Addresses by instance, and of replicated services that have one."""
-    instances: dict[str, Instance] = field(default_factory=dict)
-    """Instances of the services by name, in the order of their start."""
-    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
-    """Supervisors by instance, in the order of their start. They are the parents of its processes."""
-    pids: dict[str, int] = field(default_factory=dict)
-    """Process ids of the supervisors by instance."""
-    on_start: Callable[[str], object] = lambda _: None
-    """Called with the service's name just before and just after each start of a process."""
-
-    @property
-    def tree(self) -> Path:
-        """Folder with the files of the services."""
-        return self.options.tree or Path.cwd()
-
-    def find_dead_service(self) -> str | None:
-        """Describe a service that ended, with the end of its log; `None` while all run.
-
-        The first line is a sentence, and the last lines of the log follow it.
-        """
-        for name in self.processes:
-            if self._has_ended(name):
-                end = describe_exit(self.processes[name].returncode)
-                return f"service '{name}' ended {end}{self.logs.describe_end(name)}"
-        return None
-
-    def find_failure(self, name: str) -> TargetError | None:
-        """Return the error of a service that ended before it was ready; `None` while it runs."""
-        if not self._has_ended(name):
-            return None
-        end = describe_exit(self.processes[name].returncode)
-        return self.error(name, f"it ended {end}")
-
-    def error(self, name: str, reason: str) -> TargetError:
-        """Return the error of a service that is not ready, with the end of its log."""
-        subject = f"service '{name}'" if name in self.instances else f"stack '{self.stack.name}'"
-        message = f"{subject} did not start: {reason}{self.logs.tail(name)}"
-        return TargetError(message, self.logs.hint(name, self._command_text(name)))
-
-    def _command_text(self, name: str) -> str:
-        if name in self.instances:
-            return " ".join(self.instances[name].service.command)
-        return "; ".join(" ".join(command) for command in getattr(self.stack, name))
-
-    def _has_ended(self, name: str) -> bool:
-        code = self.processes[name].poll()
-        instance = self.instances.get(name)
-        # A worker that ended with 0 has done its work, for example a migration of the database.
-        return code is not None and (code != 0 or instance is None or instance.service.listens)
 
 
 @contextmanager
@@ -163,7 +97,7 @@ def start(started: StackProcesses, *, detached: bool = False) -> None:
     ports = choose_ports(services, started.options.ports)
     for name, port in ports.items():
         if port:
-            _set_url(started, name, f"http://{LOOPBACK[0]}:{port}")
+            started.set_url(name, f"http://{LOOPBACK[0]}:{port}")
     for instance in instances:
         _start_instance(started, instance, ports.get(instance.name), detached=detached)
 
@@ -172,20 +106,13 @@ def _start_instance(started: StackProcesses, instance: Instance, port: int | Non
     """Start an instance of a service, and wait until it is ready."""
     name = instance.name
     started.instances[name] = instance
-    process = _supervise(started, _plan_service(started, instance, port), detached=detached)
+    process = _supervise(started, plan_instance(started, instance, port), detached=detached)
     announcement = started.logs.announcement_file(name)
     watch = _watch(started, name, process, instance.service.start_timeout_s)
     url = started.urls.get(name, "")
     url = await_service(watch, instance.service, url, announcement, started.stack.name)
     if url:
-        _set_url(started, name, url)
-
-
-def _set_url(started: StackProcesses, name: str, url: str) -> None:
-    services = started.stack.services
-    started.urls[name] = url
-    started.urls.update(share_addresses(services, started.urls))
-    started.values.update(address_values(services, started.urls))
+        started.set_url(name, url)
 
 
 def _watch(
@@ -201,43 +128,7 @@ def _watch(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Launch:
-    """A supervisor to start."""
-
-    name: str
-    """Name of the service."""
-    plan: Mapping[str, Any]
-    """Commands of the supervisor."""
-    environment: Mapping[str, str]
-    cwd: Path
-    announcement: Path | None = None
-    """File for stdout, if the service announces itself; `None` to put stdout into the log."""
-
-
-def _plan_service(started: StackProcesses, instance: Instance, port: int | None) -> _Launch:
-    name = instance.name
-    service = instance.service
-    values = started.values | ({} if port is None else {"port": str(port)})
-    place = f"services.{instance.service_name}"
-    plan: dict[str, Any] = {"commands": [_expand_all(service.command, values, f"{place}.command")]}
-    if isinstance(service.stop, str):
-        plan["stop_signal"] = service.stop
-    else:
-        plan["stop_commands"] = [_expand_all(service.stop, values, f"{place}.stop")]
-    cwd = started.tree
-    if service.cwd is not None:
-        cwd = cwd / expand(service.cwd, values, f"{place}.cwd")
-    if not cwd.is_dir():
-        raise ConfigError(
-            f"{place}.cwd: the folder {cwd} does not exist", "it is relative to the files of the version"
-        )
-    environment = _environment(started, instance, values)
-    announcement = started.logs.announcement_file(name) if service.announces else None
-    return _Launch(name, plan, environment, cwd, announcement)
-
-
-def _supervise(started: StackProcesses, launch: _Launch, *, detached: bool) -> subprocess.Popen[bytes]:
+def _supervise(started: StackProcesses, launch: Launch, *, detached: bool) -> subprocess.Popen[bytes]:
     """Start a supervisor. It ends when this process does, unless it is detached.
 
     Its output goes to files, because a full pipe would stop it. It is stored at once, so that an interrupt
@@ -272,54 +163,26 @@ def _supervise(started: StackProcesses, launch: _Launch, *, detached: bool) -> s
     return process
 
 
-def _expand_all(texts: Sequence[str], values: Mapping[str, str], where: str) -> list[str]:
-    return [expand(text, values, where) for text in texts]
-
-
-def _environment(started: StackProcesses, instance: Instance, values: Mapping[str, str]) -> dict[str, str]:
-    service = instance.service
-    name = instance.service_name
-    environment = _inherit(started)
-    environment |= otlp_environment(started.stack.tiers.otlp, name, started.values.get(OTLP_URL))
-    for variable, text in service.environment.items():
-        environment[variable] = expand(text, values, f"services.{name}.environment.{variable}")
-    environment |= started.options.variables
-    for knob, variable in service.knobs.items():
-        injected = started.options.injections.get(f"{name}.{knob}")
-        if injected is not None:
-            environment[variable] = str(injected)
-    if "port" in values:
-        environment[service.port_variable] = values["port"]
-    return environment
-
-
-def _inherit(started: StackProcesses) -> dict[str, str]:
-    environment = inherit_environment(os.environ)
-    if started.options.tree is not None:
-        environment["PYTHONPATH"] = str(started.options.tree)
-    return environment
-
-
 def _start_commands(started: StackProcesses, *, detached: bool) -> None:
     """Run the commands of `up`, and wait until each address accepts a connection."""
     stack = started.stack
     for name, text in stack.urls.items():
         url = expand(text, started.values, f"urls.{name}")
         require_free_address(name, url)
-        _set_url(started, name, url)
+        started.set_url(name, url)
     plan: dict[str, Any] = {"commands": _expand_commands(started, "up")}
     if not detached:  # else `run_down` runs them
         plan |= {"stop_commands": _expand_commands(started, "down"), "stays": True}
     process = _run_commands(started, plan, detached=detached)
     for name, url in list(started.urls.items()):
         watch = _watch(started, COMMANDS, process, stack.start_timeout_s)
-        _set_url(started, name, await_port(watch, url))
+        started.set_url(name, await_port(watch, url))
 
 
 def _expand_commands(started: StackProcesses, field_name: str) -> list[list[str]]:
     commands = []
     for index, command in enumerate(getattr(started.stack, field_name)):
-        commands.append(_expand_all(command, started.values, f"{field_name}.{index}"))
+        commands.append(expand_texts(command, started.values, f"{field_name}.{index}"))
     return commands
 
 
@@ -328,7 +191,7 @@ def _run_commands(
 ) -> subprocess.Popen[bytes]:
     """Run commands with the complete environment: programs such as `docker` and `kubectl` need much of it."""
     environment = {**os.environ, **started.options.variables}
-    return _supervise(started, _Launch(COMMANDS, plan, environment, started.tree), detached=detached)
+    return _supervise(started, Launch(COMMANDS, plan, environment, started.tree), detached=detached)
 
 
 def run_down(started: StackProcesses) -> int:
@@ -356,7 +219,7 @@ def prepare_tree(stack: Stack, state: Path, options: StartOptions) -> None:
     environment.pop("VIRTUAL_ENV", None)
     plan = {"commands": _expand_commands(started, PREPARE)}
     try:
-        code = _supervise(started, _Launch(PREPARE, plan, environment, started.tree), detached=False).wait()
+        code = _supervise(started, Launch(PREPARE, plan, environment, started.tree), detached=False).wait()
     finally:
         stop(started)
     if code:
