@@ -91,26 +91,27 @@ def explain_too_few(base: TailCounts, head: TailCounts) -> str | None:
     return f"{fewest} requests are too few for a 95th percentile, {needed} are needed"
 
 
-def compare_tails(base: TailCounts, head: TailCounts, start_ms: float = 0.0) -> TailChange:
-    """Compare the pooled 95th percentiles of two sides.
+def compare_tails(
+    base: TailCounts, head: TailCounts, start_ms: float = 0.0, probability: float = TAIL_PROBABILITY
+) -> TailChange:
+    """Compare the pooled percentiles of two sides.
 
     Args:
         base: The runs of the base.
         head: The runs of the head.
         start_ms: c of the scale log(x + c).
+        probability: The percentile; another one than the 95th needs the counts of all durations.
     """
-    base_log = _log_quantiles(base, np.ones((1, len(base.counts))), start_ms)[0]
-    head_log = _log_quantiles(head, np.ones((1, len(head.counts))), start_ms)[0]
-    chance = _chance(base, base_log, start_ms, upwards=True)
-    chance += _chance(head, head_log, start_ms, upwards=False)
-    upper_chance = _chance(base, base_log, start_ms, upwards=False)
-    upper_chance += _chance(head, head_log, start_ms, upwards=True)
+    base_log = _log_quantiles(base, np.ones((1, len(base.counts))), start_ms, probability)[0]
+    head_log = _log_quantiles(head, np.ones((1, len(head.counts))), start_ms, probability)[0]
+    base_lower, base_upper = _chances(base, base_log, start_ms, probability)
+    head_lower, head_upper = _chances(head, head_log, start_ms, probability)
     return TailChange(
         base=float(np.exp(base_log) - start_ms),
         head=float(np.exp(head_log) - start_ms),
         log_change=float(head_log - base_log),
-        chance=chance,
-        upper_chance=upper_chance,
+        chance=base_upper + head_lower,
+        upper_chance=base_lower + head_upper,
     )
 
 
@@ -121,14 +122,17 @@ def changes_of_pairs(base: TailCounts, head: TailCounts, start_ms: float = 0.0) 
     return changes
 
 
-def spread_of_pairs(base: TailCounts, head: TailCounts, start_ms: float = 0.0) -> float:
+def spread_of_pairs(
+    base: TailCounts, head: TailCounts, start_ms: float = 0.0, probability: float = TAIL_PROBABILITY
+) -> float:
     """Return the variance of the change between pairs: a bootstrap draws the runs of a pair together.
 
     The arguments are those of `compare_tails`; both sides have the same number of runs.
     """
     base, head = _sort_pairs(base, head)
     drawn = _resamples(len(base.counts))
-    changes = _log_quantiles(head, drawn, start_ms) - _log_quantiles(base, drawn, start_ms)
+    changes = _log_quantiles(head, drawn, start_ms, probability)
+    changes = changes - _log_quantiles(base, drawn, start_ms, probability)
     return _unbiased(changes, len(base.counts))
 
 
@@ -152,15 +156,18 @@ def _resamples(runs: int) -> FloatArray:
     return dice.multinomial(runs, np.full(runs, 1.0 / runs), RESAMPLES).astype(np.float64)
 
 
-def _chance(tails: TailCounts, log_quantile: float, start_ms: float, *, upwards: bool) -> float:
-    """Return the variance of a pooled percentile because there are few requests, above it or below it.
+def _chances(
+    tails: TailCounts, log_quantile: float, start_ms: float, probability: float
+) -> tuple[float, float]:
+    """Return the variances of a pooled percentile because there are few requests, below it and above it.
 
     The two differ: a gap between usual and slow requests lies on one side of the percentile.
     """
-    error = math.sqrt(TAIL_PROBABILITY * (1.0 - TAIL_PROBABILITY) / max(1, tails.total))
-    other = TAIL_PROBABILITY + error if upwards else TAIL_PROBABILITY - error
+    error = math.sqrt(probability * (1.0 - probability) / max(1, tails.total))
     once = np.ones((1, len(tails.counts)))
-    return float(_log_quantiles(tails, once, start_ms, other)[0] - log_quantile) ** 2
+    lower = _log_quantiles(tails, once, start_ms, probability - error)[0]
+    upper = _log_quantiles(tails, once, start_ms, probability + error)[0]
+    return float(lower - log_quantile) ** 2, float(upper - log_quantile) ** 2
 
 
 def _log_quantiles(

@@ -1,0 +1,1 @@
+"""Experiments: claims about variants of a stack, their measured effects, and the verdicts."""
