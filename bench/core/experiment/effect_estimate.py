@@ -216,14 +216,14 @@ def _estimate_percentile(
         return None
     if blocks < FEWEST_BLOCKS:
         return f"{blocks} blocks have it, {FEWEST_BLOCKS} are needed"
-    base = count_tails(base_tails)
-    head = count_tails(variant_tails)
-    fewest = min(base.total, head.total)
+    base_counts = count_tails(base_tails)
+    variant_counts = count_tails(variant_tails)
+    fewest = min(base_counts.total, variant_counts.total)
     if not stats.is_reliable(fewest, probability):
         return f"{fewest} requests are too few for {quantity.statistic}"
     start = quantity.resolution
-    change = compare_tails(base, head, start, probability)
-    spread = spread_of_pairs(base, head, start, probability)
+    change = compare_tails(base_counts, variant_counts, start, probability)
+    spread = spread_of_pairs(base_counts, variant_counts, start, probability)
     prior = PAIR_PRIOR_SD**2 / blocks
     lower, df = stats.moderate(spread, blocks - 1, change.chance + prior, PAIR_PRIOR_DF)
     upper, _ = stats.moderate(spread, blocks - 1, change.upper_chance + prior, PAIR_PRIOR_DF)

@@ -12,7 +12,7 @@ from bench.core.verdict.verdict import Verdict
 from tests.core.experiment.simulated import make_experiment, make_run, measure_cell
 from tests.factories import make_scenario
 
-EDGE_TRIALS = 120
+EDGE_TRIALS = 80
 CLEAR_TRIALS = 40
 SUPPORTED = ClaimVerdict.SUPPORTED
 REFUTED = ClaimVerdict.REFUTED
@@ -127,6 +127,7 @@ def test_an_effect_names_its_direction() -> None:
     verdicts = {effect.metric: effect.verdict for effect in variant.effects}
     assert verdicts["requests_rps"] is Verdict.BETTER
     assert verdicts["e2e_ms"] is Verdict.WORSE
+    assert verdicts["e2e_ms p50"] is Verdict.WORSE
     assert verdicts["e2e_ms p99"] is Verdict.INCONCLUSIVE  # too few requests
 
 
