@@ -5,8 +5,7 @@ from dataclasses import replace
 from bench.core.run.figures import TAIL_REQUESTS
 from bench.core.samples.cost_metrics import (
     OVERHEADS,
-    THROUGHPUT,
-    TOKENS_PER_REQUEST,
+    RUN_METRICS,
     cpu_key,
     growth_key,
     memory_key,
@@ -55,7 +54,10 @@ _TYPES = {
     MetricKind.COUNTER: ("counter", "`count`, and `rate` per second"),
 }
 _COSTS = """\
-Overhead, throughput, tokens per request, work and the resources of services have one value per run.
+Overhead, throughput, tokens per request, availability, work and the resources of services have one value per
+run.
+`recovery_ms` and `lost_requests` belong to scenarios with [faults](../how-to/test-failover.md).
+A stack that did not recover crosses each threshold on `recovery_ms`.
 Their thresholds have no method: `<500MB`, `<5ms`.
 A limit may have a unit; a number without one is in the unit of the metric.
 """
@@ -95,7 +97,7 @@ def metrics_page() -> str:
         rows.append(_metric(replace(row, label=label), definition=text))
     rows.append(_metric(replace(metric(tier_key("<tier>")), label="name of the tier")))
     rows.append(_metric(metric(tier_key(UNATTRIBUTED))))
-    for key in (THROUGHPUT, TOKENS_PER_REQUEST, *map(overhead_key, OVERHEADS)):
+    for key in (*RUN_METRICS, *map(overhead_key, OVERHEADS)):
         rows.append(_metric(metric(key)))
     for key in (
         memory_key("<service>"),

@@ -42,6 +42,7 @@ IMPLEMENTATION_DETAILS = {
     "other_form.*": "length of the text that a failure quotes",
     "pieces.*": "depth of parts within parts of a text",
     "server_words.*": "length and depth of the words that a failure quotes",
+    "request_availability.MOST_REQUESTS": "largest number of requests that a sentence suggests",
     "results_digest.*": "length of the digest of results",
     "limited_names.*": "memory for names that a server invents without end",
     "cookies._LONGEST": "length of a cookie, as in browsers",

@@ -14,7 +14,9 @@ from bench.core.config.executors import (
     count_sessions,
     list_warm_ups,
     phases_around,
+    planned_s,
 )
+from bench.core.config.fault import Fault
 from bench.core.config.inheritance import Inheriting
 from bench.core.config.journey import (
     MESSAGE,
@@ -32,8 +34,8 @@ from bench.core.config.prompts import Messages
 from bench.core.config.target import MilestoneName, Name
 from bench.core.limits.threshold import Thresholds
 from bench.core.limits.tolerance import Tolerances
-from bench.core.samples.cost_metrics import is_overhead
-from bench.core.values.duration import Duration, PositiveDuration
+from bench.core.samples.cost_metrics import NEEDS_FAULTS, is_overhead
+from bench.core.values.duration import Duration, PositiveDuration, format_duration
 from bench.core.values.record import FieldError
 
 # The requests of an open loop have no VU of their own, so a few test users are enough.
@@ -158,6 +160,8 @@ class Scenario(Inheriting):
     """Highest ratio of the waiting time after cancellations to the one before; above it, the run fails."""
     fixtures: tuple[Name, ...] = ()
     """Fixtures of the stack that must be in the stack's store during the run."""
+    faults: tuple[Fault, ...] = ()
+    """Faults that `bench` injects into the stack during the load, and ends before the end of the run."""
     side_effects: Annotated[str, Field(min_length=1)] | None = None
     """What the requests change for good, in one sentence. Unless the stack is simulated, such a scenario
     needs `--allow-side-effects`."""
@@ -209,6 +213,18 @@ class Scenario(Inheriting):
             raise FieldError(
                 ("recovery_ratio",), "needs a phase with cancel_ratio between two phases without it"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_faults(self) -> "Scenario":
+        if not self.faults:
+            for key in filter(NEEDS_FAULTS.__contains__, self.thresholds):
+                raise FieldError(("thresholds", key), "needs faults, after which the stack recovers")
+        load_s = planned_s([phase for phase in self.phases if not phase.warm_up])
+        for index, fault in enumerate(self.faults):
+            if load_s is not None and fault.at_s >= load_s:
+                load = f"the load without warm-up takes {format_duration(load_s)}"
+                raise FieldError(("faults", index, "at"), f"is after the end of the load: {load}")
         return self
 
     @model_validator(mode="after")

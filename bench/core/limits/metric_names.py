@@ -4,8 +4,7 @@ from collections.abc import Mapping
 
 from bench.core.samples.cost_metrics import (
     OVERHEADS,
-    THROUGHPUT,
-    TOKENS_PER_REQUEST,
+    RUN_METRICS,
     cost_metric,
     cpu_key,
     growth_key,
@@ -88,9 +87,9 @@ def _exists(key: str) -> bool:
 
 
 def _unknown_metric(name: str) -> FieldError:
-    names = [*METRICS, THROUGHPUT, TOKENS_PER_REQUEST]
-    short_names = [key.rpartition("_")[0] for key in names]
-    nearest = _K6_METRICS.get(name) or find_nearest(name, [*names, *filter(None, short_names)])
+    names = [*METRICS, *RUN_METRICS]
+    short_names = [key.rpartition("_")[0] for key in names if key.endswith(_SUFFIXES)]
+    nearest = _K6_METRICS.get(name) or find_nearest(name, [*names, *short_names])
     suggestion = f"did you mean '{nearest}'? " if nearest else ""
     listed = wording.listing([*names, *_FAMILIES])
     return FieldError((name,), f"there is no metric '{name}'; {suggestion}metrics: {listed}")

@@ -3,6 +3,9 @@
 from bench.core.run.figures import ALL
 from bench.core.run.summary import RunSummary
 from bench.core.samples.cost_metrics import (
+    AVAILABILITY,
+    LOST_REQUESTS,
+    RECOVERY_TIME,
     THROUGHPUT,
     TOKENS_PER_REQUEST,
     cpu_key,
@@ -12,6 +15,7 @@ from bench.core.samples.cost_metrics import (
     work_key,
 )
 from bench.core.samples.sample import HOST, is_generator
+from bench.core.values.units import ms
 
 _GROWTH_REQUESTS = 1000
 """Memory growth is that of this number of requests."""
@@ -21,8 +25,15 @@ def costs_of(summary: RunSummary) -> dict[str, dict[str, float]]:
     """Return the costs of a run by metric, with one value for all messages.
 
     The scale of a comparison has no negative values: memory that shrinks and an overhead below 0 count as 0.
+    A stack that does not recover counts with the time that was watched, so that it is never the better one.
+    The availability is left out, since the success is compared.
     """
-    costs = {key: {ALL: max(0.0, value)} for key, value in cost_values(summary).items()}
+    values = cost_values(summary)
+    values.pop(AVAILABILITY, None)
+    waits_s = [effect.waited_s for effect in summary.faults]
+    if waits_s:
+        values.setdefault(RECOVERY_TIME, ms(max(waits_s)))
+    costs = {key: {ALL: max(0.0, value)} for key, value in values.items()}
     return dict(sorted(costs.items()))
 
 
@@ -38,6 +49,19 @@ def cost_values(summary: RunSummary) -> dict[str, float]:
         costs[overhead_key(key)] = difference.median
     for counter, per_message in summary.work.items():
         costs[work_key(counter)] = per_message
+    return costs | _fault_costs(summary)
+
+
+def _fault_costs(summary: RunSummary) -> dict[str, float]:
+    """Return the lost requests, and the time to recover if the stack recovered from all faults."""
+    costs: dict[str, float] = {}
+    if summary.request_availability is not None:
+        costs[AVAILABILITY] = summary.request_availability.ratio
+    if summary.faults:
+        costs[LOST_REQUESTS] = float(sum(effect.lost for effect in summary.faults))
+    recoveries_s = [effect.recovery_s for effect in summary.faults if effect.recovery_s is not None]
+    if recoveries_s and len(recoveries_s) == len(summary.faults):
+        costs[RECOVERY_TIME] = ms(max(recoveries_s))
     return costs
 
 

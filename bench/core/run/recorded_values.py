@@ -11,6 +11,7 @@ from pydantic import Field
 
 from bench.core.calibration.calibration import Calibration
 from bench.core.calibration.reference_workload import ReferenceWorkload
+from bench.core.faults.fault_times import FaultTimes
 from bench.core.response.remarks import Remarks
 from bench.core.run.recording import Recording
 from bench.core.samples.sample import GaugeSample, Probe, ResourceSample, Stall, Stop
@@ -62,6 +63,8 @@ class RecordedValues(Record):
     """Times without a turn that delayed requests."""
     work: dict[str, float] = {}
     """Increase of the services' counters during the load."""
+    faults: tuple[FaultTimes, ...] = ()
+    """Measured times of the faults so far."""
     http_versions: tuple[str, ...] = ()
     """HTTP versions of the replies."""
     calibration: Calibration | None = None
@@ -172,6 +175,7 @@ def _add_latest(recording: Recording, new: RecordedValues) -> Recording:
         recording,
         elapsed_s=new.at_s if new.is_end else max(recording.elapsed_s, new.at_s),
         work=new.work or recording.work,
+        faults=new.faults or recording.faults,
         http_versions=new.http_versions or recording.http_versions,
         longest_turn_s=recording.longest_turn_s if new.longest_turn_s is None else new.longest_turn_s,
         calibration=new.calibration or recording.calibration,

@@ -9,6 +9,7 @@ from pydantic import Field, create_model
 
 from bench.core.calibration.calibration import Calibration
 from bench.core.calibration.reference_workload import ReferenceWorkload
+from bench.core.faults.fault_times import FaultTimes
 from bench.core.load.capacity import Capacity
 from bench.core.load.needs import Needs
 from bench.core.samples.request import RequestSample
@@ -46,6 +47,8 @@ class Recording:
     """Gauges that the services report."""
     work: Mapping[str, float] = field(default_factory=dict)
     """Increase of the services' counters during the load, by the counter's name; empty if it is unknown."""
+    faults: tuple[FaultTimes, ...] = ()
+    """Measured times of the faults of the scenario."""
     http_versions: tuple[str, ...] = ()
     """HTTP versions of the replies, such as `1.1`."""
     stop: Stop | None = None
@@ -95,6 +98,8 @@ class RecordingFile(Record):
     """Gauges that the services report."""
     work: dict[str, float] = {}
     """Increase of the services' counters during the load, by the counter's name."""
+    faults: tuple[FaultTimes, ...] = ()
+    """Measured times of the faults of the scenario."""
 
 
 def recording_file(recording: Recording) -> RecordingFile:
@@ -108,6 +113,7 @@ def recording_file(recording: Recording) -> RecordingFile:
         probes=recording.probes,
         gauges=recording.gauges,
         work=dict(recording.work),
+        faults=recording.faults,
     )
 
 

@@ -12,6 +12,8 @@ from bench.core.config.executors import Phase
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.scenario import Scenario
 from bench.core.config.watching import AlertLimits
+from bench.core.faults.fault_effects import measure_faults
+from bench.core.faults.request_availability import RequestAvailability, measure_availability
 from bench.core.limits.judge import ThresholdResult, judge
 from bench.core.load.plan import plan
 from bench.core.run.bottleneck import bottleneck
@@ -33,6 +35,7 @@ from bench.core.run.summary import RunSummary, summarise
 from bench.core.run.tier_means import mean_metrics
 from bench.core.run.validity import Validity, judge_validity
 from bench.core.run.warm_up import drop_warm_up
+from bench.core.samples.cost_metrics import AVAILABILITY
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import metric, milestone_key, tier_name
 from bench.core.samples.sample import Stop
@@ -197,6 +200,14 @@ def make_result(
     )
 
 
+def _measure_availability(scenario: Scenario, samples: Samples) -> RequestAvailability | None:
+    """Return the availability of a run, if its scenario has faults or a threshold on it."""
+    limits = scenario.thresholds.get(AVAILABILITY, ())
+    if not scenario.faults and not limits:
+        return None
+    return measure_availability(samples, [limit.expression for limit in limits])
+
+
 def _correct(
     metrics: dict[str, MetricSummary], answered: Samples, phases: Sequence[Phase]
 ) -> dict[str, MetricSummary]:
@@ -248,7 +259,12 @@ def _summarise(spec: RunSpec, both_targets: Recording, target_only: Recording) -
     stalls = find_stalls(target_only, scenario.phases)
     return summary.model_copy(
         update={
-            "work": work_per_message(both_targets.work, both_targets.samples),
+            # A service that started again counts from 0.
+            "work": {} if scenario.faults else work_per_message(both_targets.work, both_targets.samples),
+            "faults": measure_faults(
+                scenario.faults, target_only.faults, target_only.samples, target_only.elapsed_s
+            ),
+            "request_availability": _measure_availability(scenario, target_only.samples),
             "metrics": _correct(summary.metrics, answered, scenario.phases) | other_tiers,
             "stalls": stalls,
             "stall_effect": stall_effect(stalls, answered, scenario.phases, target_only.elapsed_s),

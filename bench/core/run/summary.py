@@ -7,6 +7,8 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from bench.core.config.watching import GaugeName
+from bench.core.faults.fault_effects import FaultEffect
+from bench.core.faults.request_availability import RequestAvailability
 from bench.core.limits.metric_names import require_figures
 from bench.core.run.bottleneck import Bottleneck
 from bench.core.run.counters import counters_of
@@ -118,6 +120,10 @@ class RunSummary(Record):
     """Times in which the load generator could neither read nor send; null in older results."""
     availability: dict[str, Availability] = {}
     """Availability by health check; empty if the stack declares no check."""
+    faults: tuple[FaultEffect, ...] = ()
+    """Effects of the faults of the scenario, in the order of their start."""
+    request_availability: RequestAvailability | None = None
+    """Availability by requests; null without faults and without a threshold on it."""
     errors: tuple[ErrorSample, ...]
     """Up to ten failed requests of each outcome."""
 

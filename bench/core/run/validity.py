@@ -74,6 +74,7 @@ def _check_measurement(recording: Recording, summary: RunSummary, phases: Sequen
     """Return why a run is incomplete or distorted."""
     return (
         *_check_complete(recording, summary),
+        *_check_faults(recording, summary),
         *filter(None, [explain_cut_off(recording.samples, phases)]),
         *_check_send_lag(recording, summary),
         *_check_generator_cpu(summary),
@@ -113,6 +114,17 @@ def _check_complete(recording: Recording, summary: RunSummary) -> list[str]:
     if summary.requests == 0:
         return ["no request was answered"]
     return []
+
+
+def _check_faults(recording: Recording, summary: RunSummary) -> list[str]:
+    """Return the faults that did not happen, unless a threshold ended the run before them."""
+    if recording.stop is not None:
+        return []
+    return [
+        f"the fault '{effect.name}' at {effect.planned_s:g} s did not happen: the load ended before it"
+        for effect in summary.faults
+        if effect.began_s is None
+    ]
 
 
 def _check_send_lag(recording: Recording, summary: RunSummary) -> list[str]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from bench.core.config.executors import Phase
+from bench.core.faults.fault_times import shift_faults
 from bench.core.run.recording import Recording, Watched, shift_clock, shift_stalls
 from bench.core.samples.token_times import shift_spans
 
@@ -38,6 +39,7 @@ def drop_warm_up(recording: Recording, phases: Sequence[Phase]) -> Recording:
         resources=_since(begin_s, recording.resources),
         probes=_since(begin_s, recording.probes),
         gauges=_since(begin_s, recording.gauges),
+        faults=shift_faults(recording.faults, -begin_s),
         work={},  # counters of services also count the warm-up
     )
 

@@ -1,4 +1,4 @@
-"""Metrics with one value per run: throughput, tokens, overhead, work, and the resources of each service."""
+"""Metrics with one value per run: throughput, tokens, overhead, availability, work, resources of services."""
 
 from dataclasses import replace
 
@@ -11,6 +11,16 @@ THROUGHPUT = "requests_rps"
 """Key of the number of successful requests per second."""
 TOKENS_PER_REQUEST = "tokens_per_request"
 """Key of the mean number of output tokens of a successful request."""
+AVAILABILITY = "availability_ratio"
+"""Key of the share of all requests of a run that succeeded."""
+RECOVERY_TIME = "recovery_ms"
+"""Key of the longest time to recover from a fault of the scenario."""
+LOST_REQUESTS = "lost_requests"
+"""Key of the number of requests that were lost because of the faults of the scenario."""
+RUN_METRICS = (THROUGHPUT, TOKENS_PER_REQUEST, AVAILABILITY, RECOVERY_TIME, LOST_REQUESTS)
+"""Keys of the metrics that need no name of a service, a counter or another metric."""
+NEEDS_FAULTS = frozenset({RECOVERY_TIME, LOST_REQUESTS})
+"""Metrics that only scenarios with faults have."""
 OVERHEADS = ("e2e_ms", "ttft_ms", "tpot_ms")
 """Metrics that have an overhead over a compared target."""
 _SERVICE = "service."
@@ -135,7 +145,42 @@ _WORK_PER_MESSAGE = replace(
     better=Better.LOWER,
     tolerated_change=None,
 )
-_OF_RUN = {THROUGHPUT: _THROUGHPUT, TOKENS_PER_REQUEST: _TOKENS_PER_REQUEST}
+_RECOVERY_TIME = replace(
+    _THROUGHPUT,
+    key=RECOVERY_TIME,
+    label="time to recover",
+    unit="ms",
+    description="Longest time from the start of a fault of the scenario to answers as before.",
+    formula="max(recovery time of each fault)",
+    better=Better.LOWER,
+    tolerated_ratio=0.2,
+    tolerated_change=500.0,
+)
+_LOST_REQUESTS = replace(
+    _THROUGHPUT,
+    key=LOST_REQUESTS,
+    label="lost requests",
+    unit="1",
+    description="Number of requests that failed because of the faults of the scenario.",
+    formula="failed requests of each fault - those that fail without it",
+    better=Better.LOWER,
+    resolution=1.0,
+    tolerated_ratio=0.2,
+    tolerated_change=2.0,
+)
+_AVAILABILITY = replace(
+    _THROUGHPUT,
+    key=AVAILABILITY,
+    label="availability",
+    unit="ratio",
+    description="Share of all requests of a run with the outcome `ok`.",
+    formula="successful requests / requests",
+    part=Part.COSTS,
+    tolerated_change=None,
+)
+_OF_RUN = {
+    row.key: row for row in (_THROUGHPUT, _TOKENS_PER_REQUEST, _AVAILABILITY, _RECOVERY_TIME, _LOST_REQUESTS)
+}
 _OF_SERVICE = {
     _MEMORY: replace(
         _THROUGHPUT,

@@ -1,6 +1,7 @@
 """Quantities as people write them: `10%`, `0.5ms`, `2MB`, or a number in the unit of the metric."""
 
 import re
+from decimal import Decimal
 
 from bench.core.values.units import MS_PER_UNIT
 
@@ -33,7 +34,8 @@ def parse_ratio(text: str) -> float:
     match = _NUMBER.fullmatch(text)
     if match is None or match[2] not in {"", "%"}:
         raise ValueError(f"'{text}' is not a share; write for example {_EXAMPLES['ratio']}")
-    return float(match[1]) / (100.0 if match[2] else 1.0)
+    # A decimal number: 99.9 / 100 is not 0.999 in floats, and 999 of 1,000 must reach 99.9 %.
+    return float(Decimal(match[1]) / (100 if match[2] else 1))
 
 
 def parse_quantity(text: str, unit: str) -> float:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bench.core.calibration.calibration import Calibration
+from bench.core.faults.fault_times import FaultTimes, shift_faults
 from bench.core.run.messages import vanished_messages
 from bench.core.run.recording import Recording, shift_clock, shift_stalls
 from bench.core.run.result import RunResult
@@ -122,6 +123,7 @@ def join_recordings(recordings: Sequence[Recording]) -> Recording:
     probes: list[Probe] = []
     gauges: list[GaugeSample] = []
     long_turns: list[Stall] = []
+    faults: list[FaultTimes] = []
     token_gaps: dict[int, Histogram] = {}
     token_spans: dict[int, tuple[Span, ...]] = {}
     planned_s = 0.0
@@ -138,6 +140,7 @@ def join_recordings(recordings: Sequence[Recording]) -> Recording:
         probes += shift_clock(recording.probes, elapsed_s)
         gauges += shift_clock(recording.gauges, elapsed_s)
         long_turns += shift_stalls(recording.long_turns, elapsed_s)
+        faults += shift_faults(recording.faults, elapsed_s)
         planned_s += recording.planned_s
         elapsed_s += recording.elapsed_s
         stop = stop or recording.stop
@@ -154,6 +157,7 @@ def join_recordings(recordings: Sequence[Recording]) -> Recording:
         gauges=tuple(gauges),
         longest_turn_s=max((recording.longest_turn_s or 0.0 for recording in recordings), default=None),
         long_turns=tuple(long_turns),
+        faults=tuple(faults),
         work=sum_work([recording.work for recording in recordings]),
         stop=stop,
         calibration=calibration,

@@ -109,6 +109,8 @@ def fingerprint(
         work["compare_with"] = _work_of_target(spec.compare_with, values)
     if spec.turn is not None:
         work["turn"] = spec.turn.source
+    if scenario.faults:
+        work["faults"] = [_declared(fault) for fault in scenario.faults]
     if scenario.leave_at is not None:
         work["leave_at"] = scenario.leave_at
     if scenario.is_journey:

@@ -1,0 +1,1 @@
+"""Injected faults: their plan, their measured times, lost requests, recovery and availability."""

@@ -1,0 +1,1 @@
+"""Injects the faults of a scenario into a stack that the run started, and ends them."""
