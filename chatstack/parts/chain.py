@@ -19,6 +19,7 @@ from chatstack.parts.part import OpenPart, Surroundings
 PARTS: Mapping[str, str] = {
     "RATE_LIMIT_PER_MINUTE": "chatstack.parts.limits.part",
     "CACHE_TTL_S": "chatstack.parts.cache.part",
+    "QUEUE_CONCURRENCY": "chatstack.parts.queue.part",
 }
 
 
