@@ -8,7 +8,10 @@ from chatstack.settings import Settings, SettingsError
 
 ROLES = ("backend", "agent", "model")
 COLLECTIONS = ("users", "forms")
-USAGE = f"usage: python -m chatstack {'|'.join(ROLES)}, or {'|'.join(COLLECTIONS)} add|remove < JSON"
+USAGE = (
+    f"usage: python -m chatstack {'|'.join(ROLES)}, model --engine simulated|llama-cpp, "
+    f"or {'|'.join(COLLECTIONS)} add|remove < JSON"
+)
 
 
 def main(arguments: list[str]) -> int:
@@ -18,6 +21,8 @@ def main(arguments: list[str]) -> int:
         match arguments:
             case [role] if role in ROLES:
                 _serve(role, settings)
+            case ["model", "--engine", engine]:
+                _serve("model", Settings({**os.environ, "MODEL_ENGINE": engine}))
             case [collection, ("add" | "remove") as action] if collection in COLLECTIONS:
                 from chatstack.fill import fill  # noqa: PLC0415 - a role imports only what it needs
 

@@ -1,9 +1,10 @@
-"""The model role: implements Ollama's API with the simulated times of `latency`.
+"""The model role: implements Ollama's API with a simulated model, or with a real one.
 
 Source: https://github.com/ollama/ollama/blob/main/docs/api.md
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 from starlette.applications import Starlette
@@ -17,32 +18,29 @@ from bench.mock.ollama import chat_text, generate_text
 from bench.mock.slots import Slots
 from chatstack.bodies import BodyError, json_object
 from chatstack.connection import CancelOnDisconnect
+from chatstack.engines.engine import Engine
+from chatstack.engines.latency import Latency
+from chatstack.engines.simulated import SimulatedEngine
 from chatstack.generation import Generation, ModelServer
-from chatstack.knobs import Knobs, KnobsMiddleware, Share
-from chatstack.latency import Latency
+from chatstack.knobs import Knobs, KnobsMiddleware
 from chatstack.measures import Measures, MeasuresMiddleware
 from chatstack.ollama import GENERATING
-from chatstack.replies import reply
-from chatstack.settings import Settings
+from chatstack.settings import Settings, SettingsError
 
-VERSION = "0.0.0-chatstack"
+ENGINES = ("simulated", "llama-cpp")
 
 
 def make_model(settings: Settings) -> Starlette:
-    """Return the model's application. Settings: OLLAMA_NUM_PARALLEL, OLLAMA_MAX_QUEUE, MODEL and MODEL_*."""
+    """Return the model's application. Settings: OLLAMA_NUM_PARALLEL, OLLAMA_MAX_QUEUE, MODEL and MODEL_*.
+
+    Raises:
+        SettingsError: A setting is wrong, or the engine or its model is not installed.
+    """
     name = settings.text("MODEL", "qwen2.5:0.5b")
-    slots = Slots(
-        parallel=settings.count("OLLAMA_NUM_PARALLEL", 1, low=1),
-        max_queue=settings.count("OLLAMA_MAX_QUEUE", 512),
-    )
-    latency = Latency.of(settings)
-    server = ModelServer(
-        name=name,
-        latency=latency,
-        slowed=Share(latency.slowdown_ratio),
-        slots=slots,
-        keeps_slots=settings.count("MODEL_KEEPS_SLOTS", 0, high=1) == 1,
-    )
+    parallel = settings.count("OLLAMA_NUM_PARALLEL", 1, low=1)
+    slots = Slots(parallel, settings.count("OLLAMA_MAX_QUEUE", 512))
+    engine = _open_engine(settings, slots, parallel)
+    server = ModelServer(name, slots, keeps_slots=settings.count("MODEL_KEEPS_SLOTS", 0, high=1) == 1)
     errors = Knobs.of(settings, "MODEL").error_ratio
     measures = Measures(
         {
@@ -50,15 +48,22 @@ def make_model(settings: Settings) -> Starlette:
             "chatstack_queue_running": ("Requests that hold a slot.", lambda: slots.running),
         }
     )
-    api = _Api(server)
+    api = _Api(server, engine)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:  # noqa: ARG001 - Starlette's signature
+        yield
+        await engine.close()
+
     return Starlette(
+        lifespan=lifespan,
         routes=[
             Route("/", _alive, methods=["GET", "HEAD"]),
             Route("/api/generate", api.generate, methods=["POST"]),
             Route("/api/chat", api.chat, methods=["POST"]),
             Route("/api/tags", api.tags),
             Route("/api/ps", api.ps),
-            Route("/api/version", _version),
+            Route("/api/version", api.version),
             Route("/metrics", measures.answer),
         ],
         middleware=[
@@ -71,12 +76,21 @@ def make_model(settings: Settings) -> Starlette:
     )
 
 
+def _open_engine(settings: Settings, slots: Slots, parallel: int) -> Engine:
+    name = settings.text("MODEL_ENGINE", "simulated")
+    match name:
+        case "simulated":
+            return SimulatedEngine(Latency.of(settings), slots)
+        case "llama-cpp":
+            from chatstack.engines.llama_cpp import open_llama  # noqa: PLC0415 - an optional extra
+
+            return open_llama(settings, parallel)
+        case _:
+            raise SettingsError(f"MODEL_ENGINE={name}: not one of {', '.join(ENGINES)}")
+
+
 async def _alive(request: Request) -> Response:  # noqa: ARG001 - Starlette's signature
     return PlainTextResponse("Ollama is running")
-
-
-async def _version(request: Request) -> Response:  # noqa: ARG001 - likewise
-    return JSONResponse({"version": VERSION})
 
 
 async def _bad_request(request: Request, error: Exception) -> Response:  # noqa: ARG001 - likewise
@@ -86,8 +100,9 @@ async def _bad_request(request: Request, error: Exception) -> Response:  # noqa:
 class _Api:
     """Ollama's calls for one model."""
 
-    def __init__(self, server: ModelServer) -> None:
+    def __init__(self, server: ModelServer, engine: Engine) -> None:
         self._server = server
+        self._engine = engine
 
     async def generate(self, request: Request) -> Response | Generation:
         """`POST /api/generate {model, prompt, stream}`."""
@@ -110,13 +125,17 @@ class _Api:
         """`GET /api/tags`: the available models."""
         return JSONResponse({"models": [{"name": self._server.name, "model": self._server.name, "size": 0}]})
 
+    async def version(self, request: Request) -> Response:  # noqa: ARG002 - likewise
+        """`GET /api/version`."""
+        return JSONResponse({"version": self._engine.version})
+
     async def ps(self, request: Request) -> Response:  # noqa: ARG002 - likewise
-        """`GET /api/ps`: the loaded models. A simulated model is always loaded."""
+        """`GET /api/ps`: the loaded models. The model stays loaded."""
         loaded = {"name": self._server.name, "model": self._server.name, "expires_at": iso_now()}
         return JSONResponse({"models": [loaded]})
 
     def _generation(self, body: Mapping[str, Any], prompt: str, wrap: Any) -> Response | Generation:
         if body.get("model") != self._server.name:
             return JSONResponse({"error": f"model '{body.get('model')}' not found"}, 404)
-        tokens = reply(self._server.latency, body, prompt)
-        return Generation(self._server, prompt, tokens, wrap, streamed=body.get("stream", True) is not False)
+        work = self._engine.plan(body, prompt)
+        return Generation(self._server, work, wrap, streamed=body.get("stream", True) is not False)

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from chatstack.latency import Latency
+from chatstack.engines.latency import Latency
 from tests.chatstack.conftest import Stack
 from tests.chatstack.ollamas import Answer, Ollama, fake_ollama
 from tests.chatstack.stacks import (

@@ -11,7 +11,10 @@ import pytest
 from tests.chatstack.conftest import Stack
 from tests.chatstack.stacks import assert_usage_error, hex_id, make_user, run, serving, stop_process
 
-USAGE = "usage: python -m chatstack backend|agent|model, or users|forms add|remove < JSON"
+USAGE = (
+    "usage: python -m chatstack backend|agent|model, model --engine simulated|llama-cpp, "
+    "or users|forms add|remove < JSON"
+)
 # A role that unexpectedly listens ends with its stdin, so that its test fails instead of hanging.
 ENDING = {"EXIT_WITH_STDIN": "1"}
 

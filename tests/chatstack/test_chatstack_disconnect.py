@@ -10,8 +10,9 @@ from starlette.types import Message, Receive, Scope, Send
 
 from bench.mock.slots import Slots
 from chatstack.connection import CancelOnDisconnect
+from chatstack.engines.latency import Latency
+from chatstack.engines.simulated import SimulatedEngine
 from chatstack.generation import Generation, ModelServer
-from chatstack.latency import Latency
 from chatstack.model import make_model
 from chatstack.settings import Settings, SettingsError
 from tests.chatstack.conftest import Stack
@@ -199,12 +200,13 @@ def test_a_model_that_keeps_slots_continues_after_a_disconnect(
 def test_a_kept_slot_is_free_after_the_time_of_its_response(keeps_slots: bool) -> None:
     """A waiting request waits as long as if the client had stayed connected, and no longer."""
     latency = Latency(prefill_tps=1000, decode_tps=100)
-    server = ModelServer(MODEL, latency, Slots(parallel=1, max_queue=2), keeps_slots=keeps_slots)
+    server = ModelServer(MODEL, Slots(parallel=1, max_queue=2), keeps_slots=keeps_slots)
+    engine = SimulatedEngine(latency, server.slots)
     ends_s: list[float] = []
 
     async def generate() -> None:
-        words = ["word"] * 5  # 10 ms each, after 1 ms for the prompt
-        generation = Generation(server, "Hi", words, lambda text: {"response": text}, streamed=False)
+        work = engine.plan_tokens("Hi", ["word"] * 5)  # 10 ms each, after 1 ms for the prompt
+        generation = Generation(server, work, lambda text: {"response": text}, streamed=False)
         await generation({"type": "http"}, _receive_never, _discard)
         ends_s.append(asyncio.get_running_loop().time())
 

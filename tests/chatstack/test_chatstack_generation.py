@@ -1,14 +1,15 @@
 import asyncio
 import json
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from starlette.types import Message
 
 from bench.mock.slots import Slots
+from chatstack.engines.latency import Latency
+from chatstack.engines.simulated import SimulatedEngine
 from chatstack.generation import Generation, ModelServer
-from chatstack.knobs import Share
-from chatstack.latency import Latency
 from tests.chatstack.stacks import MODEL
 from tests.virtual_time import run_virtually
 
@@ -46,17 +47,28 @@ class _Client:
         return [json.loads(line) for line in content.splitlines()]
 
 
-def _server(*, parallel: int = 1, max_queue: int = 512, latency: Latency = LATENCY) -> ModelServer:
-    return ModelServer(MODEL, latency, Slots(parallel, max_queue))
+@dataclass(frozen=True)
+class _Model:
+    server: ModelServer
+    engine: SimulatedEngine
+
+    @property
+    def slots(self) -> Slots:
+        """Return the queue of the model."""
+        return self.server.slots
+
+
+def _server(*, parallel: int = 1, max_queue: int = 512, latency: Latency = LATENCY) -> _Model:
+    slots = Slots(parallel, max_queue)
+    return _Model(ModelServer(MODEL, slots), SimulatedEngine(latency, slots))
 
 
 async def _generate(
-    server: ModelServer, client: _Client, *, prompt: int = 10, tokens: int = 5, streamed: bool = True
+    model: _Model, client: _Client, *, prompt: int = 10, tokens: int = 5, streamed: bool = True
 ) -> dict[str, Any]:
     """Run a generation with these numbers of tokens, and return its last object."""
-    generation = Generation(
-        server, "abcd" * prompt, ["word"] * tokens, lambda text: {"response": text}, streamed=streamed
-    )
+    work = model.engine.plan_tokens("abcd" * prompt, ["word"] * tokens)
+    generation = Generation(model.server, work, lambda text: {"response": text}, streamed=streamed)
     await generation({"type": "http"}, client.receive, client.send)
     return client.objects[-1]
 
@@ -186,7 +198,7 @@ def test_a_slowdown_applies_to_prompts_of_a_length_only() -> None:
 def test_a_slowdown_applies_to_a_share_of_the_requests() -> None:
     """One in four requests is slow, at equal distances."""
     latency = Latency(prefill_tps=1000, decode_tps=100, slowdown=2.0, slowdown_ratio=0.25)
-    server = ModelServer(MODEL, latency, Slots(1, 512), slowed=Share(latency.slowdown_ratio))
+    server = _server(latency=latency)
     slow: list[bool] = []
     for _ in range(8):
         last = run_virtually(_generate(server, _Client(), prompt=10))

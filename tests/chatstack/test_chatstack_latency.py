@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.mock.texts import count_tokens
-from chatstack.latency import Latency, tokenised
+from chatstack.engines.latency import Latency, tokenised
 from chatstack.settings import Settings, SettingsError
 
 PROMPTS = st.text(max_size=400)

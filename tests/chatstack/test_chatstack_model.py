@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from chatstack.latency import Latency
+from chatstack.engines.latency import Latency
 from tests.chatstack.stacks import FAST, MODEL, serving
 
 DURATIONS = (

@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 
+from chatstack.engines.latency import Latency
+from chatstack.engines.replies import reply
 from chatstack.intent import extraction_prompt
-from chatstack.latency import Latency
-from chatstack.replies import reply
 
 LATENCY = Latency()
 

@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -64,9 +64,11 @@ async def server(
         The URL, and the requests that the server received.
     """
     seen = Requests()
+    writers: list[asyncio.StreamWriter] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         seen.connections += 1
+        writers.append(writer)
         try:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode()
@@ -93,3 +95,8 @@ async def server(
         yield f"http://127.0.0.1:{port}", seen
     finally:
         listener.close()
+        # A transport that is open at the end of the loop would be a warning in a later test.
+        for writer in writers:
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()

@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from chatstack.engines.latency import Latency, tokenised
 from chatstack.intent import extraction_answer
-from chatstack.latency import Latency, tokenised
 
 _ECHO = re.compile(r"repeat exactly: (.+)", re.IGNORECASE)
 

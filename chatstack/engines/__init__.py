@@ -1,0 +1,1 @@
+"""Model engines: a simulated one, and llama.cpp with a real model."""
