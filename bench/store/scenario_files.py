@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from bench.core.config.choices import Choices
 from bench.core.config.prompts import Prompts
+from bench.core.config.repeat import spread_messages
 from bench.core.config.run_spec import MixedSpec, RunSpec
 from bench.core.config.scenario import Scenario
 from bench.core.config.setting import SCENARIO, TARGET, Setting
@@ -106,7 +107,9 @@ class ScenarioFiles:
             return RunSpec(
                 scenario=scenario,
                 target=target,
-                prompts=scenario.messages if prompts is None else prompts.messages,
+                prompts=spread_messages(
+                    scenario.messages if prompts is None else prompts.messages, scenario.repeat
+                ),
                 compare_with=compare_with,
                 rows=load_rows(self.scenario, scenario, target),
                 files=load_files(self.scenario, scenario),

@@ -3,6 +3,7 @@
 import pytest
 
 from bench.core.report.report import Report, make_report
+from bench.core.run.repeats import Repeats
 from bench.core.samples.sample import Culprit, Outcome
 from bench.core.verdict.compare import MachineComparison
 from bench.render.document.facts import facts
@@ -79,3 +80,15 @@ def test_an_outcome_with_several_culprits_names_each_with_its_number() -> None:
     samples.append(make_sample(3, culprit=Culprit.NETWORK, **failed))
     report = make_report(make_run(make_recording(samples)), REPORTS["pass"].comparison)
     assert "target (3) and network (1)" in run_text(report, width=100, colour=False)
+
+
+def test_repeated_messages_have_a_line() -> None:
+    """The hit ratio of a cache follows if the stack counts it."""
+    report = REPORTS["pass"]
+    counted = Repeats(requests=200, distinct=80, expected_ratio=0.62, repeated_ratio=0.6)
+    for hit_ratio, words in ((None, ""), (0.595, "; hit ratio of the cache 59.5 %")):
+        repeats = counted.model_copy(update={"hit_ratio": hit_ratio})
+        summary = report.result.summary.model_copy(update={"repeats": repeats})
+        result = report.result.model_copy(update={"summary": summary})
+        line = dict(facts(report.model_copy(update={"result": result})))["repeated messages"]
+        assert line == f"60 % of 200 requests (expected: 62 %){words}"

@@ -190,6 +190,22 @@ class RunSpec(Record):
         return self
 
     @model_validator(mode="after")
+    def _require_single_answers_for_repeat(self) -> "RunSpec":
+        if self.scenario.repeat is None:
+            return self
+        for prompt in self.prompts:
+            if prompt.then:
+                problem = "is a conversation"
+            elif prompt.expect.is_refusal:
+                problem = "must be refused"
+            else:
+                continue
+            raise FieldError(
+                ("repeat",), f"message '{prompt.id}' {problem}; repeat needs single messages with an answer"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _require_closed_loops_for_conversations(self) -> "RunSpec":
         if self.is_journey:  # an arrival is a complete iteration
             return self

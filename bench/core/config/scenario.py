@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, model_validator
 from bench.core.config.compose import Variable
 from bench.core.config.executors import (
     EXECUTORS,
+    Cases,
     ClosedLoop,
     OpenLoop,
     Phase,
@@ -26,11 +27,13 @@ from bench.core.config.journey import (
     Step,
     check_steps,
     require_distinct_names,
+    uses_message,
 )
 from bench.core.config.objective import Objectives
 from bench.core.config.phase_fields import total_s
 from bench.core.config.placeholders import LITERAL, refuse
 from bench.core.config.prompts import Messages
+from bench.core.config.repeat import Repeat
 from bench.core.config.target import MilestoneName, Name
 from bench.core.limits.threshold import Thresholds
 from bench.core.limits.tolerance import Tolerances
@@ -92,6 +95,7 @@ _OF_PARTS = (
     "target",
     "prompts",
     "messages",
+    "repeat",
     "service",
     "data",
     "login",
@@ -130,6 +134,8 @@ class Scenario(Inheriting):
     every message as often as its weight, in a seeded order."""
     messages: Annotated[Messages, LITERAL] = ()
     """The messages themselves, instead of `prompts`: a list of texts, or of objects as in a prompts file."""
+    repeat: Repeat | None = None
+    """Share of repeated messages, for a service with a cache. Without it, VUs send decks of all messages."""
     data: Data | None = None
     """Rows of a file that requests use as `${row.COLUMN}`."""
     login: Login | None = None
@@ -246,8 +252,20 @@ class Scenario(Inheriting):
             self._require_services()
         return self
 
+    @model_validator(mode="after")
+    def _check_repeat(self) -> "Scenario":
+        if self.repeat is None or self.mix:
+            return self
+        if not self.has_messages and not any(uses_message(step) for step in self.steps):
+            raise FieldError(("repeat",), "needs messages; this scenario sends none")
+        if self.unique_prompts:
+            raise FieldError(("repeat",), "cannot be combined with unique_prompts; remove one of them")
+        if any(isinstance(phase, Cases) for phase in self.phases):
+            raise FieldError(("repeat",), "cannot be combined with cases, which sends each message once")
+        return self
+
     def _check_turn(self) -> None:
-        for field in ("steps", "login", "mix", "prompts", "messages", "leave_at"):
+        for field in ("steps", "login", "mix", "prompts", "messages", "repeat", "leave_at"):
             if getattr(self, field):
                 raise FieldError((field,), "cannot be combined with turn; remove one of them")
         if self.target is None and self.service is None:
@@ -315,6 +333,11 @@ class Scenario(Inheriting):
     def has_messages(self) -> bool:
         """Whether an iteration sends messages to the target."""
         return not self.mix and any(step.messages is not None for step in self.journey_steps)
+
+    @property
+    def zipf(self) -> float | None:
+        """Exponent of the repeats of messages; `None` without repeats."""
+        return None if self.repeat is None else self.repeat.zipf
 
     @property
     def vus(self) -> int:

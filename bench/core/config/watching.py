@@ -80,7 +80,8 @@ class Readings(Record):
     """Path of the text."""
     read: Annotated[dict[GaugeName, Series], Field(min_length=1)]
     """Prometheus series by the name in reports, such as `requests_total{method="POST"}`. A series is added up
-    over all labels that it does not name. The gauge `queue_depth` has an alert."""
+    over all labels that it does not name. The gauge `queue_depth` has an alert; the counters `cache_hits`,
+    `cache_misses` and `cache_shared` are the hit ratio of a scenario with `repeat`."""
 
 
 class AlertLimits(Record):

@@ -1,10 +1,15 @@
-"""Deals the messages of a phase: deck after deck, each in its own seeded order."""
+"""Deals the messages of a phase: deck after deck in a seeded order, or with repeats by Zipf's law."""
 
+from itertools import accumulate
 from random import Random
+
+from bench.core.values.zipf import zipf_shares
 
 _KEPT_CARDS = 65_536
 """Number of messages of shuffled decks that are kept: VUs are at different decks at the same time."""
 _FEWEST_DECKS = 64
+_DRAWN_AT_ONCE = 256
+"""Number of messages that are drawn at once, which takes a tenth of a millisecond."""
 
 
 class Dealer:
@@ -39,3 +44,40 @@ class Dealer:
         deck = tuple(self._random.sample(self._deck, self._size))
         self._decks[number] = deck
         return deck
+
+
+class ZipfDealer:
+    """Deals messages by their number, with repeats: each is drawn independently of the others.
+
+    Args:
+        ranks: The messages, at least one; the first one is the most frequent.
+        seed: Seed of the draws.
+        exponent: Exponent of Zipf's law.
+    """
+
+    def __init__(self, ranks: tuple[str, ...], seed: str, exponent: float) -> None:
+        self._ranks = ranks
+        self._seed = seed
+        self._cumulative = tuple(accumulate(zipf_shares(len(ranks), exponent)))
+        self._drawn: dict[int, list[str]] = {}
+        self._random = Random()
+
+    def deal(self, number: int) -> str:
+        """Return the message of a number, from 0."""
+        block_number, place = divmod(number, _DRAWN_AT_ONCE)
+        block = self._drawn.get(block_number) or self._draw(block_number)
+        return block[place]
+
+    def _draw(self, number: int) -> list[str]:
+        """Draw a block of messages, and keep it."""
+        if len(self._drawn) >= _KEPT_CARDS // _DRAWN_AT_ONCE:
+            del self._drawn[next(iter(self._drawn))]
+        self._random.seed(f"{self._seed}:{number}")
+        block = self._random.choices(self._ranks, cum_weights=self._cumulative, k=_DRAWN_AT_ONCE)
+        self._drawn[number] = block
+        return block
+
+
+def make_dealer(deck: tuple[str, ...], seed: str, zipf: float | None) -> Dealer | ZipfDealer:
+    """Return a dealer with repeats if there is an exponent of Zipf's law, else one of shuffled decks."""
+    return Dealer(deck, seed) if zipf is None else ZipfDealer(deck, seed, zipf)

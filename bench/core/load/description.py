@@ -20,8 +20,7 @@ def describe_content(spec: RunSpec) -> str:
     parts: list[str] = []
     for part in spec.parts:
         if part.prompts:
-            deck = sum(prompt.weight for prompt in part.prompts)
-            parts.append(f"{wording.counted(len(part.prompts), 'message')}, {deck} in a deck")
+            parts.append(_describe_messages(part))
         if part.scenario.turn is not None:
             parts.append(f"turn: {part.scenario.turn}")
         elif part.is_journey:
@@ -29,6 +28,14 @@ def describe_content(spec: RunSpec) -> str:
         if part.rows:
             parts.append(wording.counted(len(part.rows), "row"))
     return "; ".join(parts)
+
+
+def _describe_messages(spec: RunSpec) -> str:
+    messages = wording.counted(len(spec.prompts), "message")
+    if spec.scenario.repeat is not None:
+        return f"{messages}, repeated by Zipf's law with s = {spec.scenario.repeat.zipf:g}"
+    deck = sum(prompt.weight for prompt in spec.prompts)
+    return f"{messages}, {deck} in a deck"
 
 
 def describe_steps(spec: RunSpec) -> list[str]:

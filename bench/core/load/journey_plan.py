@@ -10,7 +10,7 @@ from bench.core.config.journey import RowOrder, Step, uses_message
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.turn import TURN
 from bench.core.load.arrival import Arrival, draw_cancellation_s, draw_think_time_s
-from bench.core.load.dealer import Dealer
+from bench.core.load.dealer import Dealer, ZipfDealer, make_dealer
 from bench.core.values.record import Record
 
 _NO_PAUSE = (0.0, 0.0)
@@ -49,6 +49,8 @@ class JourneyPlan(Record):
     """Ids of the messages in the order of the file, each as often as its weight."""
     lengths: dict[str, int] = {}
     """Number of messages of each conversation, by its id."""
+    zipf: float | None = None
+    """Exponent of the repeats of messages; `None` to send decks of all messages."""
     rows: int = 0
     """Number of rows of data."""
     order: RowOrder = "sequential"
@@ -145,11 +147,11 @@ class JourneyPlan(Record):
             cases = tuple(dict.fromkeys(self.deck))
             return cases[number] if number < len(cases) else None
         if phase not in self._dealers:
-            self._dealers[phase] = Dealer(self.deck, f"{self.seed}:{phase}")
+            self._dealers[phase] = make_dealer(self.deck, f"{self.seed}:{phase}", self.zipf)
         return self._dealers[phase].deal(number)
 
     @cached_property
-    def _dealers(self) -> dict[int, Dealer]:
+    def _dealers(self) -> dict[int, Dealer | ZipfDealer]:
         """The dealer of each phase that has sent a message."""
         return {}
 
@@ -177,6 +179,7 @@ def plan_journey(spec: RunSpec, weight: int = 1, start_s: float = 0.0) -> Journe
         picks=tuple(step.messages or int(uses_message(step)) for step in scenario.journey_steps),
         deck=tuple(deck),
         lengths=lengths,
+        zipf=scenario.zipf,
         rows=len(spec.rows),
         order="sequential" if scenario.data is None else scenario.data.order,
         keeps_row=scenario.login is not None and scenario.login.uses_row,

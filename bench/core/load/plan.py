@@ -12,7 +12,7 @@ from random import Random
 from bench.core.config.executors import Cases, ClosedLoop, OpenLoop, count_sessions
 from bench.core.config.run_spec import RunSpec
 from bench.core.load.arrival import Arrival, draw_cancellation_s, draw_think_time_s
-from bench.core.load.dealer import Dealer
+from bench.core.load.dealer import Dealer, ZipfDealer, make_dealer
 from bench.core.load.due_times import plan_due_times
 from bench.core.load.journey_plan import (
     JourneyPlan,
@@ -41,6 +41,8 @@ class RunPlan(Record):
     """Ids of the messages in the order of the file, each as often as its weight."""
     steps: dict[str, int] = {}
     """Number of messages of each conversation, by its id. Other messages are not in it."""
+    zipf: float | None = None
+    """Exponent of the repeats of messages; `None` to send decks of all messages."""
     arms: int = 1
     """Number of targets that get each message: 1 or 2."""
     parts: tuple[JourneyPlan, ...] = ()
@@ -239,14 +241,14 @@ class RunPlan(Record):
         return tuple(dict.fromkeys(self.deck))
 
     @cached_property
-    def _dealers(self) -> tuple[Dealer, ...]:
+    def _dealers(self) -> tuple[Dealer | ZipfDealer, ...]:
         """The dealer of each phase."""
-        dealers: list[Dealer] = []
+        dealers: list[Dealer | ZipfDealer] = []
         for phase, load in enumerate(self.phases):
             if isinstance(load, Cases):
                 dealers.append(Dealer(self._cases, None))
             else:
-                dealers.append(Dealer(self.deck, f"{self.seed}:{phase}"))
+                dealers.append(make_dealer(self.deck, f"{self.seed}:{phase}", self.zipf))
         return tuple(dealers)
 
 
@@ -263,6 +265,7 @@ def plan(spec: RunSpec) -> RunPlan:
         phases=spec.scenario.phases,
         deck=tuple(deck),
         steps=steps,
+        zipf=spec.scenario.zipf,
         arms=len(spec.targets),
         parts=_plan_parts(spec),
     )

@@ -19,6 +19,7 @@ from bench.core.run.metric_summary import MetricSummary, summarise_metric
 from bench.core.run.overhead import Overhead, OverheadDifference
 from bench.core.run.recording import Recording
 from bench.core.run.recovery import Recovery
+from bench.core.run.repeats import Repeats
 from bench.core.run.stall_effect import StallEffect
 from bench.core.run.stalls import TargetStall
 from bench.core.run.time_slices import TimeSlice, slice_run
@@ -90,6 +91,8 @@ class RunSummary(Record):
     """Overhead over the compared target by metric; empty without one."""
     recovery: Recovery | None = None
     """Latency after cancellations; null if the scenario has no cancellations."""
+    repeats: Repeats | None = None
+    """Repeated messages and the hit ratio of the service's cache; null without declared repeats."""
     bottleneck: Bottleneck | None = None
     """The run by load; null without answered requests."""
     goodput: Goodput | None = None

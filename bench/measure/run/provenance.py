@@ -111,6 +111,8 @@ def fingerprint(
         work["turn"] = spec.turn.source
     if scenario.faults:
         work["faults"] = [_declared(fault) for fault in scenario.faults]
+    if scenario.repeat is not None:
+        work["repeat"] = _declared(scenario.repeat)
     if scenario.leave_at is not None:
         work["leave_at"] = scenario.leave_at
     if scenario.is_journey:
@@ -146,6 +148,7 @@ def _declared_journey(spec: RunSpec, values: Mapping[str, str]) -> dict[str, Any
     """Return the steps of a journey, its target and messages, and the digests of its rows and files."""
     scenario = spec.scenario
     files = {name: hashlib.sha256(content).hexdigest() for name, content in spec.files.items()}
+    repeat = {} if scenario.repeat is None else {"repeat": _declared(scenario.repeat)}
     return {
         "target": _work_of_target(spec.target, values),
         "prompts": [_work_of_prompt(prompt) for prompt in spec.prompts],
@@ -154,6 +157,7 @@ def _declared_journey(spec: RunSpec, values: Mapping[str, str]) -> dict[str, Any
         "data": None if scenario.data is None else _declared(scenario.data),
         "rows": hashlib.sha256(repr(spec.rows).encode()).hexdigest(),
         "files": files,
+        **repeat,
     }
 
 

@@ -9,6 +9,7 @@ from bench.core.report.report import Report
 from bench.core.run.origin import Fingerprint
 from bench.core.run.overhead import CONFIDENCE, Overhead
 from bench.core.run.recovery import Recovery
+from bench.core.run.repeats import Repeats
 from bench.core.run.result import RunResult, environment
 from bench.core.run.summary import RunSummary
 from bench.core.run.token_gaps import TokenGaps
@@ -60,6 +61,7 @@ def measured_facts(result: RunResult) -> tuple[tuple[str, str], ...]:
             "bottleneck": load_sentence(summary.bottleneck),
             "corrected p99": _corrected_p99(summary),
             "work per message": _work(summary),
+            "repeated messages": _repeats(summary.repeats),
             "between tokens": _token_gaps(summary.itl),
             "recovery": _recovery(summary.recovery),
             "overhead": _overhead(summary.overhead),
@@ -151,6 +153,19 @@ def _corrected_p99(summary: RunSummary) -> str:
 def _work(summary: RunSummary) -> str:
     """Return the services' counters per message."""
     return ", ".join(f"{label(name)} {count:,.4g}" for name, count in summary.work.items())
+
+
+def _repeats(repeats: Repeats | None) -> str:
+    """Return the share of repeated messages, its expected value, and the hit ratio of the cache."""
+    if repeats is None:
+        return ""
+    line = (
+        f"{wording.percent(repeats.repeated_ratio)} of {wording.counted(repeats.requests, 'request')} "
+        f"(expected: {wording.percent(repeats.expected_ratio)})"
+    )
+    if repeats.hit_ratio is None:
+        return line
+    return f"{line}; hit ratio of the cache {wording.percent(repeats.hit_ratio)}"
 
 
 def _token_gaps(gaps: TokenGaps | None) -> str:

@@ -108,6 +108,26 @@ def test_a_run_measures_the_stack_and_ends_it() -> None:
     assert _children() == before
 
 
+def test_repeated_messages_are_hits_of_a_cache(tmp_path: Path) -> None:
+    """The hit ratio by the stack's counters is the share of repeated messages, since the cache has room."""
+    path = tmp_path / "scenarios" / "repeats.yaml"
+    path.parent.mkdir()
+    path.write_text(
+        "extends: quick\npurpose: Messages repeat.\nrepeat: {zipf: 1.0, distinct: 15}\n"
+        "executor: per-vu-iterations\nvus: 3\niterations: 10\nthink_time: 0s\n"
+    )
+    content = _fast().model_dump(mode="json")
+    content["services"]["backend"]["environment"] |= {"CACHE_TTL_S": "3600"}
+    result, _ = measure(scenarios.load("repeats"), Stack.model_validate(content), PLAIN, Events().listener())
+    repeats = result.summary.repeats
+    assert repeats is not None
+    assert repeats.requests == result.summary.requests == result.summary.ok == 30
+    assert repeats.distinct <= 15
+    assert repeats.hit_ratio == pytest.approx(repeats.repeated_ratio)
+    assert result.summary.work["model_calls"] == pytest.approx(repeats.distinct / 30, abs=1e-6)
+    assert not [warning for warning in result.warnings if "were not sent" in warning]
+
+
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="no processor affinity here")
 def test_the_load_and_the_stack_can_have_separate_cores() -> None:
     """The result contains the cores of both."""
@@ -425,6 +445,8 @@ def test_the_fingerprint_changes_with_the_work_and_the_stack(monkeypatch: pytest
     labelled = [prompt.model_copy(update={"message_class": "chat"}) for prompt in spec.prompts]
     assert fingerprint(spec.model_copy(update={"prompts": tuple(labelled)}), stack) == original
     assert fingerprint(_short(seed=1), stack).work_digest != original.work_digest
+    repeats = [_short(repeat={"zipf": zipf, "distinct": 20}) for zipf in (1.0, 1.1)]
+    assert len({fingerprint(repeated, stack).work_digest for repeated in (spec, *repeats)}) == 3
     assert fingerprint(spec, _fast(MODEL_SEED="2")).stack_digest != original.stack_digest
     assert fingerprint(spec, stack, {"backend": "http://x"}).stack_digest != original.stack_digest
     monkeypatch.setenv("ImageOS", "ubuntu24")
