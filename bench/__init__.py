@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from bench.usecases.merge import JudgedSuite, merge
     from bench.usecases.noise import noise
     from bench.usecases.options import RunOptions
+    from bench.usecases.probe import probe
     from bench.usecases.recover import RecoveredRun, recover
     from bench.usecases.report import report
     from bench.usecases.run import StoredRun, run
@@ -69,6 +70,7 @@ __all__ = [
     "health",
     "merge",
     "noise",
+    "probe",
     "recover",
     "report",
     "run",
@@ -104,6 +106,7 @@ _MODULES = {
     "health": "bench.usecases.health",
     "merge": "bench.usecases.merge",
     "noise": "bench.usecases.noise",
+    "probe": "bench.usecases.probe",
     "recover": "bench.usecases.recover",
     "report": "bench.usecases.report",
     "run": "bench.usecases.run",

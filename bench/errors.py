@@ -21,13 +21,13 @@ class Exit(IntEnum):
     PASS = 0
     """The run was measured and is not worse, or the command did its work."""
     REGRESSION = 1
-    """A metric is worse, drifted or vanished, or a threshold was crossed. With `--strict`, also an
-    inconclusive result. Read the report."""
+    """A metric is worse, drifted or vanished, a threshold was crossed, or `bench probe` has a finding. With
+    `--strict`, also an inconclusive result. Read the report."""
     USAGE = 2
     """An option, a file or an environment variable is wrong. The message names it and suggests a fix."""
     INCONCLUSIVE = 3
     """The result is inconclusive: `bench` cannot tell, for example because there is no baseline. Measure
-    again, or use `bench ab`."""
+    again, or use `bench ab`. Or `bench probe` could not probe a promise."""
     TARGET = 4
     """The stack did not start, stopped, or refused the test user; a health check failed; or `bench doctor`
     did not read an answer."""

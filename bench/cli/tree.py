@@ -299,6 +299,12 @@ SECTIONS = (
                 "bench monitor --duration 5m --health-checks",
             ),
             Command(
+                "probe",
+                "probe:probe",
+                "Probe the safeguards of a chat service.",
+                "bench probe --stack embedded --out sarif=probe.sarif",
+            ),
+            Command(
                 "mock",
                 "mock:mock",
                 "Serve a mock model with exact times and known faults.",

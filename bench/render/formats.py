@@ -9,8 +9,13 @@ from typing import TypeVar
 from bench.core.samples.samples import Samples
 from bench.errors import ConfigError
 from bench.render import json_, junit, markdown, samples_csv, samples_jsonl, text
-from bench.render.document.format import Format, RunInput, SuiteInput, TrendInput
+from bench.render.document.format import Format, ProbeInput, RunInput, SuiteInput, TrendInput
 from bench.render.html import page
+from bench.render.probe import json_ as probe_json
+from bench.render.probe import junit as probe_junit
+from bench.render.probe import markdown as probe_markdown
+from bench.render.probe import sarif
+from bench.render.probe import text as probe_text
 
 Renderer = TypeVar("Renderer")
 
@@ -48,6 +53,15 @@ TREND_FORMATS: dict[str, Format[TrendInput]] = {
     "json": Format("json", "trend.json", json_.render_trends),
 }
 """Formats of histories."""
+
+PROBE_FORMATS: dict[str, Format[ProbeInput]] = {
+    "text": Format("text", "probe.txt", probe_text.render_probe),
+    "markdown": Format("markdown", "probe.md", probe_markdown.render_probe),
+    "json": Format("json", "probe.json", probe_json.render_probe),
+    "junit": Format("junit", "probe.xml", probe_junit.render_probe),
+    "sarif": Format("sarif", "probe.sarif", sarif.render_probe),
+}
+"""Formats of the probes of a chat service."""
 
 
 def find_format(formats: Mapping[str, Renderer], name: str) -> Renderer:

@@ -1,15 +1,9 @@
-"""The format `junit`: a judged run as test cases, one for each deciding metric and each threshold.
-
-JUnit XML has no standard. This file follows Jenkins' schema (junit-10.xsd), which GitLab, Azure and actions
-for GitHub read too: failures, errors and skipped cases with a message, properties, times in seconds.
-"""
+"""The format `junit`: a judged run as test cases, one for each deciding metric and each threshold."""
 
 import json
 import xml.etree.ElementTree as ET
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import assert_never
 
 from bench.core.limits.judge import ThresholdResult
@@ -24,35 +18,8 @@ from bench.core.verdict.message_comparison import MessageComparison
 from bench.core.verdict.verdict import MetricComparison, Verdict
 from bench.render.document.document import comparison_table, message_table
 from bench.render.document.format import RunInput, SuiteInput
+from bench.render.document.junit_suite import JunitCase, JunitStatus, suite_element, write_suites
 from bench.render.document.table import Table
-
-
-class _Status(StrEnum):
-    """The status of a case, by the name of its element."""
-
-    PASSED = "passed"
-    """Has no element."""
-    FAILURE = "failure"
-    ERROR = "error"
-    SKIPPED = "skipped"
-
-
-@dataclass(frozen=True, slots=True)
-class _Case:
-    """A test case."""
-
-    group: str
-    """`baseline`, `pinned`, `messages` or `thresholds`; empty for the run itself."""
-    name: str
-    """The metric, or the metric with its threshold."""
-    status: _Status = _Status.PASSED
-    """The result."""
-    message: str = ""
-    """The reason in one sentence, for a case that did not pass."""
-    details: tuple[str, ...] = ()
-    """Numbers, one line each."""
-    time_s: float = 0.0
-    """Duration."""
 
 
 def render_run(run: RunInput) -> Iterator[str]:
@@ -67,7 +34,7 @@ def render_suite(suite: SuiteInput) -> Iterator[str]:
 
 def run_junit(report: Report) -> str:
     """Return the report on a run. It has a failure or an error exactly if the run failed or is invalid."""
-    return _write(report.result.scenario.name, [_run_element(report, None)])
+    return write_suites(report.result.scenario.name, [_run_element(report, None)])
 
 
 def suite_junit(suite: SuiteReport) -> str:
@@ -76,24 +43,9 @@ def suite_junit(suite: SuiteReport) -> str:
     for report in suite.reports:
         elements.append(_run_element(report, suite.excused.get(report.result.scenario.name)))
     for failure in suite.not_measured:
-        case = _Case("", "measurement", _Status.ERROR, str(failure), failure.log)
-        elements.append(_suite_element(failure.scenario, [case]))
-    return _write("bench", elements)
-
-
-def _write(name: str, elements: Sequence[ET.Element]) -> str:
-    root = ET.Element("testsuites", name=escape_xml(name), time=_seconds(_sum("time", elements)))
-    # The schema allows `skipped` in a test suite only.
-    for attribute in ("tests", "failures", "errors"):
-        root.set(attribute, f"{_sum(attribute, elements):.0f}")
-    root.extend(elements)
-    ET.indent(root, " ")
-    text: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
-    return text.decode() + "\n"
-
-
-def _sum(attribute: str, elements: Iterable[ET.Element]) -> float:
-    return sum(float(element.attrib[attribute]) for element in elements)
+        case = JunitCase("", "measurement", JunitStatus.ERROR, str(failure), failure.log)
+        elements.append(suite_element(failure.scenario, [case]))
+    return write_suites("bench", elements)
 
 
 def _run_element(report: Report, excuse: str | None) -> ET.Element:
@@ -103,7 +55,7 @@ def _run_element(report: Report, excuse: str | None) -> ET.Element:
         report: The judged run.
         excuse: Why the suite does not blame the version for the run's regressions; None if it does.
     """
-    element = _suite_element(report.result.scenario.name, _make_cases(report, excuse))
+    element = suite_element(report.result.scenario.name, _make_cases(report, excuse))
     element.set("timestamp", f"{report.result.provenance.started_at:%Y-%m-%dT%H:%M:%S}")
     properties = ET.Element("properties")
     for name, value in _properties(report):
@@ -112,44 +64,7 @@ def _run_element(report: Report, excuse: str | None) -> ET.Element:
     return element
 
 
-def _suite_element(name: str, cases: Sequence[_Case]) -> ET.Element:
-    counts: Counter[_Status] = Counter()
-    time_s = 0.0
-    for case in cases:
-        counts[case.status] += 1
-        time_s += case.time_s
-    element = ET.Element(
-        "testsuite",
-        name=escape_xml(name),
-        time=_seconds(time_s),
-        tests=str(len(cases)),
-        failures=str(counts[_Status.FAILURE]),
-        errors=str(counts[_Status.ERROR]),
-        skipped=str(counts[_Status.SKIPPED]),
-    )
-    for case in cases:
-        element.append(_case_element(name, case))
-    return element
-
-
-def _case_element(scenario: str, case: _Case) -> ET.Element:
-    classname = f"{scenario}.{case.group}" if case.group else scenario
-    element = ET.Element(
-        "testcase",
-        name=escape_xml(case.name),
-        classname=escape_xml(classname),
-        time=_seconds(case.time_s),
-    )
-    details = "\n".join(map(escape_xml, case.details))
-    if case.status is not _Status.PASSED:
-        status = ET.SubElement(element, case.status, message=escape_xml(case.message))
-        status.text = details
-    elif details:
-        ET.SubElement(element, "system-out").text = details
-    return element
-
-
-def _make_cases(report: Report, excuse: str | None) -> list[_Case]:
+def _make_cases(report: Report, excuse: str | None) -> list[JunitCase]:
     comparison = report.comparison
     result = report.result
     summary = result.summary
@@ -157,7 +72,7 @@ def _make_cases(report: Report, excuse: str | None) -> list[_Case]:
         *describe_unanswered(summary.unanswered, summary.requests),
         *describe_stalls(summary.stalls, summary.stall_effect),
     )
-    run = _Case("", "measurement", details=observed, time_s=max(0.0, summary.elapsed_s))
+    run = JunitCase("", "measurement", details=observed, time_s=max(0.0, summary.elapsed_s))
     cases = [
         *_metric_cases("baseline", comparison.metrics),
         *_metric_cases("pinned", comparison.against_pinned),
@@ -167,12 +82,15 @@ def _make_cases(report: Report, excuse: str | None) -> list[_Case]:
     ]
     if report.decision is Decision.INVALID:
         run = replace(
-            run, status=_Status.ERROR, message=report.headline, details=(*comparison.reasons, *observed)
+            run, status=JunitStatus.ERROR, message=report.headline, details=(*comparison.reasons, *observed)
         )
-        return [run, *(replace(case, status=_Status.SKIPPED, message="the run is invalid") for case in cases)]
+        return [
+            run,
+            *(replace(case, status=JunitStatus.SKIPPED, message="the run is invalid") for case in cases),
+        ]
     if not comparison.metrics:
         reasons = "; ".join(comparison.reasons)
-        cases.append(_Case("baseline", "comparison", _Status.SKIPPED, f"not compared: {reasons}"))
+        cases.append(JunitCase("baseline", "comparison", JunitStatus.SKIPPED, f"not compared: {reasons}"))
     if excuse is None and report.decision is not Decision.FAIL:
         excuse = "; ".join(comparison.reasons)
     if excuse is not None:
@@ -181,29 +99,33 @@ def _make_cases(report: Report, excuse: str | None) -> list[_Case]:
     return [run, *cases]
 
 
-def _skip_failure(case: _Case, excuse: str) -> _Case:
-    if case.status is not _Status.FAILURE:
+def _skip_failure(case: JunitCase, excuse: str) -> JunitCase:
+    if case.status is not JunitStatus.FAILURE:
         return case
-    return replace(case, status=_Status.SKIPPED, message=f"{case.message}; {excuse}")
+    return replace(case, status=JunitStatus.SKIPPED, message=f"{case.message}; {excuse}")
 
 
-def _metric_cases(group: str, rows: Iterable[MetricComparison]) -> list[_Case]:
+def _metric_cases(group: str, rows: Iterable[MetricComparison]) -> list[JunitCase]:
     return [_metric_case(group, row) for row in rows if row.gates]
 
 
-def _metric_case(group: str, row: MetricComparison) -> _Case:
+def _metric_case(group: str, row: MetricComparison) -> JunitCase:
     table = comparison_table("", "metric", [row])
     label = table.rows[0][0]
-    case = _Case(group, row.key, details=_describe_row(table))
+    case = JunitCase(group, row.key, details=_describe_row(table))
     match row.verdict:
         case Verdict.WORSE:
-            return replace(case, status=_Status.FAILURE, message=describe_metric(row))
+            return replace(case, status=JunitStatus.FAILURE, message=describe_metric(row))
         case Verdict.MISSING:
-            return replace(case, status=_Status.FAILURE, message=f"{label} is missing: the baseline has it")
+            return replace(
+                case, status=JunitStatus.FAILURE, message=f"{label} is missing: the baseline has it"
+            )
         case Verdict.INCONCLUSIVE:
-            return replace(case, status=_Status.SKIPPED, message=f"cannot tell: {explain_inconclusive(row)}")
+            return replace(
+                case, status=JunitStatus.SKIPPED, message=f"cannot tell: {explain_inconclusive(row)}"
+            )
         case Verdict.NEW:
-            return replace(case, status=_Status.SKIPPED, message="new: the baseline does not have it")
+            return replace(case, status=JunitStatus.SKIPPED, message="new: the baseline does not have it")
         case Verdict.BETTER | Verdict.UNCHANGED | Verdict.WITHIN_TOLERANCE:
             return case
         case _:
@@ -215,27 +137,27 @@ def _describe_row(table: Table) -> tuple[str, ...]:
     return tuple(f"{name}: {text}" for name, text in zip(table.columns, table.rows[0], strict=True))
 
 
-def _message_case(row: MessageComparison) -> _Case:
+def _message_case(row: MessageComparison) -> JunitCase:
     """Return the case of a message or of a class; only a worse one fails the run."""
     name = f"{row.kind} {row.name} {row.key}"
-    case = _Case("messages", name, details=_describe_row(message_table([row])))
+    case = JunitCase("messages", name, details=_describe_row(message_table([row])))
     if row.verdict is not Verdict.WORSE:
         return case
-    return replace(case, status=_Status.FAILURE, message=describe_messages([row], 0, ()))
+    return replace(case, status=JunitStatus.FAILURE, message=describe_messages([row], 0, ()))
 
 
-def _vanished_case(name: str) -> _Case:
-    return _Case("messages", f"message {name}", _Status.FAILURE, "the message has no answer any more")
+def _vanished_case(name: str) -> JunitCase:
+    return JunitCase("messages", f"message {name}", JunitStatus.FAILURE, "the message has no answer any more")
 
 
-def _threshold_case(threshold: ThresholdResult) -> _Case:
+def _threshold_case(threshold: ThresholdResult) -> JunitCase:
     measured = threshold.measured
-    case = _Case(
+    case = JunitCase(
         "thresholds", f"{threshold.metric} {threshold.expression}", details=(f"measured: {measured}",)
     )
     if not threshold.crossed:
         return case
-    return replace(case, status=_Status.FAILURE, message=f"threshold crossed: measured {measured}")
+    return replace(case, status=JunitStatus.FAILURE, message=f"threshold crossed: measured {measured}")
 
 
 def _properties(report: Report) -> Iterator[tuple[str, str]]:
@@ -254,7 +176,3 @@ def _properties(report: Report) -> Iterator[tuple[str, str]]:
     yield "baseline_runs", str(report.comparison.baseline_runs)
     if report.comparison.newest_baseline_commit is not None:
         yield "newest_baseline_commit", report.comparison.newest_baseline_commit
-
-
-def _seconds(time_s: float) -> str:
-    return f"{time_s:.3f}"

@@ -53,3 +53,10 @@ def is_shipped(name: str) -> bool:
 def list_all() -> tuple[str, ...]:
     """Return the names of all stacks."""
     return list_names(SCENARIOS, "stacks/*.yaml")
+
+
+def find_file(name: str) -> str:
+    """Return the path of a stack's file as a repository has it: from the current folder, with slashes."""
+    path = find(SCENARIOS, f"stacks/{name}.yaml")
+    is_here = path is not None and not path.is_absolute()
+    return path.as_posix() if path is not None and is_here else f"{SCENARIOS}/stacks/{name}.yaml"

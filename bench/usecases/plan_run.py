@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.core.config.choices import make_choices, model_variables
+from bench.core.config.injections import parse_injections
 from bench.core.config.load_override import LoadOverrides, SeriesFile
 from bench.core.config.message_rows import prompts_of_texts
 from bench.core.config.objective import parse_objectives
@@ -20,7 +21,7 @@ from bench.core.config.quick_load import (
 )
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.scenario import Scenario
-from bench.core.config.stack import Stack, list_services, parse_injections, receive_spans
+from bench.core.config.stack import Stack, list_services, receive_spans
 from bench.core.config.target import Target, stand_in
 from bench.core.limits.threshold import parse_thresholds
 from bench.core.response.interfaces import SERVICE, describe_interface

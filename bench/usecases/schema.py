@@ -12,6 +12,7 @@ from bench.core.config.stack import Stack
 from bench.core.config.target import Target
 from bench.core.history.history import HistoryPoint
 from bench.core.history.trend import Trend
+from bench.core.probe.probe_result import ProbeReport
 from bench.core.report.report import Report
 from bench.core.report.suite import SuiteReport
 from bench.core.run.job import SuiteJob
@@ -39,6 +40,7 @@ SCHEMAS: dict[str, Any] = {
     "history": HistoryPoint,  # one line of the file
     "trend": tuple[Trend, ...],
     "noise": Noise,
+    "probe": ProbeReport,
     "request": request_line_model(),  # one line of the file
 }
 """The type of each kind of file."""

@@ -7,9 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
+from bench.core.config.injections import parse_injections
 from bench.core.config.quick_load import is_address
 from bench.core.config.run_spec import RunSpec
-from bench.core.config.stack import Stack, parse_injections
+from bench.core.config.stack import Stack
 from bench.core.config.version import Version, parse_version
 from bench.core.verdict.pair_limits import PairLimits
 from bench.errors import ConfigError

@@ -15,6 +15,7 @@ from .answers import answers_page
 from .commands import commands_page
 from .fields import FieldPage
 from .folders import with_folders
+from .probes import probes_page
 from .tables import exit_codes_page, metrics_page, outcomes_page
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
@@ -39,7 +40,8 @@ A number in a path is a position in a list, from 0.
 """
 _STACK = """\
 Which fields can a stack file have?
-A stack declares the services that run together, how they start, how test users look, and how to monitor them.
+A stack declares the services that run together, how they start, how test users look, how to monitor them, and
+what they promise about requests that they must not serve.
 Its file is `scenarios/stacks/NAME.yaml`; `bench schema stack` prints the JSON Schema for your editor.
 [Benchmark your own stack](../how-to/benchmark-your-stack.md) shows complete examples.
 """
@@ -61,6 +63,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "exit-codes.md": exit_codes_page,
     "outcomes.md": outcomes_page,
     "answers.md": answers_page,
+    "probes.md": probes_page,
 }
 _NOTICE = "<!-- Written by `make reference`; change the code instead. -->\n\n"
 

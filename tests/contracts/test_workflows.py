@@ -24,7 +24,7 @@ WRITES = {
     "bench-watch.yml": {"schedule"},
 }
 # They read the code, execute none of it, and write only findings.
-SCANS = {"codeql.yml": {"analyze"}, "scorecard.yml": {"scorecard"}}
+SCANS = {"codeql.yml": {"analyze"}, "scorecard.yml": {"scorecard"}, "bench-weekly.yml": {"findings"}}
 SITE = "bench-site.yml"
 KEPT = "bench-history"  # the branch of stored runs: lines of data, and no code
 DEFAULT_BRANCH = "${{ github.event.repository.default_branch }}"

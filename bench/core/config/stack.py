@@ -35,6 +35,7 @@ from bench.core.config.placeholders import (
     list_names,
     refuse,
 )
+from bench.core.config.promises import Promises, check_gauge
 from bench.core.config.service import Command, Service
 from bench.core.config.stack_tiers import Layers, OtlpReceiver, StackTiers
 from bench.core.config.target import Name, Target, UrlPath
@@ -44,7 +45,6 @@ from bench.core.limits.threshold import ReplacingThresholds
 from bench.core.values.duration import PositiveDuration
 from bench.core.values.nearest import suggest
 from bench.core.values.record import FieldError, Record
-from bench.errors import ConfigError
 
 _ADDRESS = re.compile(r"(https?)://[^/]*?(?::(\d+))?(?:/|$)")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -168,6 +168,8 @@ class Stack(Inheriting):
     with the same name are added up over the services."""
     alerts: AlertLimits = AlertLimits()
     """Limits beyond which an alert is raised."""
+    promises: Promises = Promises()
+    """What the chat service does with requests that it must not serve. `bench probe` checks it."""
     files: dict[TierName, tuple[str, ...]] = {}
     """Files and folders of your repository that a tier consists of, by tier. The comment on a pull request
     names the people who changed them."""
@@ -214,6 +216,11 @@ class Stack(Inheriting):
         return self
 
     @model_validator(mode="after")
+    def _check_promises(self) -> "Stack":
+        check_gauge(self.promises, self.gauges)
+        return self
+
+    @model_validator(mode="after")
     def _check_placeholders(self) -> "Stack":
         refuse(list(self._find_unknown_placeholders()), "Stack")
         return self
@@ -233,7 +240,9 @@ class Stack(Inheriting):
         users = self.model_dump(include={"users"})["users"] or {}
         for part in ("document", "claims"):
             yield from find_unknown(users.pop(part, {}), _USER_PLACEHOLDERS, (), ("users", part))
-        yield from find_unknown({**declared, "users": users}, names, (VARIABLE, SECRET))
+        promises = self.promises.list_expanded()
+        content = {**declared, "users": users, "promises": promises}
+        yield from find_unknown(content, names, (VARIABLE, SECRET))
 
     @property
     def service_names(self) -> tuple[Name, ...]:
@@ -285,7 +294,7 @@ def receive_spans(stack: Stack, port: int | None) -> Stack:
 
 # Fields that change how a stack is monitored and judged, but not its work.
 MONITORING_FIELDS = frozenset(
-    {"alerts", "checks", "counters", "files", "gauges", "ready", "thresholds", "tiers"}
+    {"alerts", "checks", "counters", "files", "gauges", "promises", "ready", "thresholds", "tiers"}
 )
 
 
@@ -328,30 +337,3 @@ def uses_secret(stack: Stack) -> bool:
 def list_secrets(stack: Stack) -> tuple[str, ...]:
     """Return the sorted names of the secrets that a stack uses as `${secret.NAME}`."""
     return tuple(sorted(list_names(stack.model_dump_json(), SECRET)))
-
-
-def parse_injections(stack: Stack, texts: tuple[str, ...]) -> dict[str, float]:
-    """Return the value of each knob: `("model.slowdown=1.3",)` → `{"model.slowdown": 1.3}`.
-
-    Raises:
-        ConfigError: The stack has no knobs, or not this one, or the value is not a number.
-    """
-    knobs = stack.knobs
-    if texts and not knobs:
-        raise ConfigError(
-            f"--inject: stack '{stack.name}' has no knobs", "choose another stack: --stack embedded"
-        )
-    injections = {}
-    for text in texts:
-        knob, _, number = text.partition("=")
-        if knob not in knobs:
-            raise ConfigError(
-                f"--inject {text}: knob '{knob}' does not exist",
-                f"existing knobs: {', '.join(sorted(knobs))}",
-            )
-        if not re.fullmatch(r"\d+(\.\d+)?", number):
-            raise ConfigError(
-                f"--inject {text}: '{number}' is not a number of 0 or more", f"write for example {knob}=1.3"
-            )
-        injections[knob] = float(number)
-    return injections

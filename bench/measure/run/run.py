@@ -1,7 +1,7 @@
 """One measurement: start the stack, add test users, run the load, remove the users, end the stack."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,19 +10,15 @@ from typing import TYPE_CHECKING
 
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.stack import RepeatedRequest, Stack, list_services
-from bench.core.config.stack_checks import find_declared_ready
-from bench.core.config.target import Target
-from bench.core.config.template import is_dynamic
 from bench.core.load.capacity import Capacity, find_risks, find_shortages
 from bench.core.load.needs import needs_of
 from bench.core.load.rows import check_rows
 from bench.core.tiers.attribution import remainder_tier
 from bench.core.values.limited_names import OTHER
 from bench.core.watch.host import GENERATORS, STACK
-from bench.core.watch.readiness import ReadyCondition
 from bench.errors import ConfigError, MeasurementError
 from bench.measure.calibration.reference import Reference, open_reference
-from bench.measure.load.endpoint import check_url, expand_headers, expand_path
+from bench.measure.load.endpoint import check_url
 from bench.measure.load.turn_file import import_turn
 from bench.measure.machine.capacity import read_capacity
 from bench.measure.run.conditions import Conditions, Listener
@@ -39,8 +35,6 @@ if TYPE_CHECKING:
     from bench.core.run.recording import Recording
     from bench.core.run.result import RunResult
     from bench.measure.tiers.receiver import TraceReceiver
-
-READY_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,40 +248,16 @@ def _wait_for_targets(
 ) -> tuple[str, ...]:
     """Wait until each target answers, with a token if it needs one. Return warnings about their clocks."""
     # An address that has just answered needs no check, and no import of httpx for it.
-    from bench.measure.stacks.health import wait_until_ready  # noqa: PLC0415 - see above
+    from bench.measure.run.target_ready import wait_for_target  # noqa: PLC0415 - see above
 
     warnings: dict[str, None] = {}
     environ = {**os.environ, **spec.variables}
+    mint = None if tokens is None else partial(tokens.mint, 0)
     for target in spec.interfaces:
-        headers = expand_headers(target, environ)
-        headers = {name: text for name, text in headers.items() if not is_dynamic(text)}
-        if tokens and target.auth == "bearer":
-            headers["authorization"] = f"Bearer {tokens.mint(0)}"
-        path, condition = _choose_ready(target, running.stack, environ, has_token=tokens is not None)
-        url = running.url(target.service).rstrip("/") + path
-        reply = wait_until_ready(
-            url,
-            headers,
-            READY_TIMEOUT_S,
-            running.find_dead_service,
-            condition,
-            route=running.route,
-            on_wait=listener.note,
-        )
-        if target.auth == "bearer" and reply.clock_difference is not None:
-            warnings[f"{reply.clock_difference}: it may refuse tokens, so set both clocks"] = None
+        warning = wait_for_target(target, running, environ, mint, listener.note)
+        if warning is not None:
+            warnings[warning] = None
     return tuple(warnings)
-
-
-def _choose_ready(
-    target: Target, stack: Stack, environ: Mapping[str, str], *, has_token: bool
-) -> tuple[str, ReadyCondition]:
-    """Return the path that shows that a target is ready: that of its service in the stack, else its own."""
-    condition = ReadyCondition.of_target(target, is_external=stack.is_external)
-    declared = find_declared_ready(stack).get(target.service)
-    if declared is None or (declared.auth == "bearer" and not has_token):
-        return expand_path(target, "ready", target.ready or "/", environ), condition
-    return declared.path, replace(condition, file=f"stacks/{stack.name}.yaml", auth=declared.auth)
 
 
 @contextmanager

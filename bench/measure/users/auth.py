@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import jwt
 from pydantic import SecretStr
@@ -71,15 +72,20 @@ def require_users(stack: Stack) -> Users:
     return stack.users
 
 
-def mint(user: Account, users: Users, secret: SecretStr, now: datetime | None = None) -> str:
-    """Create a token of a test user that expires after the declared lifetime.
+def make_claims(user: Account, users: Users, now: datetime | None = None) -> dict[str, Any]:
+    """Return the claims of a test user's token, which expires after the declared lifetime.
 
     Its time of issue is a minute ago, because a service whose clock is behind refuses tokens of the future.
     """
     now = now or datetime.now(UTC)
     claims = expand_all(users.claims, user.placeholders(now), "users.claims")
     times = {"iat": now - _CLOCK_TOLERANCE, "exp": now + timedelta(seconds=users.token_lifetime_s)}
+    return {**claims, **times}
+
+
+def mint(user: Account, users: Users, secret: SecretStr, now: datetime | None = None) -> str:
+    """Create a token of a test user."""
     with warnings.catch_warnings():
         # The service chose its secret. A short one is its own risk, and none of this measurement.
         warnings.simplefilter("ignore")
-        return jwt.encode({**claims, **times}, secret.get_secret_value(), algorithm="HS256")
+        return jwt.encode(make_claims(user, users, now), secret.get_secret_value(), algorithm="HS256")

@@ -1,10 +1,11 @@
-"""The interface of an output format, and the input of the formats of runs, suites and trends."""
+"""The interface of an output format, and the input of the formats of runs, suites, trends and probes."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from bench.core.history.trend import Trend
+from bench.core.probe.probe_result import ProbeReport
 from bench.core.report.report import Report
 from bench.core.report.series import RunSeries
 from bench.core.report.suite import SuiteReport
@@ -77,5 +78,15 @@ class TrendInput:
 
     trends: Sequence[Trend]
     """The trend of each history."""
+    terminal: Terminal = PLAIN
+    """Layout of text."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeInput:
+    """Everything that a format of probes can read."""
+
+    report: ProbeReport
+    """The results."""
     terminal: Terminal = PLAIN
     """Layout of text."""

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from bench.core.config.injections import parse_injections
 from bench.core.config.placeholders import expand, expand_all
-from bench.core.config.stack import CommandStore, MongoStore, Stack, list_secrets, parse_injections
+from bench.core.config.stack import CommandStore, MongoStore, Stack, list_secrets
 from bench.errors import ConfigError
 
 

@@ -1,0 +1,257 @@
+"""Send all probes of a chat service, and judge their answers."""
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import httpx
+
+from bench.core.probe.exchange import Exchange, ProbeAnswer, ProbeRequest, TokenKind
+from bench.core.probe.leaks import LeakContext, judge_leaks
+from bench.core.probe.observed import (
+    judge_audit,
+    judge_cancelled,
+    judge_limit,
+    judge_rotation,
+)
+from bench.core.probe.probe_plan import (
+    MESSAGE,
+    OtherUser,
+    PlannedProbe,
+    ask,
+    plan_headers,
+    plan_input,
+    plan_tokens,
+)
+from bench.core.probe.probe_result import Judgement, ProbeResult, ProbeStatus, order_results
+from bench.core.probe.probe_rules import RULES
+from bench.errors import TargetError
+from bench.measure.probe.audit_log import observe_audit
+from bench.measure.probe.cancelled import SlotGauge, observe_cancelled
+from bench.measure.probe.key_rotation import observe_rotation
+from bench.measure.probe.rate_limit import find_limit, first_request, observe_limit
+from bench.measure.probe.sender import ProbeLimitError, ProbeLimits, Sender
+from bench.measure.probe.subject import ProbeSubject, ProbeUsers, count_by_user
+
+_CANCEL = ("stream-cancelled",)
+_AUDIT = ("audit-complete", "audit-no-text")
+_ROTATION = ("rotation-new-key", "rotation-no-failures", "rotation-retired-key")
+_LIMIT = ("rate-limit", "rate-limit-retry-after", "rate-limit-per-user", "rate-limit-recovers")
+ACCOUNTS = 40
+"""Test users of all probes: one for each probe, and a few more."""
+
+
+@dataclass(frozen=True, slots=True)
+class SentProbes:
+    """The results of all probes."""
+
+    results: tuple[ProbeResult, ...]
+    """The result of each rule."""
+    requests: int
+    """Number of requests."""
+    elapsed_s: float
+    """Duration in seconds."""
+
+
+async def send_probes(
+    subject: ProbeSubject, limits: ProbeLimits, on_note: Callable[[str], None]
+) -> SentProbes:
+    """Send all probes.
+
+    Args:
+        subject: The service.
+        limits: Limits on all requests.
+        on_note: Receives one line about each group of probes.
+
+    Raises:
+        TargetError: The service does not answer an ordinary request.
+    """
+    urls = [subject.url, *subject.running.urls.values()]
+    async with subject.running.route.client(urls) as client:
+        sender = Sender(client, subject.url, subject.call, limits)
+        probing = _Probing(subject, sender, client, limits)
+        await probing.require_answer()
+        await probing.run(on_note)
+        results = order_results(probing.results)
+        return SentProbes(results, sender.requests, sender.elapsed_s)
+
+
+class _Probing:
+    """The probes of one service, one group after the other."""
+
+    def __init__(
+        self, subject: ProbeSubject, sender: Sender, client: httpx.AsyncClient, limits: ProbeLimits
+    ) -> None:
+        self.results: list[ProbeResult] = []
+        self._subject = subject
+        self._sender = sender
+        self._client = client
+        self._limits = limits
+        self._users = ProbeUsers(subject, sender)
+        self._keys: list[str] = []
+
+    async def require_answer(self) -> None:
+        """Send an ordinary request: without its answer, no refusal proves anything.
+
+        Raises:
+            TargetError: The service refuses it, or does not answer.
+        """
+        exchange = await self._users.next().send(ask(self._subject.call, MESSAGE))
+        if not exchange.answer.is_success:
+            problem = f"{self._subject.url} did not answer an ordinary request: {exchange.answer.describe()}"
+            raise TargetError(problem, "check it first: bench health, or bench doctor --url")
+
+    async def run(self, on_note: Callable[[str], None]) -> None:
+        """Send the groups of probes. Those that may disturb others come last."""
+        subject = self._subject
+        await self._send_planned(self._plan_tokens())
+        await self._send_planned([plan_headers(subject.call, subject.promises)])
+        await self._send_planned(plan_input(subject.call, subject.promises))
+        on_note("streams, audit log, key rotation and rate limit")
+        promises = subject.promises
+        await self._observe(_CANCEL, self._observe_cancelled, is_promised=promises.cancellation is not None)
+        await self._observe(_ROTATION, self._observe_rotation, is_promised=promises.rotation is not None)
+        await self._observe(_LIMIT, self._observe_limit, is_promised=True)
+        # The audit log must have the requests of all other probes.
+        await self._observe(_AUDIT, self._observe_audit, is_promised=promises.audit is not None)
+        self._judge_leaks()
+
+    def _plan_tokens(self) -> Iterator[PlannedProbe]:
+        subject = self._subject
+        other = self._users.other
+        planned: list[PlannedProbe] = []
+        if other is not None:
+            planned += plan_tokens(subject.call, subject.promises, OtherUser(other.id, other.username))
+        rules = {rule for probe in planned for rule in probe.judges}
+        for rule in RULES:
+            if not rule.startswith("auth-") or rule in rules:
+                continue
+            if other is None:
+                reason = f"target '{subject.call.name}' needs no token"
+                self._add(rule, Judgement(ProbeStatus.NOT_APPLICABLE, "", reason), "")
+            else:
+                self._add_unpromised((rule,))
+        yield from planned
+
+    async def _send_planned(self, probes: Iterable[PlannedProbe]) -> None:
+        for probe in probes:
+            user = self._users.next()
+            exchanges: list[Exchange] = []
+            try:
+                for request in probe.requests:
+                    exchanges.append(await user.send(request))
+            except ProbeLimitError as error:
+                self._add_unsent(tuple(probe.judges), error)
+                continue
+            for rule, judge in probe.judges.items():
+                judgement = judge(exchanges)
+                self._add(rule, judgement, _find_request(judgement, exchanges))
+
+    async def _observe(
+        self,
+        rules: tuple[str, ...],
+        observe: Callable[[], Awaitable[tuple[Mapping[str, Judgement], str]]],
+        *,
+        is_promised: bool,
+    ) -> None:
+        if not is_promised:
+            self._add_unpromised(rules)
+            return
+        try:
+            judgements, request = await observe()
+        except ProbeLimitError as error:
+            self._add_unsent(rules, error)
+            return
+        for rule, judgement in judgements.items():
+            self._add(rule, judgement, request)
+
+    async def _observe_cancelled(self) -> tuple[Mapping[str, Judgement], str]:
+        promise = self._subject.promises.cancellation
+        assert promise is not None  # noqa: S101 - the caller checked it
+        gauge = SlotGauge(self._subject.running, promise, self._client)
+        timeout_s = min(self._limits.answer_s, self._sender.left_s)
+        user = self._users.next()
+        request = ask(self._subject.stream, promise.message)
+        observed = await observe_cancelled(request, gauge, self._sender, user, timeout_s)
+        return {_CANCEL[0]: judge_cancelled(observed)}, f"twice: {request.describe()}"
+
+    async def _observe_audit(self) -> tuple[Mapping[str, Judgement], str]:
+        promise = self._subject.promises.audit
+        assert promise is not None  # noqa: S101 - likewise
+        exchanges = self._sender.exchanges
+        tokens = [exchange.token for exchange in exchanges if exchange.token is not None]
+        observed = await observe_audit(
+            promise.source,
+            self._subject.running.values,
+            count_by_user(exchanges),
+            texts=(MESSAGE,),
+            tokens=[token for token in tokens if token.count(".") == 2],  # noqa: PLR2004 - a JWT
+        )
+        judgements = judge_audit(observed, may_have_text=promise.has_text)
+        return judgements, "all chat requests of the probes"
+
+    async def _observe_rotation(self) -> tuple[Mapping[str, Judgement], str]:
+        promise = self._subject.promises.rotation
+        tokens = self._subject.tokens
+        assert promise is not None  # noqa: S101 - likewise
+        account = self._users.other
+        request = self._light_request()
+        if tokens is None or account is None:
+            unknown = Judgement(ProbeStatus.NOT_APPLICABLE, "", "the target needs no token")
+            return dict.fromkeys(_ROTATION, unknown), ""
+
+        async def send(key_id: str, key: str) -> ProbeAnswer:
+            if key not in self._keys:
+                self._keys.append(key)
+            token = tokens.sign_with(account, key_id, key)
+            return (await self._sender.send(request, token, account.id)).answer
+
+        observed = await observe_rotation(promise, self._subject.running.values, send)
+        return judge_rotation(observed, promise.within_s), f"many times: {request.describe()}"
+
+    def _light_request(self) -> ProbeRequest:
+        """Return a request that needs a token and no model: for the user's data, or with an empty message."""
+        user_data = self._subject.promises.user_data
+        if user_data is None or "${id}" in user_data.path:
+            return ask(self._subject.call, "")
+        return ProbeRequest("GET", user_data.path, TokenKind.VALID, is_chat=False)
+
+    async def _observe_limit(self) -> tuple[Mapping[str, Judgement], str]:
+        promise = self._subject.promises.rate_limit
+        call = self._subject.call
+        if self._users.other is None:
+            unknown = Judgement(ProbeStatus.NOT_APPLICABLE, "", "the target has no users")
+            return dict.fromkeys(_LIMIT, unknown), ""
+        request = f"many times: {first_request(call).describe()}"
+        if promise is None:
+            judgement = await find_limit(call, self._users.next())
+            self._add_unpromised(_LIMIT[1:])
+            return {_LIMIT[0]: judgement}, request
+        observed = await observe_limit(call, promise, self._users, self._sender)
+        return judge_limit(observed, promise), request
+
+    def _judge_leaks(self) -> None:
+        running = self._subject.running
+        own = urlsplit(self._subject.url).netloc
+        internal = {urlsplit(url).netloc for url in running.urls.values()} - {own}
+        secret = running.values.get("jwt_secret")
+        keys = [*self._keys, *([] if secret is None else [secret])]
+        judgements = judge_leaks(self._sender.exchanges, LeakContext(keys, own, internal))
+        for rule, (judgement, request) in judgements.items():
+            self._add(rule, judgement, request)
+
+    def _add(self, rule: str, judgement: Judgement, request: str) -> None:
+        self.results.append(ProbeResult.of(RULES[rule], judgement, request))
+
+    def _add_unpromised(self, rules: tuple[str, ...]) -> None:
+        for rule in rules:
+            judgement = Judgement(ProbeStatus.NOT_PROMISED, "no promise", "not probed")
+            self._add(rule, judgement, "")
+
+    def _add_unsent(self, rules: tuple[str, ...], error: ProbeLimitError) -> None:
+        for rule in rules:
+            self._add(rule, Judgement(ProbeStatus.CANNOT_TELL, "", str(error)), "")
+
+
+def _find_request(judgement: Judgement, exchanges: list[Exchange]) -> str:
+    return exchanges[judgement.request].request.describe()
