@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from bench.usecases.report import report
     from bench.usecases.run import StoredRun, run
     from bench.usecases.site import site
-    from bench.usecases.stack import stack_down, stack_up
+    from bench.usecases.stack import stack_down, stack_restart, stack_scale, stack_up
     from bench.usecases.trend import trend
 
 # httpx imports its own command line, which takes as long as the rest of it; without it, it has none.
@@ -76,6 +76,8 @@ __all__ = [
     "run",
     "site",
     "stack_down",
+    "stack_restart",
+    "stack_scale",
     "stack_up",
     "trend",
 ]
@@ -112,6 +114,8 @@ _MODULES = {
     "run": "bench.usecases.run",
     "site": "bench.usecases.site",
     "stack_down": "bench.usecases.stack",
+    "stack_restart": "bench.usecases.stack",
+    "stack_scale": "bench.usecases.stack",
     "stack_up": "bench.usecases.stack",
     "trend": "bench.usecases.trend",
 }

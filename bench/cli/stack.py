@@ -7,6 +7,7 @@ import typer
 
 from bench.cli import options
 from bench.cli.console import say, warn
+from bench.core.config.service import MOST_REPLICAS
 from bench.errors import ConfigError, Exit
 from bench.measure.run.conditions import Listener
 from bench.usecases import stack as stacks
@@ -56,6 +57,38 @@ def status(
         raise typer.Exit(Exit.TARGET)
 
 
+def scale(
+    counts: Annotated[
+        list[str], typer.Argument(metavar="SERVICE=N…", help="Number of instances of a service.")
+    ],
+    *,
+    stack: options.LocalStack = stacks.DEFAULT,
+) -> None:
+    """Start or end instances of a service that runs.
+
+    The stack file declares which services have `replicas`. An instance that ends gets no new requests and
+    answers those that it has.
+    """
+    stacks.stack_scale(stack, _parse_counts(counts), listener=Listener(note=say, warning=warn))
+
+
+def restart(
+    service: Annotated[str, typer.Argument(metavar="SERVICE", help="Name of the service.")],
+    *,
+    stack: options.LocalStack = stacks.DEFAULT,
+    rolling: Annotated[
+        bool, typer.Option("--rolling", help="Restart one instance after the other; no request is lost.")
+    ] = False,
+) -> None:
+    """Restart the instances of a service that runs.
+
+    With `--rolling`, each instance first answers the requests that it has, while the others get the new
+    ones.
+    """
+    listener = Listener(note=say, warning=warn)
+    stacks.stack_restart(stack, service, rolling=rolling, listener=listener)
+
+
 def logs(
     service: Service = None,
     *,
@@ -68,6 +101,16 @@ def logs(
     for name, text in stacks.stack_logs(stack, service, tail=tail).items():
         for line in text.splitlines():
             print(line if service else f"{name:10} {line}")
+
+
+def _parse_counts(texts: Sequence[str]) -> dict[str, int]:
+    counts = {}
+    for text in texts:
+        name, _, number = text.partition("=")
+        if not number.isdecimal() or not 1 <= int(number) <= MOST_REPLICAS:
+            raise ConfigError(f"{text}: not SERVICE=N with a number of 1 to {MOST_REPLICAS}", "backend=3")
+        counts[name] = int(number)
+    return counts
 
 
 def _parse_ports(texts: Sequence[str]) -> dict[str, int]:

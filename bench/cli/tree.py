@@ -101,6 +101,18 @@ _STACK = (
         "bench stack status --stack compose",
     ),
     Command(
+        "scale",
+        "stack:scale",
+        "Start or end instances of a service that runs.",
+        "bench stack scale backend=3 --stack scaled",
+    ),
+    Command(
+        "restart",
+        "stack:restart",
+        "Restart the instances of a service that runs.",
+        "bench stack restart backend --rolling --stack scaled",
+    ),
+    Command(
         "logs",
         "stack:logs",
         "Print the newest log lines of a stack's services.",

@@ -7,7 +7,7 @@ from pathlib import Path
 from bench.core.config.stack import Stack
 from bench.errors import ConfigError
 from bench.measure.http.route import direct_route
-from bench.measure.persistent import persistent
+from bench.measure.persistent import persistent, scaling
 from bench.measure.run.conditions import Listener
 from bench.measure.run.strays import remove_strays
 from bench.measure.stacks.health import probe_services
@@ -75,6 +75,41 @@ def stack_down(name: str = DEFAULT, *, listener: Listener = QUIET) -> StoppedSta
     stopped = StoppedStack(persistent.down(stack, listener.note), kind)
     remove_strays()
     return stopped
+
+
+def stack_scale(name: str, counts: Mapping[str, int], *, listener: Listener = QUIET) -> None:
+    """Start or end instances of services of a stack that is up; none loses a request.
+
+    Args:
+        name: Name of the stack.
+        counts: Number of instances by service.
+        listener: Receives a note about each instance that starts or ends.
+
+    Raises:
+        ConfigError: The stack or a service is unknown, or its number of instances cannot change.
+        TargetError: The stack is not up, or an instance did not start.
+    """
+    stack = stacks.load(name)
+    _require_local(stack, "scale it where it was started")
+    scaling.scale(stack, counts, listener.note)
+
+
+def stack_restart(name: str, service: str, *, rolling: bool = False, listener: Listener = QUIET) -> None:
+    """Restart the instances of a service of a stack that is up.
+
+    Args:
+        name: Name of the stack.
+        service: Name of the service.
+        rolling: Restart one instance after the other, each when it has answered its requests.
+        listener: Receives a note about each instance that starts or ends.
+
+    Raises:
+        ConfigError: The stack or the service is unknown, or has no replicas to restart one after the other.
+        TargetError: The stack is not up, or an instance did not start.
+    """
+    stack = stacks.load(name)
+    _require_local(stack, "restart it where it was started")
+    scaling.restart(stack, service, listener.note, rolling=rolling)
 
 
 def stack_status(

@@ -8,6 +8,7 @@ from pydantic import (
     Discriminator,
     Field,
     PlainSerializer,
+    StringConstraints,
     Tag,
     WithJsonSchema,
     model_validator,
@@ -20,7 +21,7 @@ from bench.core.values.duration import PositiveDuration
 from bench.core.values.record import FieldError, Record
 
 _HIGHEST_PORT = 65_535
-_MOST_REPLICAS = 100
+MOST_REPLICAS = 100
 _RANGE = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
 
 
@@ -65,10 +66,14 @@ Ports = Annotated[
 Command = Annotated[tuple[str, ...], Field(min_length=1)]
 """Program and arguments."""
 StopSignal = Literal["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGKILL"]
-_Stop = Annotated[
+SignalOrCommand = Annotated[
     Annotated[StopSignal, Tag("signal")] | Annotated[Command, Tag("command")],
     Discriminator(lambda value: "signal" if isinstance(value, str) else "command"),
 ]
+"""Signal to the first process of a service, or a program and its arguments."""
+
+
+FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$")]
 
 
 class Service(Record):
@@ -93,7 +98,7 @@ class Service(Record):
     """Environment variables in addition to PATH and similar ones."""
     cwd: Annotated[str | None, KEEPS_PLACEHOLDERS] = None
     """Folder in which the command runs, relative to the files of the version. By default it is their root."""
-    stop: Annotated[_Stop, KEEPS_PLACEHOLDERS] = "SIGTERM"
+    stop: Annotated[SignalOrCommand, KEEPS_PLACEHOLDERS] = "SIGTERM"
     """Signal, or command, that ends the service. Processes that run five seconds longer are killed."""
     start_timeout_s: Annotated[PositiveDuration, Field(alias="start_timeout")] = 60.0
     """Longest time until the service is ready."""
@@ -101,12 +106,20 @@ class Service(Record):
     """Whether the service listens on a port. A worker does not, and is ready when it runs."""
     announces: bool = False
     """Whether the service chooses its own port and prints one JSON line with its `url` when it listens."""
-    replicas: Annotated[int, Field(ge=1, le=_MOST_REPLICAS)] | None = None
+    replicas: Annotated[int, Field(ge=1, le=MOST_REPLICAS)] | None = None
     """Number of instances that run the command, called `NAME-1`, `NAME-2`, …. Each has its own port, log and
     resource use. By default the service is one instance with its own name."""
     balances: Name | None = None
     """Service whose requests this one distributes over its instances. Requests for that service, and its
     `${NAME.url}`, then go to this service."""
+    configuration: Annotated[dict[FileName, str], KEEPS_PLACEHOLDERS] = {}
+    """Files that `bench` writes into the folder `${configuration}` before the start, by name. A line with
+    `${backend.instance.address}`, `….url` or `….name` is written once for each instance of `backend`."""
+    reload: Annotated[SignalOrCommand | None, KEEPS_PLACEHOLDERS] = None
+    """Signal, or command, after which the service reads its configuration again. `bench` sends it when the
+    instances of another service change."""
+    drain_timeout_s: Annotated[PositiveDuration, Field(alias="drain_timeout")] = 180.0
+    """Longest time that an instance without new requests has to finish the others, before it ends."""
     knobs: dict[KnobName, str] = {}
     """Environment variables that make the service worse on purpose, by the knob's name; see `--inject`."""
 
@@ -144,5 +157,15 @@ class Service(Record):
 
 # Fields that change how bench starts, finds and ends a service, but not its work.
 HANDLING_FIELDS = frozenset(
-    {"port", "port_variable", "ready", "stop", "start_timeout", "listens", "announces"}
+    {
+        "port",
+        "port_variable",
+        "ready",
+        "stop",
+        "start_timeout",
+        "listens",
+        "announces",
+        "reload",
+        "drain_timeout",
+    }
 )

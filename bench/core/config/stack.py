@@ -7,6 +7,7 @@ Texts may hold placeholders:
 - `${tree}`: the files of the version that runs; without a version, the current folder
 - `${state}`: a folder of the version for files that it writes
 - `${port}`: the port of the service
+- `${configuration}`: the folder of the service's configuration files
 - `${jwt_secret}`: the secret that signs tokens
 - `${secret.NAME}`: an environment variable; if it is not set, a generated secret
 - `${env.NAME}`: an environment variable; `${env.NAME:-default}` has a value without it
@@ -18,12 +19,13 @@ Texts may hold placeholders:
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from bench.core.config.compose import Compose
+from bench.core.config.configuration import list_instance_placeholders
 from bench.core.config.inheritance import Inheriting
 from bench.core.config.instances import check_instances, has_one_address, list_instances
 from bench.core.config.placeholders import (
@@ -51,6 +53,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 # Placeholders that the texts of services and stores may have, and those of test users.
 _SERVICE_PLACEHOLDERS = ("python", "here", "tree", "state", "jwt_secret")
 OTLP_URL = "otlp.url"
+CONFIGURATION = "configuration"
 _USER_PLACEHOLDERS = ("id", "username", "now")
 
 
@@ -234,8 +237,7 @@ class Stack(Inheriting):
             names += [f"{service}.urls", f"{service}.addresses"]
         if self.tiers.otlp is not None:
             names.append(OTLP_URL)
-        services = self.model_dump(include={"services"})
-        yield from find_unknown(services, [*names, "port"], (VARIABLE, SECRET))
+        yield from self._find_unknown_in_services([*names, CONFIGURATION, "port"])
         declared = self.model_dump(include={"compose", "up", "down", "urls", "prepare", "fixtures", "checks"})
         users = self.model_dump(include={"users"})["users"] or {}
         for part in ("document", "claims"):
@@ -243,6 +245,14 @@ class Stack(Inheriting):
         promises = self.promises.list_expanded()
         content = {**declared, "users": users, "promises": promises}
         yield from find_unknown(content, names, (VARIABLE, SECRET))
+
+    def _find_unknown_in_services(self, names: Sequence[str]) -> Iterator[PlaceholderProblem]:
+        repeating = [*names, *list_instance_placeholders(self.services)]
+        services = self.model_dump(include={"services"})
+        for name, service in services["services"].items():
+            place = ("services", name, CONFIGURATION)
+            yield from find_unknown(service.pop(CONFIGURATION), repeating, (VARIABLE, SECRET), place)
+        yield from find_unknown(services, names, (VARIABLE, SECRET))
 
     @property
     def service_names(self) -> tuple[Name, ...]:

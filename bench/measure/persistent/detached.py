@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from bench.core.config.instances import address_values, list_instances
+from bench.core.config.instances import Instance, address_values, find_service, list_instances
 from bench.core.config.stack import Stack
 from bench.errors import ConfigError, StoreError
 from bench.measure.persistent.stack_state import FOLDER, STARTER, UP, describe_start, read_state, write_state
@@ -20,7 +20,7 @@ from bench.measure.stacks.health import probe_services
 from bench.measure.stacks.marks import end_processes
 from bench.measure.stacks.processes import COMMANDS, prepare, run_down, start, stop
 from bench.measure.stacks.projects import end_left_behind, persistent_project
-from bench.measure.stacks.running_stack import RunningStack, placeholder_values
+from bench.measure.stacks.running_stack import RunningStack
 from bench.measure.stacks.stack_processes import StackProcesses
 from bench.measure.stacks.start_options import StartOptions
 from bench.owners.process import Owner
@@ -102,20 +102,34 @@ def attach(stack: Stack, secret: SecretStr | None) -> RunningStack:
     state = _read_state(home)
     if state is None:
         raise StoreError(f"cannot read {home / STATE_FILE}", "bench stack down, then bench stack up")
-    pids = {}
-    for name, noted in state["processes"].items():
-        process = Owner.parse(noted)
-        if process is not None:
-            pids[name] = process.pid
+    started = _restore(stack, secret, home, state)
 
     def find_dead_service() -> str | None:
         for name in _list_ended(stack):
             return f"service '{name}' ended; its log is {home / LOGS / name}.log"
         return None
 
-    values = placeholder_values(secret, home)
-    values |= address_values(stack.services, state["urls"])
-    return RunningStack(stack, values, state["urls"], pids, find_dead_service)
+    return RunningStack(
+        stack, started.values, started.urls, started.pids, find_dead_service, processes=started
+    )
+
+
+def _restore(stack: Stack, secret: SecretStr | None, home: Path, state: Mapping[str, Any]) -> StackProcesses:
+    """Return the processes of a stack that another command started."""
+    options = StartOptions(logs=home / LOGS, project=persistent_project(stack.name))
+    started = prepare(stack, secret, home, options)
+    started.is_detached = True
+    started.on_change = lambda: _note_change(home, started)
+    for name, noted in state["processes"].items():
+        process = Owner.parse(noted)
+        service = find_service(stack.services, name)
+        if process is not None:
+            started.pids[name] = process.pid
+        if service in stack.services:
+            started.instances[name] = Instance(name, service, stack.services[service])
+    started.urls.update(state["urls"])
+    started.values.update(address_values(stack.services, started.urls))
+    return started
 
 
 def statuses(stack: Stack) -> dict[str, str]:
@@ -213,6 +227,13 @@ def _note_start(home: Path, started: StackProcesses, name: str) -> None:
     state = _describe(started)
     state["processes"].setdefault(name, "")
     write_state(home / STATE_FILE, {**state, STARTER: str(Owner.current())})
+
+
+def _note_change(home: Path, started: StackProcesses) -> None:
+    """Write the state after an instance started, and before one ends."""
+    write_state(home / STATE_FILE, _describe(started))
+    _outliving[:] = [popen for popen in _outliving if popen.poll() is None]
+    _outliving.extend(started.processes.values())
 
 
 def _read_state(home: Path) -> dict[str, Any] | None:

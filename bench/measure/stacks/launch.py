@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.core.config.configuration import write_configuration
 from bench.core.config.inherited_variables import inherit_environment
 from bench.core.config.instances import Instance
 from bench.core.config.placeholders import expand
-from bench.core.config.stack import OTLP_URL
+from bench.core.config.stack import CONFIGURATION, OTLP_URL
 from bench.core.tiers.environment import otlp_environment
 from bench.errors import ConfigError
 from bench.measure.stacks.stack_processes import StackProcesses
@@ -44,7 +45,7 @@ def plan_instance(started: StackProcesses, instance: Instance, port: int | None)
     """
     name = instance.name
     service = instance.service
-    values = started.values | ({} if port is None else {"port": str(port)})
+    values = instance_values(started, instance, port)
     place = f"services.{instance.service_name}"
     plan: dict[str, Any] = {"commands": [expand_texts(service.command, values, f"{place}.command")]}
     if isinstance(service.stop, str):
@@ -61,6 +62,38 @@ def plan_instance(started: StackProcesses, instance: Instance, port: int | None)
     environment = _environment(started, instance, values)
     announcement = started.logs.announcement_file(name) if service.announces else None
     return Launch(name, plan, environment, cwd, announcement)
+
+
+def instance_values(started: StackProcesses, instance: Instance, port: int | None) -> dict[str, str]:
+    """Return the values of the placeholders of an instance."""
+    values = {**started.values, CONFIGURATION: str(_configuration_folder(started, instance))}
+    if port is not None:
+        values["port"] = str(port)
+    return values
+
+
+def update_configuration(started: StackProcesses, instance: Instance, port: int | None) -> bool:
+    """Write the configuration files of an instance, and return whether one of them changed.
+
+    Raises:
+        ConfigError: A placeholder has no value.
+    """
+    folder = _configuration_folder(started, instance)
+    values = instance_values(started, instance, port)
+    has_changed = False
+    for name, text in instance.service.configuration.items():
+        place = f"services.{instance.service_name}.{CONFIGURATION}.{name}"
+        content = write_configuration(text, values, started.list_instance_urls(), place).encode()
+        path = folder / name
+        if not path.is_file() or path.read_bytes() != content:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+            has_changed = True
+    return has_changed
+
+
+def _configuration_folder(started: StackProcesses, instance: Instance) -> Path:
+    return Path(started.values["state"]) / CONFIGURATION / instance.name
 
 
 def expand_texts(texts: Sequence[str], values: Mapping[str, str], where: str) -> list[str]:

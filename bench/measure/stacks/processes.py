@@ -9,14 +9,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 from pydantic import SecretStr
 
-from bench.core.config.instances import Instance, list_instances
+from bench.core.config.instances import Instance, find_service, list_instances
 from bench.core.config.placeholders import expand
 from bench.core.config.stack import OTLP_URL, Stack
 from bench.core.tiers.environment import fixed_url
 from bench.measure.stacks import supervisor
-from bench.measure.stacks.launch import Launch, expand_texts, plan_instance
+from bench.measure.stacks.launch import Launch, expand_texts, plan_instance, update_configuration
 from bench.measure.stacks.marks import mark
 from bench.measure.stacks.ports import LOOPBACK, choose_ports, require_free_address
 from bench.measure.stacks.projects import new_project
@@ -57,7 +58,13 @@ def run_processes(
         try:
             start(started)
             yield RunningStack(
-                stack, started.values, started.urls, started.pids, started.find_dead_service, options.cores
+                stack,
+                started.values,
+                started.urls,
+                started.pids,
+                started.find_dead_service,
+                options.cores,
+                processes=started,
             )
         finally:
             stop(started)
@@ -89,8 +96,9 @@ def start(started: StackProcesses, *, detached: bool = False) -> None:
         ConfigError: A placeholder has no value, or a folder does not exist.
         TargetError: A service did not start in time; the message contains the end of its log.
     """
+    started.is_detached = detached
     if started.stack.up:
-        _start_commands(started, detached=detached)
+        _start_commands(started)
         return
     instances = list_instances(started.stack.services)
     services = {instance.name: instance.service for instance in instances}
@@ -99,14 +107,62 @@ def start(started: StackProcesses, *, detached: bool = False) -> None:
         if port:
             started.set_url(name, f"http://{LOOPBACK[0]}:{port}")
     for instance in instances:
-        _start_instance(started, instance, ports.get(instance.name), detached=detached)
+        _start_instance(started, instance, ports.get(instance.name))
 
 
-def _start_instance(started: StackProcesses, instance: Instance, port: int | None, *, detached: bool) -> None:
-    """Start an instance of a service, and wait until it is ready."""
+def start_instance(started: StackProcesses, name: str, port: int | None = None) -> None:
+    """Start one more instance, or one that ended, and wait until it is ready. It rests: it gets no requests.
+
+    Args:
+        started: The stack.
+        name: Name of the instance.
+        port: Its port; `None` for one of its declaration, or for a free one.
+
+    Raises:
+        ConfigError: A placeholder has no value.
+        TargetError: It did not start in time; it was ended.
+    """
+    service_name = find_service(started.stack.services, name)
+    service = started.stack.services[service_name]
+    port = choose_ports({name: service}, {} if port is None else {name: port}).get(name)
+    started.resting.add(name)
+    if port:
+        started.set_url(name, f"http://{LOOPBACK[0]}:{port}")
+    try:
+        _start_instance(started, Instance(name, service_name, service), port)
+    except BaseException:
+        end_instance(started, name)
+        raise
+
+
+def end_instance(started: StackProcesses, name: str) -> None:
+    """End an instance, with all processes that it started. Its end is no failure of the stack."""
+    pid = started.pids.get(name)
+    process = started.processes.get(name)
+    started.forget(name)
+    started.on_change()
+    if process is not None:
+        process.terminate()
+        _await_end(process)
+    elif pid is not None:  # another command started it
+        with suppress(psutil.NoSuchProcess):
+            supervising = psutil.Process(pid)
+            supervising.terminate()
+            supervising.wait(_STOP_TIMEOUT_S)
+
+
+def is_running(pid: int | None) -> bool:
+    """Return whether a process runs; one whose parent has not noted its end does not."""
+    with suppress(psutil.NoSuchProcess):
+        return pid is not None and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+def _start_instance(started: StackProcesses, instance: Instance, port: int | None) -> None:
     name = instance.name
     started.instances[name] = instance
-    process = _supervise(started, plan_instance(started, instance, port), detached=detached)
+    update_configuration(started, instance, port)
+    process = _supervise(started, plan_instance(started, instance, port))
     announcement = started.logs.announcement_file(name)
     watch = _watch(started, name, process, instance.service.start_timeout_s)
     url = started.urls.get(name, "")
@@ -128,7 +184,7 @@ def _watch(
     )
 
 
-def _supervise(started: StackProcesses, launch: Launch, *, detached: bool) -> subprocess.Popen[bytes]:
+def _supervise(started: StackProcesses, launch: Launch) -> subprocess.Popen[bytes]:
     """Start a supervisor. It ends when this process does, unless it is detached.
 
     Its output goes to files, because a full pipe would stop it. It is stored at once, so that an interrupt
@@ -139,7 +195,7 @@ def _supervise(started: StackProcesses, launch: Launch, *, detached: bool) -> su
         "stop_signal": "SIGTERM",
         "grace_s": GRACE_S,
         "cores": started.options.cores,
-        "watch": not detached,
+        "watch": not started.is_detached,
         "stays": False,
         **launch.plan,
     }
@@ -152,7 +208,7 @@ def _supervise(started: StackProcesses, launch: Launch, *, detached: bool) -> su
             [sys.executable, "-I", "-S", supervisor.__file__, json.dumps(plan)],
             env=mark(launch.environment, started.project),
             cwd=launch.cwd,
-            stdin=subprocess.DEVNULL if detached else subprocess.PIPE,
+            stdin=subprocess.DEVNULL if started.is_detached else subprocess.PIPE,
             stdout=log if launch.announcement is None else announcement,
             stderr=log,
             start_new_session=True,  # Ctrl-C reaches bench only, which then ends them in order
@@ -163,7 +219,7 @@ def _supervise(started: StackProcesses, launch: Launch, *, detached: bool) -> su
     return process
 
 
-def _start_commands(started: StackProcesses, *, detached: bool) -> None:
+def _start_commands(started: StackProcesses) -> None:
     """Run the commands of `up`, and wait until each address accepts a connection."""
     stack = started.stack
     for name, text in stack.urls.items():
@@ -171,9 +227,9 @@ def _start_commands(started: StackProcesses, *, detached: bool) -> None:
         require_free_address(name, url)
         started.set_url(name, url)
     plan: dict[str, Any] = {"commands": _expand_commands(started, "up")}
-    if not detached:  # else `run_down` runs them
+    if not started.is_detached:  # else `run_down` runs them
         plan |= {"stop_commands": _expand_commands(started, "down"), "stays": True}
-    process = _run_commands(started, plan, detached=detached)
+    process = _run_commands(started, plan)
     for name, url in list(started.urls.items()):
         watch = _watch(started, COMMANDS, process, stack.start_timeout_s)
         started.set_url(name, await_port(watch, url))
@@ -186,18 +242,16 @@ def _expand_commands(started: StackProcesses, field_name: str) -> list[list[str]
     return commands
 
 
-def _run_commands(
-    started: StackProcesses, plan: Mapping[str, Any], *, detached: bool
-) -> subprocess.Popen[bytes]:
+def _run_commands(started: StackProcesses, plan: Mapping[str, Any]) -> subprocess.Popen[bytes]:
     """Run commands with the complete environment: programs such as `docker` and `kubectl` need much of it."""
     environment = {**os.environ, **started.options.variables}
-    return _supervise(started, Launch(COMMANDS, plan, environment, started.tree), detached=detached)
+    return _supervise(started, Launch(COMMANDS, plan, environment, started.tree))
 
 
 def run_down(started: StackProcesses) -> int:
     """Run the commands of `down`, and return the exit code of the last one."""
     plan = {"commands": _expand_commands(started, "down")}
-    with _run_commands(started, plan, detached=False) as process:
+    with _run_commands(started, plan) as process:
         return process.wait()
 
 
@@ -219,7 +273,7 @@ def prepare_tree(stack: Stack, state: Path, options: StartOptions) -> None:
     environment.pop("VIRTUAL_ENV", None)
     plan = {"commands": _expand_commands(started, PREPARE)}
     try:
-        code = _supervise(started, Launch(PREPARE, plan, environment, started.tree), detached=False).wait()
+        code = _supervise(started, Launch(PREPARE, plan, environment, started.tree)).wait()
     finally:
         stop(started)
     if code:
@@ -231,11 +285,16 @@ def stop(started: StackProcesses) -> None:
     for process in reversed(started.processes.values()):
         process.terminate()
     for process in reversed(started.processes.values()):
-        try:
-            process.wait(timeout=_STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        if process.stdin is not None:
-            with suppress(BrokenPipeError):
-                process.stdin.close()
+        _await_end(process)
+
+
+def _await_end(process: subprocess.Popen[bytes]) -> None:
+    """Wait until a supervisor ends that was told to."""
+    try:
+        process.wait(timeout=_STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdin is not None:
+        with suppress(BrokenPipeError):
+            process.stdin.close()

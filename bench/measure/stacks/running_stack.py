@@ -13,6 +13,7 @@ from bench.core.config.placeholders import expand
 from bench.core.config.stack import Stack
 from bench.errors import ConfigError
 from bench.measure.http.route import DIRECT, Route
+from bench.measure.stacks.stack_processes import StackProcesses
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ class RunningStack:
     """Images and settings that must be equal for two runs to be comparable."""
     route: Route = DIRECT
     """The way to its services."""
+    processes: StackProcesses | None = None
+    """Its processes, which can start and end while it runs; `None` if this machine does not run them."""
     is_own: bool = False
     """Whether the run started it, and stops it at its end."""
 

@@ -1,11 +1,12 @@
 """The processes of a stack that `bench` starts: their addresses, their logs, and those that ended."""
 
 import subprocess
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.core.config.instances import Instance, address_values, share_addresses
+from bench.core.config.instances import Instance, address_values, select_instances, share_addresses
 from bench.core.config.stack import Stack
 from bench.errors import TargetError
 from bench.measure.stacks.service_logs import ServiceLogs, describe_exit
@@ -35,6 +36,15 @@ class StackProcesses:
     """Process ids of the supervisors by instance."""
     on_start: Callable[[str], object] = lambda _: None
     """Called with the service's name just before and just after each start of a process."""
+    on_change: Callable[[], object] = lambda: None
+    """Called when an instance is up that was added, and before one ends that was removed."""
+
+    resting: set[str] = field(default_factory=set)
+    """Instances that get no new requests: they start, or they end when they have answered the others."""
+    is_detached: bool = False
+    """Whether the processes outlive this one."""
+    changing: threading.RLock = field(default_factory=threading.RLock)
+    """Held by the thread that starts or ends instances."""
 
     @property
     def tree(self) -> Path:
@@ -79,9 +89,34 @@ class StackProcesses:
     def set_url(self, name: str, url: str) -> None:
         """Note the address of a service or an instance, for placeholders and for those who send requests."""
         self.urls[name] = url
-        self._share_addresses()
+        self.share_addresses()
 
-    def _share_addresses(self) -> None:
+    def forget(self, name: str) -> None:
+        """Forget an instance, whose end is then no failure."""
+        for values in (self.processes, self.pids, self.instances, self.urls):
+            values.pop(name, None)
+        self.resting.discard(name)
+        self.share_addresses()
+
+    def share_addresses(self) -> None:
+        """Derive the addresses of replicated services and the placeholders, without instances that rest."""
         services = self.stack.services
-        self.urls.update(share_addresses(services, self.urls))
-        self.values.update(address_values(services, self.urls))
+        used: dict[str, str] = {}
+        for name, url in self.urls.items():
+            is_instance = name not in services or services[name].replicas is None
+            if is_instance and name not in self.resting:
+                used[name] = url
+        shared = share_addresses(services, used)
+        resting = {name: self.urls[name] for name in self.resting if name in self.urls}
+        for name in self.urls.keys() - shared.keys() - resting.keys():
+            del self.urls[name]
+        self.urls.update(shared)
+        self.values.update(address_values(services, shared))
+
+    def list_instance_urls(self) -> dict[str, dict[str, str]]:
+        """Return the addresses of the instances that get requests, by service."""
+        urls: dict[str, dict[str, str]] = {}
+        for service in self.stack.services:
+            names = select_instances(self.stack.services, service, self.urls)
+            urls[service] = {name: self.urls[name] for name in names if name not in self.resting}
+        return urls
