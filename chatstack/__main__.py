@@ -1,4 +1,4 @@
-"""`python -m chatstack ROLE`: one service of the stack, or a command that fills its store."""
+"""`python -m chatstack ROLE`: one service of the stack, or a command that fills or reads its store."""
 
 import asyncio
 import os
@@ -10,7 +10,7 @@ ROLES = ("backend", "agent", "model")
 COLLECTIONS = ("users", "forms")
 USAGE = (
     f"usage: python -m chatstack {'|'.join(ROLES)}, model --engine simulated|llama-cpp, "
-    f"or {'|'.join(COLLECTIONS)} add|remove < JSON"
+    f"{'|'.join(COLLECTIONS)} add|remove < JSON, or audit < JSON"
 )
 
 
@@ -27,6 +27,10 @@ def main(arguments: list[str]) -> int:
                 from chatstack.fill import fill  # noqa: PLC0415 - a role imports only what it needs
 
                 print(asyncio.run(fill(settings, collection, action, sys.stdin.read())))
+            case ["audit"]:
+                from chatstack.audit import list_chats  # noqa: PLC0415 - likewise
+
+                print(asyncio.run(list_chats(settings, sys.stdin.read())))
             case _:
                 print(USAGE, file=sys.stderr)
                 return 2

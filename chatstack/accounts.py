@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from bench.mock.clock import iso_now
-from chatstack.bodies import BodyError, json_object
+from chatstack.bodies import BodyError, ReadBody
 from chatstack.stores.store import Store, TakenError
 from chatstack.tokens import REFRESH, Tokens
 
@@ -18,11 +18,18 @@ _PRIVATE = ("passkeys", "refreshTokens")
 
 
 class Accounts:
-    """The account calls of users."""
+    """The account calls of users.
 
-    def __init__(self, store: Store, tokens: Tokens) -> None:
+    Args:
+        store: Users.
+        tokens: Checks and issues tokens.
+        read_body: Reads the bodies of requests.
+    """
+
+    def __init__(self, store: Store, tokens: Tokens, read_body: ReadBody) -> None:
         self._store = store
         self._tokens = tokens
+        self._read_body = read_body
 
     def routes(self) -> list[Route]:
         """The calls."""
@@ -39,7 +46,7 @@ class Accounts:
         return JSONResponse({"success": True, "data": public})
 
     async def _register(self, request: Request) -> Response:
-        body = await json_object(request)
+        body = await self._read_body(request)
         given = {key: body.get(key) for key in ("fullName", "email", "username")}
         for key, value in given.items():
             if not isinstance(value, str) or not value.strip():
@@ -66,7 +73,7 @@ class Accounts:
         return JSONResponse({"success": True, "userId": user["_id"]}, 201)
 
     async def _refresh(self, request: Request) -> Response:
-        body = await json_object(request)
+        body = await self._read_body(request)
         token = body.get("refreshToken")
         if not isinstance(token, str):
             raise BodyError("refreshToken is required")

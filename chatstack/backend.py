@@ -12,15 +12,16 @@ from starlette.routing import Route
 
 from bench.mock.clock import iso_now
 from chatstack.accounts import Accounts
-from chatstack.bodies import BodyError
+from chatstack.bodies import BodyError, json_object
 from chatstack.chat.agent import ask_agent
 from chatstack.chat.calls import CHAT_PATH, Chat
 from chatstack.connection import CancelOnDisconnect
 from chatstack.knobs import Knobs, KnobsMiddleware
 from chatstack.measures import Measures, MeasuresMiddleware
-from chatstack.parts.chain import open_chain
+from chatstack.parts.chain import list_middleware, open_chain
 from chatstack.parts.part import Surroundings
 from chatstack.settings import Settings
+from chatstack.signing import Keys, OneKey
 from chatstack.stores.opening import open_store
 from chatstack.timing import TimingMiddleware
 from chatstack.tokens import RefusedError, Tokens
@@ -33,22 +34,26 @@ _CENTURY_S = 36_525 * _DAY_S
 def make_backend(settings: Settings) -> Starlette:
     """Return the backend's application.
 
-    Settings: JWT_SECRET, AGENT_URL, MODEL, UPSTREAM_TIMEOUT_S, TOKEN_LIFETIME_S, the store's, and BACKEND_*.
+    Settings: JWT_SECRET or JWT_KEYS_FILE, AGENT_URL, MODEL, UPSTREAM_TIMEOUT_S, TOKEN_LIFETIME_S, BACKEND_*,
+    and those of the store and of the optional parts.
     """
-    secret = settings.text("JWT_SECRET")
+    measures = Measures()
+    keys = _open_keys(settings, measures)
     upstream = Upstream(settings.url("AGENT_URL"), settings.number("UPSTREAM_TIMEOUT_S", 120.0, low=0.001))
     model = settings.text("MODEL", "qwen2.5:0.5b")
     lifetime_s = settings.number("TOKEN_LIFETIME_S", _DAY_S, low=1, high=_CENTURY_S)
-    measures = Measures()
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         store = await open_store(settings, measures.count_store_operation)
-        tokens = Tokens(store, secret, lifetime_s)
-        app.router.routes += Accounts(store, tokens).routes()
-        async with open_chain(Surroundings(settings, measures, store, tokens)) as chain:
+        tokens = Tokens(store, keys, lifetime_s)
+        surroundings = Surroundings(
+            settings, measures, store, tokens, app.state, read_body=json_object, record_chat=store.record_chat
+        )
+        async with open_chain(surroundings) as chain:
             ask = chain.wrap(ask_agent(upstream))
-            app.router.routes += Chat(store, tokens, upstream, ask, model).routes()
+            app.router.routes += Accounts(store, tokens, chain.surroundings.read_body).routes()
+            app.router.routes += Chat(chain.surroundings, upstream, ask, model).routes()
             app.router.routes += chain.routes()
             yield
         await upstream.close()
@@ -61,6 +66,7 @@ def make_backend(settings: Settings) -> Starlette:
             Middleware(CancelOnDisconnect),
             Middleware(MeasuresMiddleware, measures=measures),
             Middleware(TimingMiddleware, tier="backend"),
+            *list_middleware(settings, measures),
             Middleware(KnobsMiddleware, knobs=Knobs.of(settings, "BACKEND"), paths=frozenset({CHAT_PATH})),
         ],
         exception_handlers={
@@ -72,6 +78,15 @@ def make_backend(settings: Settings) -> Starlette:
     )
 
 
+def _open_keys(settings: Settings, measures: Measures) -> Keys:
+    path = settings.optional("JWT_KEYS_FILE")
+    if path is None:
+        return OneKey(settings.text("JWT_SECRET"))
+    from chatstack.parts.keys_file import open_keys_file  # noqa: PLC0415 - a part that is off is not imported
+
+    return open_keys_file(path, settings, measures)
+
+
 async def _health(request: Request) -> Response:  # noqa: ARG001 - Starlette's signature
     return JSONResponse({"success": True, "message": "the backend is running", "timestamp": iso_now()})
 
@@ -81,7 +96,8 @@ async def _refused(request: Request, error: Exception) -> Response:  # noqa: ARG
 
 
 async def _bad_request(request: Request, error: Exception) -> Response:  # noqa: ARG001 - likewise
-    return JSONResponse({"error": str(error)}, 400)
+    assert isinstance(error, BodyError)  # noqa: S101 - it is the handler of this error
+    return JSONResponse({"error": str(error)}, error.status)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:  # noqa: ARG001 - likewise

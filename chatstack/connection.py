@@ -4,6 +4,9 @@ import asyncio
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+# Parts of a body that wait for the app. The server reads no more of a body that the app does not read.
+_MOST_MESSAGES = 2
+
 
 class CancelOnDisconnect:
     """Middleware that cancels a request's work when its client disconnects, and so frees its resources.
@@ -19,7 +22,7 @@ class CancelOnDisconnect:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        messages: asyncio.Queue[Message] = asyncio.Queue()
+        messages: asyncio.Queue[Message] = asyncio.Queue(_MOST_MESSAGES)
         work = asyncio.ensure_future(self._app(scope, messages.get, send))
         watch = asyncio.ensure_future(_watch(receive, messages))
         try:
@@ -39,4 +42,4 @@ async def _watch(receive: Receive, messages: asyncio.Queue[Message]) -> None:
         message = await receive()
         if message["type"] == "http.disconnect":
             return
-        messages.put_nowait(message)
+        await messages.put(message)

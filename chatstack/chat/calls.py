@@ -10,13 +10,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from bench.mock.clock import iso_now
-from chatstack.bodies import BodyError, json_object
+from chatstack.bodies import BodyError
 from chatstack.chat.agent import UNAVAILABLE
 from chatstack.chat.events import Ask, Question
 from chatstack.chat.rendering import AnswerStream, answer_document
-from chatstack.stores.store import Store
+from chatstack.parts.part import Surroundings
 from chatstack.timing import stopwatch
-from chatstack.tokens import Tokens
 from chatstack.upstream import Upstream
 
 CHAT_PATH = "/api/chat/ask-dynaform"
@@ -28,16 +27,16 @@ class Chat:
     """The chat calls.
 
     Args:
-        store: Users and chats.
-        tokens: Checks the tokens of users.
+        surroundings: Check the tokens of users, read bodies and record chats.
         upstream: The agent, for the health check.
         ask: Answers questions.
         model: Name of the model.
     """
 
-    def __init__(self, store: Store, tokens: Tokens, upstream: Upstream, ask: Ask, model: str) -> None:
-        self._store = store
-        self._tokens = tokens
+    def __init__(self, surroundings: Surroundings, upstream: Upstream, ask: Ask, model: str) -> None:
+        self._tokens = surroundings.tokens
+        self._read_body = surroundings.read_body
+        self._record_chat = surroundings.record_chat
         self._upstream = upstream
         self._answer = ask
         self._model = model
@@ -65,9 +64,9 @@ class Chat:
         watch = stopwatch(request)
         with watch.part("auth"):
             asker = await self._tokens.asker(request.headers)
-        body = await json_object(request)
+        body = await self._read_body(request)
         message = read_message(body)
-        await self._store.record_chat(asker.user["_id"], len(message), datetime.now(UTC))
+        await self._record_chat(asker.user["_id"], len(message), datetime.now(UTC))
         stream = body.get("stream") is True
         question = Question(asker.user, message, self._model, stream, watch)
         if stream:

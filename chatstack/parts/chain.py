@@ -1,6 +1,7 @@
 """The parts that the settings switch on.
 
 Each part is a module with a function `open_part(surroundings)`, an async context manager of an `OpenPart`.
+A part that sees requests before they are questions has a module with `make_middleware(settings, measures)`.
 A part is imported only if it is on, so a backend without parts needs none of their packages.
 """
 
@@ -9,25 +10,39 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib import import_module
 
+from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
 from chatstack.chat.events import Ask
+from chatstack.measures import Measures
 from chatstack.parts.part import OpenPart, Surroundings
+from chatstack.settings import Settings
 
 # The variable that switches a part on, and its module, from the outermost part to the innermost. Each of
 # several variables may switch on the same part.
 PARTS: Mapping[str, str] = {
+    "AUDIT_LOG": "chatstack.parts.audit.part",
     "RATE_LIMIT_PER_MINUTE": "chatstack.parts.limits.part",
+    "INPUT_CHECK": "chatstack.parts.input.part",
     "CACHE_TTL_S": "chatstack.parts.cache.part",
     "QUEUE_CONCURRENCY": "chatstack.parts.queue.part",
+}
+
+# The variable that switches a middleware on, and its module, from the outermost middleware to the innermost.
+MIDDLEWARE: Mapping[str, str] = {
+    "MONITOR_SLOW_S": "chatstack.parts.monitor",
+    "AUDIT_LOG": "chatstack.parts.audit.middleware",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """The parts that are on, from the outermost to the innermost."""
+    """The parts that are on."""
 
-    parts: Sequence[OpenPart] = ()
+    parts: Sequence[OpenPart]
+    """The parts, from the outermost to the innermost."""
+    surroundings: Surroundings
+    """Surroundings of the calls."""
 
     def wrap(self, ask: Ask) -> Ask:
         """Return an `Ask` that runs all parts around the given one."""
@@ -53,10 +68,28 @@ async def open_chain(surroundings: Surroundings) -> AsyncIterator[Chain]:
     async with AsyncExitStack() as stack:
         modules: dict[str, None] = {}
         for variable, module in PARTS.items():
-            if surroundings.settings.optional(variable) not in {None, "0"}:
+            if _is_on(surroundings.settings, variable):
                 modules[module] = None
         opened: list[OpenPart] = []
         for module in modules:
-            part = import_module(module).open_part(surroundings)
-            opened.append(await stack.enter_async_context(part))
-        yield Chain(opened)
+            part = await stack.enter_async_context(import_module(module).open_part(surroundings))
+            opened.append(part)
+            surroundings = part.surroundings or surroundings
+        yield Chain(opened, surroundings)
+
+
+def list_middleware(settings: Settings, measures: Measures) -> list[Middleware]:
+    """Return the middleware of the parts that the settings switch on.
+
+    Raises:
+        SettingsError: A setting is wrong.
+    """
+    chosen: list[Middleware] = []
+    for variable, module in MIDDLEWARE.items():
+        if _is_on(settings, variable):
+            chosen.append(import_module(module).make_middleware(settings, measures))
+    return chosen
+
+
+def _is_on(settings: Settings, variable: str) -> bool:
+    return settings.optional(variable) not in {None, "0"}

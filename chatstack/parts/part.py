@@ -1,25 +1,37 @@
 """The interface of an optional part."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
+from starlette.datastructures import State
 from starlette.routing import BaseRoute
 
+from chatstack.bodies import ReadBody
 from chatstack.chat.events import Part
 from chatstack.measures import Measures
 from chatstack.settings import Settings
 from chatstack.stores.store import Store
 from chatstack.tokens import Tokens
 
+RecordChat = Callable[[str, int, datetime], Awaitable[None]]
+"""Records a chat: the id of the user, the characters of the message, and the time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """The things that a part is made of."""
+    """The things that a part, and a call of the backend, is made of."""
 
     settings: Settings
     measures: Measures
     store: Store
     tokens: Tokens
+    state: State
+    """State of the application, for the middleware of a part."""
+    read_body: ReadBody
+    """Reads the body of a request."""
+    record_chat: RecordChat
+    """Records a chat before it begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +42,5 @@ class OpenPart:
     """Wraps the next part."""
     routes: Sequence[BaseRoute] = ()
     """Further calls of the backend."""
+    surroundings: Surroundings | None = None
+    """Surroundings of all later parts and of the calls, if the part changes them."""

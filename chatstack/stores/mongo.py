@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,12 +14,26 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import BulkWriteError, PyMongoError
 
 from chatstack.settings import SettingsError
-from chatstack.stores.store import Document, OnOperation, TakenError
+from chatstack.stores.store import OPEN, ChatRecord, Document, OnOperation, TakenError
 
 Stored = dict[str, Any]
 
 _CONNECT_TIMEOUT_MS = 10_000
 _DUPLICATE_KEY = 11_000
+# The fields of a record in the collection, by their names in the program.
+_RECORD_NAMES = {
+    "id": "_id",
+    "at": "at",
+    "user_id": "userId",
+    "characters": "characters",
+    "message_sha256": "messageSha256",
+    "outcome": "outcome",
+    "status": "status",
+    "answer_characters": "answerCharacters",
+    "duration_s": "durationS",
+    "message": "message",
+    "answer": "answer",
+}
 
 
 class MongoStore:
@@ -131,6 +146,27 @@ class MongoStore:
     async def chats(self, user_id: str) -> int:
         """Return the number of chats of a user."""
         return await self._asked("chat_audit").count_documents({"userId": _object_id(user_id)})
+
+    async def save_chat_record(self, record: ChatRecord) -> None:
+        """Write a record of the audit log, and replace that with its id. An open record replaces none."""
+        document = {_RECORD_NAMES[name]: value for name, value in asdict(record).items()}
+        document["_id"] = _object_id(record.id)
+        document["userId"] = None if record.user_id is None else _object_id(record.user_id)
+        selection = {"_id": document["_id"]}
+        if record.outcome == OPEN:
+            await self._asked("chat_audit").update_one(selection, {"$setOnInsert": document}, upsert=True)
+        else:
+            await self._asked("chat_audit").replace_one(selection, document, upsert=True)
+
+    async def chat_records(self, user_id: str | None) -> list[ChatRecord]:
+        """Return the records of a user, or of requests without a user, in the order of their times."""
+        owner = None if user_id is None else _object_id(user_id)
+        selection = {"userId": owner, "outcome": {"$exists": True}}
+        records = []
+        async for document in self._asked("chat_audit").find(selection).sort(["at", "_id"]):
+            content = {field: document[name] for field, name in _RECORD_NAMES.items()}
+            records.append(ChatRecord(**{**content, "id": str(document["_id"]), "user_id": user_id}))
+        return records
 
     def _asked(self, name: str) -> AsyncCollection[Stored]:
         """Return a collection, and count one operation."""

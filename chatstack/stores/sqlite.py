@@ -5,11 +5,12 @@ import json
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
 from datetime import datetime
 from typing import Any, TypeVar
 
 from chatstack.settings import SettingsError
-from chatstack.stores.store import Document, OnOperation, TakenError
+from chatstack.stores.store import OPEN, ChatRecord, Document, OnOperation, TakenError
 
 Result = TypeVar("Result")
 
@@ -22,9 +23,19 @@ CREATE TABLE IF NOT EXISTS token_blacklist (token TEXT PRIMARY KEY, expires_at T
 CREATE TABLE IF NOT EXISTS generated_form (id TEXT PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS publication_audit (form_id TEXT, at TEXT);
 CREATE INDEX IF NOT EXISTS publication_by_form ON publication_audit (form_id);
-CREATE TABLE IF NOT EXISTS chat_audit (user_id TEXT, characters INTEGER, at TEXT);
+CREATE TABLE IF NOT EXISTS chat_audit (
+  user_id TEXT, characters INTEGER, at TEXT, id TEXT UNIQUE, message_sha256 TEXT, outcome TEXT,
+  status INTEGER, answer_characters INTEGER, duration_s REAL, message TEXT, answer TEXT
+);
 CREATE INDEX IF NOT EXISTS chat_by_user ON chat_audit (user_id);
 """
+# All fields of a record but its time, which is a text in the table.
+_RECORD_FIELDS = tuple(field.name for field in fields(ChatRecord) if field.name != "at")
+_RECORD_COLUMNS = ", ".join((*_RECORD_FIELDS, "at"))
+_SAVE_RECORD = f"INTO chat_audit ({_RECORD_COLUMNS}) VALUES (?{', ?' * len(_RECORD_FIELDS)})"
+_READ_RECORDS = (
+    f"SELECT {_RECORD_COLUMNS} FROM chat_audit WHERE user_id IS ? AND id IS NOT NULL ORDER BY at, rowid"  # noqa: S608
+)
 
 
 class SqliteStore:
@@ -110,12 +121,31 @@ class SqliteStore:
     async def record_chat(self, user_id: str, characters: int, at: datetime) -> None:
         """Record a chat of a user."""
         row = (user_id, characters, at.isoformat())
-        await self._write_many("INSERT INTO chat_audit VALUES (?, ?, ?)", [row])
+        await self._write_many("INSERT INTO chat_audit (user_id, characters, at) VALUES (?, ?, ?)", [row])
 
     async def chats(self, user_id: str) -> int:
         """Return the number of chats of a user."""
         row = await self._row("SELECT count(*) FROM chat_audit WHERE user_id = ?", user_id)
         return int(row[0]) if row else 0
+
+    async def save_chat_record(self, record: ChatRecord) -> None:
+        """Write a record of the audit log, and replace that with its id. An open record replaces none."""
+        row = (*(getattr(record, name) for name in _RECORD_FIELDS), record.at.isoformat())
+        verb = "INSERT OR IGNORE" if record.outcome == OPEN else "INSERT OR REPLACE"
+        await self._write_many(f"{verb} {_SAVE_RECORD}", [row])
+
+    async def chat_records(self, user_id: str | None) -> list[ChatRecord]:
+        """Return the records of a user, or of requests without a user, in the order of their times."""
+
+        def read() -> list[tuple[Any, ...]]:
+            return self._connection.execute(_READ_RECORDS, (user_id,)).fetchall()
+
+        self._on_operation()
+        records = []
+        for *values, at in await self._call(read):
+            content = dict(zip(_RECORD_FIELDS, values, strict=True))
+            records.append(ChatRecord(**content, at=datetime.fromisoformat(at)))
+        return records
 
     async def close(self) -> None:
         """Close the file."""

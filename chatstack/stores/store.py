@@ -1,12 +1,15 @@
 """The database interface of the backend and the agent."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
 Document = Mapping[str, Any]
 # Called at every database operation.
 OnOperation = Callable[[], None]
+# Outcome of a chat whose answer is not complete.
+OPEN = "open"
 
 
 def uncounted() -> None:
@@ -15,6 +18,34 @@ def uncounted() -> None:
 
 class TakenError(Exception):
     """A user with that name or e-mail address exists already."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRecord:
+    """A record of one chat interaction in the audit log."""
+
+    id: str
+    """Its id, 24 hexadecimal digits."""
+    at: datetime
+    """Time of the request."""
+    user_id: str | None
+    """Id of the user; `None` if no token was accepted."""
+    characters: int | None = None
+    """Length of the message; `None` if no message was accepted."""
+    message_sha256: str | None = None
+    """SHA-256 of the message in UTF-8, in hexadecimal digits."""
+    outcome: str = OPEN
+    """`answered`, `refused`, `failed` or `cancelled`; `open` while the answer is not complete."""
+    status: int | None = None
+    """Status of the response or of its error; `None` without one."""
+    answer_characters: int = 0
+    """Length of the text that was sent."""
+    duration_s: float | None = None
+    """Time from the request to the end of the answer, in seconds."""
+    message: str | None = None
+    """Text of the message, if the log keeps texts."""
+    answer: str | None = None
+    """Text of the answer, if the log keeps texts."""
 
 
 class Store(Protocol):
@@ -70,6 +101,14 @@ class Store(Protocol):
 
     async def chats(self, user_id: str) -> int:
         """Return the number of chats of a user."""
+        ...
+
+    async def save_chat_record(self, record: ChatRecord) -> None:
+        """Write a record of the audit log, and replace that with its id. An open record replaces none."""
+        ...
+
+    async def chat_records(self, user_id: str | None) -> list[ChatRecord]:
+        """Return the records of a user, or of requests without a user, in the order of their times."""
         ...
 
     async def close(self) -> None:

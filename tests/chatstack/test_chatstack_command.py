@@ -13,7 +13,7 @@ from tests.chatstack.stacks import assert_usage_error, hex_id, make_user, run, s
 
 USAGE = (
     "usage: python -m chatstack backend|agent|model, model --engine simulated|llama-cpp, "
-    "or users|forms add|remove < JSON"
+    "users|forms add|remove < JSON, or audit < JSON"
 )
 # A role that unexpectedly listens ends with its stdin, so that its test fails instead of hanging.
 ENDING = {"EXIT_WITH_STDIN": "1"}

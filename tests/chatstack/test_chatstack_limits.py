@@ -12,6 +12,8 @@ from redis import Redis
 from chatstack.parts.limits.part import retry_after_s
 from chatstack.parts.limits.shared_window import SharedWindow
 from chatstack.parts.limits.window import SlidingWindow
+from chatstack.parts.redis_client import open_redis
+from chatstack.settings import Settings
 from tests.chatstack.conftest import Stack
 from tests.chatstack.stacks import (
     Service,
@@ -89,7 +91,8 @@ def _redis_time_s(client: Redis) -> float:
 
 
 def _shared(url: str, limit: int, window_s: float, failures: list[str]) -> SharedWindow:
-    return SharedWindow(url, limit, window_s, failures.append)
+    redis = open_redis(Settings({"REDIS_URL": url}))
+    return SharedWindow(redis, limit, window_s, failures.append)
 
 
 def test_redis_decides_like_the_window_in_the_process(redis_url: str) -> None:

@@ -25,8 +25,7 @@ async def open_part(surroundings: Surroundings) -> AsyncIterator[OpenPart]:
     settings = surroundings.settings
     limit = settings.count("RATE_LIMIT_PER_MINUTE", 0, high=_MOST_PER_MINUTE)
     limits = RateLimit(limit, surroundings.measures)
-    url = settings.optional("REDIS_URL")
-    if url is None:
+    if settings.optional("REDIS_URL") is None:
         window = SlidingWindow(limit, _WINDOW_S)
 
         async def admit(user: str, now_s: float) -> Admission:
@@ -34,9 +33,11 @@ async def open_part(surroundings: Surroundings) -> AsyncIterator[OpenPart]:
 
         yield OpenPart(limits.wrap(admit))
         return
-    from chatstack.parts.limits.shared_window import SharedWindow  # noqa: PLC0415 - only here Redis is needed
+    # A limit in memory needs no package for Redis.
+    from chatstack.parts.limits.shared_window import SharedWindow  # noqa: PLC0415 - see above
+    from chatstack.parts.redis_client import open_redis  # noqa: PLC0415 - likewise
 
-    shared = SharedWindow(url, limit, _WINDOW_S, limits.count_failure)
+    shared = SharedWindow(open_redis(settings), limit, _WINDOW_S, limits.count_failure)
     try:
         yield OpenPart(limits.wrap(shared.admit))
     finally:

@@ -3,16 +3,11 @@
 from collections.abc import Callable
 
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from chatstack.parts.limits.window import Admission, SlidingWindow
-from chatstack.settings import SettingsError
 
 _KEY = "chatstack:limit:"
-# A request waits at most this long for Redis.
-_TIMEOUT_S = 1.0
 # After a failure, Redis is not asked for this long.
 _PAUSE_S = 1.0
 _MICROSECONDS = 1_000_000
@@ -43,26 +38,15 @@ class SharedWindow:
     """A sliding window in Redis. While Redis does not answer, this process limits its own requests.
 
     Args:
-        url: Address of Redis.
+        redis: Redis.
         limit: Most requests in a period.
         window_s: Length of the period, in seconds.
         on_failure: Called with the reason when Redis could not be asked.
-
-    Raises:
-        SettingsError: The address is wrong. The message never contains it, because it may contain a password.
     """
 
-    def __init__(self, url: str, limit: int, window_s: float, on_failure: Callable[[str], None]) -> None:
-        try:
-            self._redis = Redis.from_url(
-                url,
-                socket_timeout=_TIMEOUT_S,
-                socket_connect_timeout=_TIMEOUT_S,
-                retry=Retry(NoBackoff(), 0),
-            )
-        except ValueError:
-            raise SettingsError("REDIS_URL: not an address like redis://127.0.0.1:6379/0") from None
-        self._script = self._redis.register_script(_ADMIT)
+    def __init__(self, redis: Redis, limit: int, window_s: float, on_failure: Callable[[str], None]) -> None:
+        self._redis = redis
+        self._script = redis.register_script(_ADMIT)
         self._arguments = (limit, round(window_s * _MICROSECONDS))
         self._own = SlidingWindow(limit, window_s)
         self._on_failure = on_failure

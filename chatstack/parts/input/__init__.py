@@ -1,0 +1,1 @@
+"""The check of what clients send: refuses malformed input, and reports suspicious messages unchanged."""
