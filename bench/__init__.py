@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from bench.usecases.comment import comment
     from bench.usecases.compare import JudgedRun, compare
     from bench.usecases.doctor import Diagnosis, doctor
+    from bench.usecases.experiment import experiment
     from bench.usecases.export import export
     from bench.usecases.health import health
     from bench.usecases.history import add_to_history
@@ -66,6 +67,7 @@ __all__ = [
     "comment",
     "compare",
     "doctor",
+    "experiment",
     "export",
     "health",
     "merge",
@@ -104,6 +106,7 @@ _MODULES = {
     "comment": "bench.usecases.comment",
     "compare": "bench.usecases.compare",
     "doctor": "bench.usecases.doctor",
+    "experiment": "bench.usecases.experiment",
     "export": "bench.usecases.export",
     "health": "bench.usecases.health",
     "merge": "bench.usecases.merge",

@@ -21,8 +21,8 @@ class Exit(IntEnum):
     PASS = 0
     """The run was measured and is not worse, or the command did its work."""
     REGRESSION = 1
-    """A metric is worse, drifted or vanished, a threshold was crossed, or `bench probe` has a finding. With
-    `--strict`, also an inconclusive result. Read the report."""
+    """A metric is worse, drifted or vanished, a threshold was crossed, `bench probe` has a finding, or a
+    claim of an experiment is refuted. With `--strict`, also an inconclusive result. Read the report."""
     USAGE = 2
     """An option, a file or an environment variable is wrong. The message names it and suggests a fix."""
     INCONCLUSIVE = 3

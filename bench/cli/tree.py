@@ -258,6 +258,14 @@ SECTIONS = (
                 "BASE HEAD",
                 sends_load=True,
             ),
+            Command(
+                "experiment",
+                "experiment:experiment",
+                "Test claims about variants of a stack.",
+                "bench experiment queue --dry-run",
+                "[EXPERIMENT]",
+                sends_load=True,
+            ),
         ),
     ),
     Section(

@@ -9,7 +9,7 @@ from typing import TypeVar
 from bench.core.samples.samples import Samples
 from bench.errors import ConfigError
 from bench.render import json_, junit, markdown, samples_csv, samples_jsonl, text
-from bench.render.document.format import Format, ProbeInput, RunInput, SuiteInput, TrendInput
+from bench.render.document.format import ExperimentInput, Format, ProbeInput, RunInput, SuiteInput, TrendInput
 from bench.render.html import page
 from bench.render.probe import json_ as probe_json
 from bench.render.probe import junit as probe_junit
@@ -62,6 +62,13 @@ PROBE_FORMATS: dict[str, Format[ProbeInput]] = {
     "sarif": Format("sarif", "probe.sarif", sarif.render_probe),
 }
 """Formats of the probes of a chat service."""
+
+EXPERIMENT_FORMATS: dict[str, Format[ExperimentInput]] = {
+    "text": Format("text", "report.txt", text.render_experiment),
+    "markdown": Format("markdown", "report.md", markdown.render_experiment),
+    "json": Format("json", "report.json", json_.render_experiment),
+}
+"""Formats of experiments."""
 
 
 def find_format(formats: Mapping[str, Renderer], name: str) -> Renderer:

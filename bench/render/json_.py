@@ -6,7 +6,7 @@ from pydantic import TypeAdapter
 
 from bench.core.history.trend import Trend
 from bench.core.report.report import Report
-from bench.render.document.format import RunInput, SuiteInput, TrendInput
+from bench.render.document.format import ExperimentInput, RunInput, SuiteInput, TrendInput
 
 
 def render_run(run: RunInput) -> Iterator[str]:
@@ -22,6 +22,11 @@ def render_suite(suite: SuiteInput) -> Iterator[str]:
 def render_trends(trends: TrendInput) -> Iterator[str]:
     """Yield the trends as a list."""
     yield trends_json(trends.trends)
+
+
+def render_experiment(experiment: ExperimentInput) -> Iterator[str]:
+    """Yield the result of an experiment by the schema `experiment-result`."""
+    yield experiment.result.model_dump_json(indent=1) + "\n"
 
 
 def run_json(report: Report) -> str:

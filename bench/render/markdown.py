@@ -18,7 +18,8 @@ from bench.core.values.escape import (
 )
 from bench.core.values.machine_paths import shorten_paths
 from bench.render.document.document import Document, make_document
-from bench.render.document.format import RunInput, SuiteInput, TrendInput
+from bench.render.document.experiment import make_experiment_document
+from bench.render.document.format import ExperimentInput, RunInput, SuiteInput, TrendInput
 from bench.render.document.table import Table
 from bench.render.document.tier_bars import TierBar, make_tier_bars
 from bench.render.document.trend import make_trend_document
@@ -40,6 +41,11 @@ def render_suite(suite: SuiteInput) -> Iterator[str]:
 def render_trends(trends: TrendInput) -> Iterator[str]:
     """Yield the trends, with an empty line between two."""
     yield "\n".join(map(trend_markdown, trends.trends))
+
+
+def render_experiment(experiment: ExperimentInput) -> Iterator[str]:
+    """Yield the report on an experiment."""
+    yield document_markdown(make_experiment_document(experiment.result))
 
 
 def run_markdown(report: Report) -> str:

@@ -16,7 +16,8 @@ from bench.core.report.words import Tone, find_word
 from bench.core.values.escape import escape_terminal
 from bench.core.verdict.compare import Decision
 from bench.render.document.document import Document, make_document, split_headline
-from bench.render.document.format import RunInput, SuiteInput, TrendInput
+from bench.render.document.experiment import make_experiment_document
+from bench.render.document.format import ExperimentInput, RunInput, SuiteInput, TrendInput
 from bench.render.document.table import Table
 from bench.render.document.trend import make_trend_document
 
@@ -50,6 +51,12 @@ def render_trends(trends: TrendInput) -> Iterator[str]:
     for trend in trends.trends:
         texts.append(trend_text(trend, width=width, colour=colour))
     yield "\n".join(texts)
+
+
+def render_experiment(experiment: ExperimentInput) -> Iterator[str]:
+    """Yield the report on an experiment."""
+    document = make_experiment_document(experiment.result)
+    yield document_text(document, width=experiment.terminal.width, colour=experiment.terminal.colour)
 
 
 def run_text(report: Report, *, width: int, colour: bool) -> str:

@@ -17,7 +17,13 @@ from bench.store.yaml_document import YamlDocument, read_documents
 
 Model = TypeVar("Model", bound=BaseModel)
 # Files with a JSON Schema, by the class of their content: `bench schema NAME`.
-_SCHEMAS = {"Scenario": "scenario", "Target": "target", "Prompts": "prompts", "Stack": "stack"}
+_SCHEMAS = {
+    "Scenario": "scenario",
+    "Target": "target",
+    "Prompts": "prompts",
+    "Stack": "stack",
+    "Experiment": "experiment",
+}
 _NAME = "name"
 
 

@@ -10,6 +10,8 @@ from bench.core.config.prompts import Prompts
 from bench.core.config.scenario import Scenario
 from bench.core.config.stack import Stack
 from bench.core.config.target import Target
+from bench.core.experiment.experiment import Experiment
+from bench.core.experiment.experiment_result import ExperimentResult
 from bench.core.history.history import HistoryPoint
 from bench.core.history.trend import Trend
 from bench.core.probe.probe_result import ProbeReport
@@ -30,6 +32,7 @@ SCHEMAS: dict[str, Any] = {
     "target": Target,
     "prompts": Prompts,
     "stack": Stack,
+    "experiment": Experiment,
     "recording": RecordingFile,
     "result": RunResult,
     "baseline": Baseline,
@@ -41,6 +44,7 @@ SCHEMAS: dict[str, Any] = {
     "trend": tuple[Trend, ...],
     "noise": Noise,
     "probe": ProbeReport,
+    "experiment-result": ExperimentResult,
     "request": request_line_model(),  # one line of the file
 }
 """The type of each kind of file."""

@@ -71,6 +71,7 @@ IMPLEMENTATION_DETAILS = {
     "capacity.*": "smallest limit of open files that a cure suggests",
     "claim_range.*": "units of a claim",
     "effect_estimate._NONE": "rounding error of a float",
+    "experiment_report.*": "the form of a number in a sentence",
     "experiment.MOST_VARIANTS": "largest grid",
     "experiment_result.SCHEMA_VERSION": "file format",
     "quantities.PERCENTILES": "the percentiles that a claim may name",

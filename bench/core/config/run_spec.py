@@ -131,6 +131,10 @@ class RunSpec(Record):
         """Return a copy without thresholds on times, except those of the metrics to keep."""
         return self._with_scenario(thresholds=drop_time_limits(self.scenario.thresholds, kept))
 
+    def without_thresholds(self) -> "RunSpec":
+        """Return a copy that no threshold fails or ends."""
+        return self._with_scenario(thresholds={})
+
     def with_more_thresholds(self, thresholds: Mapping[str, tuple[Threshold, ...]]) -> "RunSpec":
         """Return a copy that has these thresholds as well."""
         merged = dict(self.scenario.thresholds)

@@ -10,6 +10,8 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 from bench.core.config.inheritance import Inheriting
 from bench.core.config.objective import Objectives
 from bench.core.config.phase_fields import Rate, Vus
+from bench.core.config.placeholders import KEEPS_PLACEHOLDERS
+from bench.core.config.stack import Stack
 from bench.core.config.target import Name
 from bench.core.config.version import parse_version
 from bench.core.experiment.claim_range import ClaimRange, ClaimScale, parse_effect, parse_value
@@ -39,8 +41,14 @@ def _as_variant(value: Any) -> Any:
 class ServiceChange(Record):
     """Changes of one service of a variant."""
 
-    environment: dict[str, str] = {}
+    environment: Annotated[dict[str, str], KEEPS_PLACEHOLDERS] = {}
     """Environment variables that replace those of the stack file, by name."""
+    replicas: Annotated[int, Field(ge=1)] | None = None
+    """Number of instances; default: that of the stack file."""
+
+    def with_variable(self, name: str, value: str) -> "ServiceChange":
+        """Return a copy with another value of a variable."""
+        return self.model_copy(update={"environment": {**self.environment, name: value}})
 
 
 class Variant(Record):
@@ -50,8 +58,6 @@ class Variant(Record):
     """STACK, STACK@COMMIT, STACK@./FOLDER, each with +VARIABLE=VALUE, or an address."""
     services: dict[Name, ServiceChange] = {}
     """Changes of single services, by name."""
-    replicas: dict[Name, Annotated[int, Field(ge=1, le=100)]] = {}
-    """Number of instances of services, by name."""
     target: Name | None = None
     """Target that gets the requests, if it is not that of the scenario."""
     settings: tuple[str, ...] = ()
@@ -158,11 +164,14 @@ class Grid(Record):
     """Version that the factors change; default: that of the base."""
     factors: Annotated[dict[str, Annotated[tuple[str, ...], Field(min_length=1)]], Field(min_length=1)]
     """Values by variable: `NAME` of the complete stack, or `SERVICE.NAME` of one service."""
+    labels: dict[str, Label] = {}
+    """Short names of factors for the names of the variants, such as `parallel`; default: the variable."""
     costs: tuple[str, ...] = ("cpu_ms",)
     """Metrics that the Pareto front compares with the response time and the throughput."""
 
     @model_validator(mode="after")
-    def _check_costs(self) -> "Grid":
+    def _check_labels_and_costs(self) -> "Grid":
+        _require_names(("labels",), self.labels, self.factors)
         for index, text in enumerate(self.costs):
             try:
                 parse_quantity(text)
@@ -175,17 +184,17 @@ class Grid(Record):
         for values in itertools.product(*self.factors.values()):
             chosen = dict(zip(self.factors, values, strict=True))
             version = self.version or base.version
-            services = {name: dict(change.environment) for name, change in base.services.items()}
+            services = dict(base.services)
             names: list[str] = []
             for factor, value in chosen.items():
                 service, _, variable = factor.rpartition(".")
-                names.append(f"{variable}={value}")
+                names.append(f"{self.labels.get(factor, variable)}={value}")
                 if service:
-                    services.setdefault(service, {})[variable] = value
+                    change = services.get(service, ServiceChange())
+                    services[service] = change.with_variable(variable, value)
                 else:
                     version += f"+{variable}={value}"
-            changes = {name: ServiceChange(environment=variables) for name, variables in services.items()}
-            yield " ".join(names), base.model_copy(update={"version": version, "services": changes})
+            yield " ".join(names), base.model_copy(update={"version": version, "services": services})
 
 
 class Experiment(Inheriting):
@@ -278,6 +287,25 @@ class Experiment(Inheriting):
     def load_labels(self) -> list[str]:
         """The names of the loads."""
         return [load.label for load in self.loads]
+
+
+def change_services(stack: Stack, changes: Mapping[Name, ServiceChange]) -> Stack:
+    """Return a stack with the changes of a variant.
+
+    Raises:
+        ConfigError: The stack starts no such service, or a change does not fit it.
+    """
+    services = dict(stack.services)
+    for name, change in changes.items():
+        if name not in services:
+            message = f"stack '{stack.name}' has no process '{name}' to change"
+            raise ConfigError(message, suggest(name, services))
+        service = services[name]
+        update: dict[str, object] = {"environment": {**service.environment, **change.environment}}
+        if change.replicas is not None:
+            update["replicas"] = change.replicas
+        services[name] = service.model_copy(update=update)
+    return stack.model_copy(update={"services": services})
 
 
 def _require_names(path: tuple[str | int, ...], names: Collection[str], existing: Collection[str]) -> None:

@@ -32,7 +32,6 @@ MEAN = "mean"
 REPORTED = (
     "e2e_ms",
     "e2e_ms p50",
-    "e2e_ms mean",
     "e2e_ms p95",
     "e2e_ms p99",
     FIRST_OUTPUT,
@@ -128,8 +127,12 @@ def parse_quantity(text: str) -> Quantity:
 def list_quantities(summaries: Iterable[RunSummary], claimed: Iterable[str]) -> tuple[Quantity, ...]:
     """Return the quantities of a comparison: the reported, the claimed, and the counted work."""
     texts = dict.fromkeys(REPORTED)
+    has_tokens = False
     for summary in summaries:
         texts |= dict.fromkeys(map(work_key, sorted(summary.work)))
+        has_tokens = has_tokens or _TTFT in summary.metrics
+    if not has_tokens:
+        del texts[FIRST_OUTPUT]  # it is the response time
     texts |= dict.fromkeys(claimed)
     quantities = dict.fromkeys(map(parse_quantity, texts))
     return tuple(quantities)

@@ -3,6 +3,7 @@
 from enum import StrEnum
 from typing import NamedTuple
 
+from bench.core.experiment.claim_range import ClaimVerdict
 from bench.core.samples.metric import Better
 from bench.core.samples.metrics import metric
 from bench.core.verdict.compare import Decision
@@ -58,6 +59,12 @@ DECISIONS = {
     Decision.INVALID: Word("invalid", Tone.BAD),
 }
 """The decision on a run or a suite."""
+CLAIM_WORDS = {
+    ClaimVerdict.SUPPORTED: Word("supported", Tone.GOOD),
+    ClaimVerdict.REFUTED: Word("refuted", Tone.BAD),
+    ClaimVerdict.INCONCLUSIVE: Word("cannot tell", Tone.UNSURE),
+}
+"""The verdict on a claim of an experiment."""
 TOLERATED_PASS = Word("pass", Tone.CAUTION)
 """A pass with a change for the worse that is within the tolerance."""
 CROSSED = Word("crossed", Tone.BAD)
@@ -92,7 +99,7 @@ def find_word(text: str) -> Word | None:
 
 def _list_words() -> dict[str, Word]:
     words: dict[str, Word] = {}
-    for word in (*OTHERS, *VERDICTS.values()):
+    for word in (*OTHERS, *CLAIM_WORDS.values(), *VERDICTS.values()):
         words[word.text] = word
         if word.of_times:
             words[word.of_times] = word

@@ -281,7 +281,7 @@ class Alternation:
         if (spec.name, side) in self._calibrated:
             subject = replace(subject, reference=None)
         start = make_start(run_spec, arm.stack, arm.conditions, subject, self._ids[spec.name])
-        start = start.model_copy(update={"provenance": _find_origin(arm, start.provenance)})
+        start = start.model_copy(update={"provenance": find_origin(arm, start.provenance)})
         with open_store(run_spec, start, arm.conditions, place) as store:
             stored = replace(subject, store=store)
             recording = record(
@@ -334,7 +334,7 @@ def join_runs(spec: RunSpec, stack: Stack, runs: Sequence[PairRun]) -> tuple[Run
     return make_result(spec, joined, first.provenance, first.fingerprint, stack.alerts), joined
 
 
-def _find_origin(arm: Arm, here: Provenance) -> Provenance:
+def find_origin(arm: Arm, here: Provenance) -> Provenance:
     """Return the origin of a run of a version, whose files may be in another folder."""
     if arm.commit is not None:
         return here.model_copy(update={"commit": arm.commit, "dirty": False})

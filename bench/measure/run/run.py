@@ -48,7 +48,7 @@ class StartedStack:
 
 
 def measure(
-    spec: RunSpec, stack: Stack, conditions: Conditions, listener: Listener
+    spec: RunSpec, stack: Stack, conditions: Conditions, listener: Listener, place: Path | None = None
 ) -> "tuple[RunResult, Recording]":
     """Measure a scenario once.
 
@@ -57,6 +57,7 @@ def measure(
         stack: The stack to measure.
         conditions: Settings of the measurement.
         listener: Receives the events.
+        place: Folder of the run, below that of all runs; `None` for the one that its id names.
 
     Returns:
         The result and its recording. If the run stopped early, `result.stop` contains the reason.
@@ -66,10 +67,11 @@ def measure(
         TargetError: The stack did not start or refused the test users.
     """
     run_id = new_run_id(spec.scenario.name)
-    logs = log_folder(conditions, run_id)
+    place = place or Path(run_id)
+    logs = log_folder(conditions, str(place))
     with prepare(spec, stack, conditions, run_id, listener, logs=logs) as subject:
         start = make_start(spec, stack, conditions, subject, run_id)
-        with open_store(spec, start, conditions, Path(run_id)) as store:
+        with open_store(spec, start, conditions, place) as store:
             stored = replace(subject, store=store)
             recording = record(spec, stored, listener.progress, conditions.workers, listener.note)
     # The summary needs modules that no part of the load uses.

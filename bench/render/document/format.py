@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from bench.core.experiment.experiment_result import ExperimentResult
 from bench.core.history.trend import Trend
 from bench.core.probe.probe_result import ProbeReport
 from bench.core.report.report import Report
@@ -88,5 +89,15 @@ class ProbeInput:
 
     report: ProbeReport
     """The results."""
+    terminal: Terminal = PLAIN
+    """Layout of text."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentInput:
+    """Everything that a format of an experiment can read."""
+
+    result: ExperimentResult
+    """The result."""
     terminal: Terminal = PLAIN
     """Layout of text."""
