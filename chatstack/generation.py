@@ -20,13 +20,13 @@ class ModelServer:
     """The state that all generations of a model share.
 
     Attributes:
-        name: Name of the model.
+        names: Names of the models, the usual one first.
         slots: Queue of the model.
         keeps_slots: Fault of some servers: they finish the generation of a client that left, and others wait.
         unheard: Generations without a client, which such a server finishes.
     """
 
-    name: str
+    names: tuple[str, ...]
     slots: Slots
     keeps_slots: bool = False
     unheard: set[asyncio.Task[None]] = field(default_factory=set)
@@ -40,6 +40,7 @@ class Generation:
 
     Args:
         server: The model.
+        model: Name of the model that was asked.
         work: Generates the answer.
         wrap: Function that puts a text into the format of the call's answer.
         streamed: True for one JSON line per token, false for one document at the end.
@@ -48,12 +49,14 @@ class Generation:
     def __init__(
         self,
         server: ModelServer,
+        model: str,
         work: Work,
         wrap: Callable[[str], dict[str, Any]],
         *,
         streamed: bool,
     ) -> None:
         self._server = server
+        self._model = model
         self._work = work
         self._wrap = wrap
         self._streamed = streamed
@@ -92,7 +95,7 @@ class Generation:
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             try:
                 async for token in tokens:
-                    line = part_line(self._server.name, self._wrap(token))
+                    line = part_line(self._model, self._wrap(token))
                     await send({"type": "http.response.body", "body": line, "more_body": True})
                 last = last_line(self._last("", times))
             except EngineError as error:
@@ -101,7 +104,7 @@ class Generation:
 
     def _last(self, text: str, times: GenerationTimes) -> dict[str, Any]:
         counts = self._work.prompt_tokens, self._work.output_tokens
-        return last_object(self._server.name, self._wrap(text), times, counts)
+        return last_object(self._model, self._wrap(text), times, counts)
 
 
 def _now_s() -> float:

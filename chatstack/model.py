@@ -28,6 +28,10 @@ from chatstack.ollama import GENERATING
 from chatstack.settings import Settings, SettingsError
 
 ENGINES = ("simulated", "llama-cpp")
+_SIZES = "MODEL_SIZES=qwen2.5:7b=6"
+# Limits of the factor of a size, within which times stay finite.
+_SMALLEST = 0.001
+_LARGEST = 1000.0
 
 
 def make_model(settings: Settings) -> Starlette:
@@ -39,8 +43,10 @@ def make_model(settings: Settings) -> Starlette:
     name = settings.text("MODEL", "qwen2.5:0.5b")
     parallel = settings.count("OLLAMA_NUM_PARALLEL", 1, low=1)
     slots = Slots(parallel, settings.count("OLLAMA_MAX_QUEUE", 512))
-    engine = _open_engine(settings, slots, parallel)
-    server = ModelServer(name, slots, keeps_slots=settings.count("MODEL_KEEPS_SLOTS", 0, high=1) == 1)
+    sizes = _read_sizes(settings)
+    engine = _open_engine(settings, slots, parallel, sizes)
+    names = tuple(dict.fromkeys((name, *sizes)))
+    server = ModelServer(names, slots, keeps_slots=settings.count("MODEL_KEEPS_SLOTS", 0, high=1) == 1)
     errors = Knobs.of(settings, "MODEL").error_ratio
     measures = Measures(
         {
@@ -76,12 +82,32 @@ def make_model(settings: Settings) -> Starlette:
     )
 
 
-def _open_engine(settings: Settings, slots: Slots, parallel: int) -> Engine:
+def _read_sizes(settings: Settings) -> dict[str, float]:
+    """Return MODEL_SIZES: how much longer each further model takes for a token.
+
+    Raises:
+        SettingsError: A size is wrong.
+    """
+    sizes: dict[str, float] = {}
+    for model, text in settings.table("MODEL_SIZES", _SIZES).items():
+        try:
+            size = float(text)
+        except ValueError:
+            size = 0.0
+        if not _SMALLEST <= size <= _LARGEST:
+            raise SettingsError(f"MODEL_SIZES: {model}={text}: write a factor, like {_SIZES}")
+        sizes[model] = size
+    return sizes
+
+
+def _open_engine(settings: Settings, slots: Slots, parallel: int, sizes: Mapping[str, float]) -> Engine:
     name = settings.text("MODEL_ENGINE", "simulated")
     match name:
         case "simulated":
-            return SimulatedEngine(Latency.of(settings), slots)
+            return SimulatedEngine(Latency.of(settings), slots, sizes)
         case "llama-cpp":
+            if sizes:
+                raise SettingsError("MODEL_SIZES needs MODEL_ENGINE=simulated: llama.cpp has one model")
             from chatstack.engines.llama_cpp import open_llama  # noqa: PLC0415 - an optional extra
 
             return open_llama(settings, parallel)
@@ -123,19 +149,23 @@ class _Api:
 
     async def tags(self, request: Request) -> Response:  # noqa: ARG002 - Starlette's signature
         """`GET /api/tags`: the available models."""
-        return JSONResponse({"models": [{"name": self._server.name, "model": self._server.name, "size": 0}]})
+        return JSONResponse(
+            {"models": [{"name": name, "model": name, "size": 0} for name in self._server.names]}
+        )
 
     async def version(self, request: Request) -> Response:  # noqa: ARG002 - likewise
         """`GET /api/version`."""
         return JSONResponse({"version": self._engine.version})
 
     async def ps(self, request: Request) -> Response:  # noqa: ARG002 - likewise
-        """`GET /api/ps`: the loaded models. The model stays loaded."""
-        loaded = {"name": self._server.name, "model": self._server.name, "expires_at": iso_now()}
-        return JSONResponse({"models": [loaded]})
+        """`GET /api/ps`: the loaded models. Each stays loaded."""
+        now = iso_now()
+        loaded = [{"name": name, "model": name, "expires_at": now} for name in self._server.names]
+        return JSONResponse({"models": loaded})
 
     def _generation(self, body: Mapping[str, Any], prompt: str, wrap: Any) -> Response | Generation:
-        if body.get("model") != self._server.name:
-            return JSONResponse({"error": f"model '{body.get('model')}' not found"}, 404)
+        model = body.get("model")
+        if not isinstance(model, str) or model not in self._server.names:
+            return JSONResponse({"error": f"model '{model}' not found"}, 404)
         work = self._engine.plan(body, prompt)
-        return Generation(self._server, work, wrap, streamed=body.get("stream", True) is not False)
+        return Generation(self._server, model, work, wrap, streamed=body.get("stream", True) is not False)

@@ -75,3 +75,24 @@ class Settings:
         if not value.is_integer():
             raise SettingsError(f"{name}={self._environ[name]}: not a whole number")
         return int(value)
+
+    def table(self, name: str, example: str) -> dict[str, str]:
+        """Return a table such as `a=1,b=2`; empty if the variable is not set.
+
+        Args:
+            name: Name of the variable.
+            example: A right value with its variable, for the error.
+
+        Raises:
+            SettingsError: An entry has no name or no value, or a name occurs twice.
+        """
+        rows: dict[str, str] = {}
+        text = self._environ.get(name) or ""
+        for entry in filter(None, map(str.strip, text.split(","))):
+            key, _, value = map(str.strip, entry.rpartition("="))
+            if not key or not value:
+                raise SettingsError(f"{name}: {entry}: write it like {example}")
+            if key in rows:
+                raise SettingsError(f"{name}: {key} occurs twice")
+            rows[key] = value
+        return rows

@@ -68,6 +68,12 @@ class Latency:
         """The latency of requests without the slowdown."""
         return replace(self, slowdown=1.0)
 
+    def of_size(self, size: float) -> "Latency":
+        """Return the latency of a model that takes this multiple of the time for each token."""
+        if size == 1.0:
+            return self
+        return replace(self, prefill_tps=self.prefill_tps / size, decode_tps=self.decode_tps / size)
+
     def may_slow(self, prompt_tokens: int) -> bool:
         """Return whether the slowdown applies to prompts of this length."""
         return self.slowdown_from <= prompt_tokens <= self.slowdown_to

@@ -18,25 +18,28 @@ class SimulatedEngine:
     Args:
         latency: Rates of the model.
         slots: Queue of the model; requests that run slow each other down.
+        sizes: Factor on the times of each further model, by its name.
     """
 
     version = "0.0.0-chatstack"
 
-    def __init__(self, latency: Latency, slots: Slots) -> None:
+    def __init__(self, latency: Latency, slots: Slots, sizes: Mapping[str, float] = {}) -> None:
         self._latency = latency
         self._slots = slots
+        self._sizes = sizes
         self._slowed = Share(latency.slowdown_ratio)
 
     def plan(self, body: Mapping[str, Any], prompt: str) -> "SimulatedWork":
         """Return the work for a request."""
-        return self.plan_tokens(prompt, reply(self._latency, body, prompt))
+        size = self._sizes.get(str(body.get("model")), 1.0)
+        return self.plan_tokens(prompt, reply(self._latency, body, prompt), size)
 
-    def plan_tokens(self, prompt: str, tokens: Sequence[str]) -> "SimulatedWork":
-        """Return the work for a prompt with the given answer."""
+    def plan_tokens(self, prompt: str, tokens: Sequence[str], size: float = 1.0) -> "SimulatedWork":
+        """Return the work for a prompt with the given answer, by a model of a size."""
         prompt_tokens = count_tokens(prompt)
         is_slow = self._latency.may_slow(prompt_tokens) and self._slowed.next()
         latency = self._latency if is_slow else self._latency.unslowed
-        return SimulatedWork(latency, self._slots, prompt_tokens, tokens)
+        return SimulatedWork(latency.of_size(size), self._slots, prompt_tokens, tokens)
 
     async def close(self) -> None:
         """Do nothing: a simulated model holds no memory."""

@@ -26,6 +26,10 @@ PARTS: Mapping[str, str] = {
     "INPUT_CHECK": "chatstack.parts.input.part",
     "CACHE_TTL_S": "chatstack.parts.cache.part",
     "QUEUE_CONCURRENCY": "chatstack.parts.queue.part",
+    "ROUTE_SMALL_MODEL": "chatstack.parts.routing.part",
+    "ROUTE_LARGE_MODEL": "chatstack.parts.routing.part",
+    "ROUTE_CLOUD_MODEL": "chatstack.parts.routing.part",
+    "MODEL_PRICES": "chatstack.parts.routing.part",
 }
 
 # The variable that switches a middleware on, and its module, from the outermost middleware to the innermost.

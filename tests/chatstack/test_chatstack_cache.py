@@ -574,8 +574,6 @@ def test_backends_share_a_cache_in_redis_and_survive_its_end(
     ("variables", "word"),
     [
         ({"CACHE_TTL_S": "soon"}, "CACHE_TTL_S"),
-        ({"CACHE_MAX_ENTRIES": "0"}, "CACHE_MAX_ENTRIES"),
-        ({"CACHE_PER_USER": "2"}, "CACHE_PER_USER"),
         ({"REDIS_URL": "http://localhost"}, "REDIS_URL"),
     ],
 )

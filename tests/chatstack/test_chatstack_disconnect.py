@@ -200,13 +200,13 @@ def test_a_model_that_keeps_slots_continues_after_a_disconnect(
 def test_a_kept_slot_is_free_after_the_time_of_its_response(keeps_slots: bool) -> None:
     """A waiting request waits as long as if the client had stayed connected, and no longer."""
     latency = Latency(prefill_tps=1000, decode_tps=100)
-    server = ModelServer(MODEL, Slots(parallel=1, max_queue=2), keeps_slots=keeps_slots)
+    server = ModelServer((MODEL,), Slots(parallel=1, max_queue=2), keeps_slots=keeps_slots)
     engine = SimulatedEngine(latency, server.slots)
     ends_s: list[float] = []
 
     async def generate() -> None:
         work = engine.plan_tokens("Hi", ["word"] * 5)  # 10 ms each, after 1 ms for the prompt
-        generation = Generation(server, work, lambda text: {"response": text}, streamed=False)
+        generation = Generation(server, MODEL, work, lambda text: {"response": text}, streamed=False)
         await generation({"type": "http"}, _receive_never, _discard)
         ends_s.append(asyncio.get_running_loop().time())
 

@@ -60,7 +60,7 @@ class _Model:
 
 def _server(*, parallel: int = 1, max_queue: int = 512, latency: Latency = LATENCY) -> _Model:
     slots = Slots(parallel, max_queue)
-    return _Model(ModelServer(MODEL, slots), SimulatedEngine(latency, slots))
+    return _Model(ModelServer((MODEL,), slots), SimulatedEngine(latency, slots))
 
 
 async def _generate(
@@ -68,7 +68,7 @@ async def _generate(
 ) -> dict[str, Any]:
     """Run a generation with these numbers of tokens, and return its last object."""
     work = model.engine.plan_tokens("abcd" * prompt, ["word"] * tokens)
-    generation = Generation(model.server, work, lambda text: {"response": text}, streamed=streamed)
+    generation = Generation(model.server, MODEL, work, lambda text: {"response": text}, streamed=streamed)
     await generation({"type": "http"}, client.receive, client.send)
     return client.objects[-1]
 

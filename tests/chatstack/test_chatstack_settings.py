@@ -108,3 +108,17 @@ def test_a_wrong_count_is_refused(text: str, message: str) -> None:
     with pytest.raises(SettingsError) as raised:
         Settings({"PARALLEL": text}).count("PARALLEL", 1, low=1)
     assert str(raised.value) == message
+
+
+def test_a_table_has_names_and_values() -> None:
+    """White space and empty entries do not count, and the last equals sign divides."""
+    settings = Settings({"TABLE": " a=1, b:c=x , d=e=2,,"})
+    assert settings.table("TABLE", "TABLE=a=1") == {"a": "1", "b:c": "x", "d=e": "2"}
+    assert settings.table("MISSING", "MISSING=a=1") == {}
+
+
+@pytest.mark.parametrize("text", ["a", "=1", "a=", "a=1,a=2"])
+def test_a_wrong_table_is_refused(text: str) -> None:
+    """An entry needs a name and a value, and a name occurs once."""
+    with pytest.raises(SettingsError, match=r"^TABLE: "):
+        Settings({"TABLE": text}).table("TABLE", "TABLE=a=1")
