@@ -14,7 +14,7 @@ from bench.mock.clock import iso_now
 from chatstack.accounts import Accounts
 from chatstack.bodies import BodyError, json_object
 from chatstack.chat.agent import ask_agent
-from chatstack.chat.calls import CHAT_PATH, Chat
+from chatstack.chat.calls import CHAT_PATH, DEFAULT_MODEL, Chat
 from chatstack.connection import CancelOnDisconnect
 from chatstack.knobs import Knobs, KnobsMiddleware
 from chatstack.measures import Measures, MeasuresMiddleware
@@ -40,7 +40,7 @@ def make_backend(settings: Settings) -> Starlette:
     measures = Measures()
     keys = _open_keys(settings, measures)
     upstream = Upstream(settings.url("AGENT_URL"), settings.number("UPSTREAM_TIMEOUT_S", 120.0, low=0.001))
-    model = settings.text("MODEL", "qwen2.5:0.5b")
+    model = settings.text("MODEL", DEFAULT_MODEL)
     lifetime_s = settings.number("TOKEN_LIFETIME_S", _DAY_S, low=1, high=_CENTURY_S)
 
     @asynccontextmanager
@@ -54,7 +54,7 @@ def make_backend(settings: Settings) -> Starlette:
             ask = chain.wrap(ask_agent(upstream))
             app.router.routes += Accounts(store, tokens, chain.surroundings.read_body).routes()
             app.router.routes += Chat(chain.surroundings, upstream, ask, model).routes()
-            app.router.routes += chain.routes()
+            app.router.routes += chain.routes(ask)
             yield
         await upstream.close()
         await store.close()

@@ -51,7 +51,7 @@ async def read_content(request: Request, most_bytes: int, status: int = _BAD_REQ
 
 
 def parse_object(content: bytes | str) -> dict[str, Any]:
-    """Return the JSON object of a body.
+    """Return the JSON object of a body or of a message.
 
     Raises:
         BodyError: It is not a JSON object.

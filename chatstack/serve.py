@@ -9,6 +9,7 @@ from contextlib import suppress
 import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from chatstack.bodies import MAX_BYTES
 from chatstack.settings import Settings, SettingsError
 
 _BACKLOG = 2048
@@ -25,7 +26,7 @@ def serve(role: str, app: ASGIApp, settings: Settings) -> None:
     Args:
         role: Name of the service.
         app: ASGI application.
-        settings: HOST and PORT; 0 lets the kernel choose the port.
+        settings: HOST and PORT; 0 lets the kernel choose the port. WEBSOCKET accepts WebSockets.
 
     Raises:
         SettingsError: The port is in use, or the host is not an address of this machine.
@@ -34,6 +35,9 @@ def serve(role: str, app: ASGIApp, settings: Settings) -> None:
     problems: list[str] = []
     config = uvicorn.Config(
         _told(app, problems),
+        ws="none" if settings.optional("WEBSOCKET") in {None, "0"} else "wsproto",
+        ws_max_size=MAX_BYTES,
+        ws_per_message_deflate=False,  # as over HTTP, pieces of text are not compressed
         loop="asyncio",  # uvloop sleeps whole milliseconds, and the model's sleeps are shorter
         log_level="warning",
         access_log=False,

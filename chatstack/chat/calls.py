@@ -20,6 +20,8 @@ from chatstack.upstream import Upstream
 
 CHAT_PATH = "/api/chat/ask-dynaform"
 MAX_CHARACTERS = 10_000
+DEFAULT_MODEL = "qwen2.5:0.5b"
+"""Model that answers without the setting MODEL."""
 _HEALTH_TIMEOUT_S = 5.0
 
 

@@ -1,6 +1,7 @@
 """The parts that the settings switch on.
 
 Each part is a module with a function `open_part(surroundings)`, an async context manager of an `OpenPart`.
+A further chat call is a module with a function `make_routes(surroundings, ask)`.
 A part that sees requests before they are questions has a module with `make_middleware(settings, measures)`.
 A part is imported only if it is on, so a backend without parts needs none of their packages.
 """
@@ -32,6 +33,9 @@ PARTS: Mapping[str, str] = {
     "MODEL_PRICES": "chatstack.parts.routing.part",
 }
 
+# The variable that switches a further chat call on, and its module. Its questions pass through all parts.
+CALLS: Mapping[str, str] = {"WEBSOCKET": "chatstack.parts.websocket"}
+
 # The variable that switches a middleware on, and its module, from the outermost middleware to the innermost.
 MIDDLEWARE: Mapping[str, str] = {
     "MONITOR_SLOW_S": "chatstack.parts.monitor",
@@ -54,11 +58,14 @@ class Chain:
             ask = part.wrap(ask)
         return ask
 
-    def routes(self) -> list[BaseRoute]:
-        """Return the further calls of all parts."""
+    def routes(self, ask: Ask) -> list[BaseRoute]:
+        """Return the further calls of all parts, and the further chat calls, which ask the given `Ask`."""
         routes: list[BaseRoute] = []
         for part in self.parts:
             routes += part.routes
+        for variable, module in CALLS.items():
+            if _is_on(self.surroundings.settings, variable):
+                routes += import_module(module).make_routes(self.surroundings, ask)
         return routes
 
 
