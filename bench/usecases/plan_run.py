@@ -16,6 +16,7 @@ from bench.core.config.quick_load import (
     MESSAGES,
     STACK,
     QuickLoad,
+    is_websocket_address,
     looks_like_address,
     parse_headers,
 )
@@ -68,6 +69,11 @@ def plan_scenario(scenario: str, options: RunOptions) -> PlannedRun:
     Raises:
         ConfigError: The scenario, the stack or an option is wrong.
     """
+    if is_websocket_address(scenario):
+        raise ConfigError(
+            f"'{scenario}' is a WebSocket, whose messages only a target file describes",
+            "write a target with an answer of the kind websocket, and a scenario: bench schema target",
+        )
     if looks_like_address(scenario):
         raise ConfigError(f"scenario '{scenario}' does not exist", f"write an address as http://{scenario}")
     refusal = "needs an address in place of a scenario"
@@ -223,6 +229,8 @@ def make_conditions(spec: RunSpec, stack: Stack, options: RunOptions) -> Conditi
     if stack.is_external and stack.urls:
         urls = find_urls(stack, urls)
     _check_services(spec, stack, urls)
+    route = _choose_route(options)
+    _check_transport(spec, route)
     return Conditions(
         urls=urls,
         results=Path(options.get("results", RESULTS)),
@@ -230,7 +238,7 @@ def make_conditions(spec: RunSpec, stack: Stack, options: RunOptions) -> Conditi
         injections=parse_injections(stack, tuple(options.get("inject", ()))),
         variables=_compose_variables(stack, options),
         workers=workers,
-        route=_choose_route(options),
+        route=route,
         calibrated=options.get("calibration", True),
         cores=choose_cores(workers, pin=options.get("pin", True)),
     )
@@ -258,6 +266,20 @@ def _check_services(spec: RunSpec, stack: Stack, urls: Mapping[str, str]) -> Non
         if service not in possible:
             message = f"--url {service}=…: stack '{stack.name}' and the scenario have no service '{service}'"
             raise ConfigError(message, suggest(service, possible))
+
+
+def _check_transport(spec: RunSpec, route: Route) -> None:
+    """Check that the transport can send the messages of each target.
+
+    Raises:
+        ConfigError: A target has a WebSocket, and the transport is httpx.
+    """
+    for target in spec.interfaces:
+        if target.is_websocket and route.transport is HttpImplementation.HTTPX:
+            raise ConfigError(
+                f"--transport httpx: target '{target.name}' has a WebSocket, which httpx does not support",
+                "remove --transport httpx",
+            )
 
 
 def _compose_variables(stack: Stack, options: RunOptions) -> dict[str, str]:

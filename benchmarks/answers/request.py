@@ -9,12 +9,14 @@ from typing import Any
 from bench.core.config.prompts import Prompt
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.scenario import Scenario
+from bench.core.config.target import Target
 from bench.core.load.arrival import Arrival
-from bench.core.response.remarks import Remarks
 from bench.core.samples.request import RequestSample
+from bench.measure.http.connection import Connection
 from bench.measure.http.httpx_connection import HttpxConnection
 from bench.measure.load.chat_client import ChatClient
 from bench.measure.load.endpoint import Endpoint
+from bench.measure.load.new_client import new_client
 from bench.measure.load.request_client import Exchanger
 from bench.measure.load.shared import Shared
 from bench.store.scenarios import load_target
@@ -49,16 +51,37 @@ async def request(url: str, target: str, transport: str, expect: Mapping[str, An
         transport: A key of `CONNECTIONS`.
         expect: The expectation of the greeting.
     """
-    spec = _spec(target)
+    return await _request(url, load_target(target), transport, expect)
+
+
+async def request_target(url: str, target: Target, expect: Mapping[str, Any]) -> Reading:
+    """Send a greeting to a target, over HTTP or a WebSocket.
+
+    Args:
+        url: Address of the service.
+        target: The target.
+        expect: The expectation of the greeting.
+    """
+    return await _request(url, target, "own", expect)
+
+
+async def _request(url: str, target: Target, transport: str, expect: Mapping[str, Any]) -> Reading:
     greeting = Prompt.model_validate({"id": "greeting", "text": "Good morning", "expect": expect})
-    spec = spec.model_copy(update={"prompts": (greeting,)})
-    remarks = Remarks()
-    client = ChatClient(Endpoint.of(spec, url, _ENVIRON), None, CONNECTIONS[transport](url), Shared(remarks))
+    spec = RunSpec(scenario=_scenario(), target=target, prompts=(greeting,))
+    endpoint = Endpoint.of(spec, url, _ENVIRON)
+    shared = Shared()
+    client = new_client(
+        endpoint,
+        None,
+        lambda: CONNECTIONS[transport](url) or Connection(endpoint.address),
+        endpoint.address,
+        shared,
+    )
     try:
         sample, times_s = await _send(client)
     finally:
         await client.close()
-    return Reading(sample, times_s, remarks.sentences())
+    return Reading(sample, times_s, shared.remarks.sentences())
 
 
 async def _send(client: ChatClient) -> tuple[RequestSample, Sequence[float]]:
@@ -68,16 +91,15 @@ async def _send(client: ChatClient) -> tuple[RequestSample, Sequence[float]]:
 
 
 @cache
-def _spec(target: str) -> RunSpec:
-    scenario = Scenario.model_validate(
+def _scenario() -> Scenario:
+    return Scenario.model_validate(
         {
             "name": "one-answer",
             "purpose": "One request.",
-            "target": target,
+            "target": "any",
             "seed": 1,
             "prompts": "none.yaml",
             "phases": [{"executor": "per-vu-iterations", "vus": 1, "iterations": 1}],
             "request_timeout": TIMEOUT_S,
         }
     )
-    return RunSpec(scenario=scenario, target=load_target(target), prompts=())

@@ -1,6 +1,7 @@
 """The page of answers and their outcomes, from the examples of the tests."""
 
 from benchmarks.answers.example import KINDS, Example, Kind, read_kind
+from benchmarks.answers.messages import MessageExample, MessageKind, read_messages
 
 from .markdown import code, table
 
@@ -16,23 +17,24 @@ Most of them are known from public reports about model servers, proxies and load
 _TRANSPORTS = """\
 ## Differences between the transports
 
-`--transport httpx` reads each answer of this page like the project's own transport{except_these}.
+`--transport httpx` supports no WebSockets.
+It reads each other answer of this page like the project's own transport{except_these}.
 """
 
 
 def answers_page() -> str:
     """Return the page of all examples, grouped by kind."""
     kinds = [read_kind(name) for name in KINDS]
-    return "\n".join([_ANSWERS, *map(_kind, kinds), _transports(kinds)])
+    return "\n".join([_ANSWERS, *map(_kind, kinds), _kind(read_messages()), _transports(kinds)])
 
 
-def _kind(kind: Kind) -> str:
+def _kind(kind: Kind | MessageKind) -> str:
     rows = [[answer.name, _outcome(answer), answer.why] for answer in kind.answers]
     return f"## {kind.title}\n\n{kind.about}\n{table(['the server sends', 'outcome', 'reason'], rows)}"
 
 
-def _outcome(answer: Example) -> str:
-    if answer.httpx is None:
+def _outcome(answer: Example | MessageExample) -> str:
+    if isinstance(answer, MessageExample) or answer.httpx is None:
         return code(answer.outcome.value)
     return f"{code(answer.outcome.value)} (httpx: {code(answer.httpx.outcome.value)})"
 

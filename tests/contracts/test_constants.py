@@ -47,6 +47,8 @@ IMPLEMENTATION_DETAILS = {
     "explanation.*": "length of the texts that `bench doctor` shows",
     "other_form.*": "length of the text that a failure quotes",
     "pieces.*": "depth of parts within parts of a text",
+    "failure.ACCEPTED_WEBSOCKET": "a status of HTTP",
+    "close_codes.*": "meaning of the codes with which servers close a WebSocket",
     "server_words.*": "length and depth of the words that a failure quotes",
     "request_availability.MOST_REQUESTS": "largest number of requests that a sentence suggests",
     "results_digest.*": "length of the digest of results",

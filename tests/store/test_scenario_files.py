@@ -189,6 +189,7 @@ def test_the_shipped_scenarios_have_the_loads_of_the_specification() -> None:
         "spike": "10 and 40 more VUs, 80 s",
         "timeout": "every message once",
         "endurance": "10 VUs, 3600 s",
+        "websocket-short": "10 VUs, 10 s",
         "chat-stream": "10 VUs, 30 s",
         "agent-quick": "5 VUs × 3 requests",  # noqa: RUF001 - times
         "agent-concurrent": "10 VUs × 25 requests",  # noqa: RUF001 - likewise

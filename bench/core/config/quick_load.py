@@ -15,7 +15,7 @@ from bench.core.config.prompts import Prompt
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.scenario import Scenario
 from bench.core.config.stack import Stack
-from bench.core.config.target import Target
+from bench.core.config.target import WEBSOCKET_PREFIXES, Target
 from bench.core.values.record import FieldError
 from bench.core.values.wording import choice
 from bench.errors import ConfigError
@@ -63,6 +63,11 @@ _STEADY = frozenset({_CLOSED, "constant-arrival-rate"})
 def is_address(scenario: str) -> bool:
     """Return whether the address of a service stands in place of a scenario."""
     return scenario.startswith(ADDRESS_PREFIXES)
+
+
+def is_websocket_address(scenario: str) -> bool:
+    """Return whether the address of a WebSocket stands in place of a scenario."""
+    return scenario.startswith(WEBSOCKET_PREFIXES)
 
 
 def looks_like_address(scenario: str) -> bool:

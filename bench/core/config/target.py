@@ -32,9 +32,14 @@ from bench.core.values.wording import choice
 # Placeholders whose value differs between users. They need a scenario with steps, a login or data.
 _USER_NAMES = ("uuid", "user.number", "user.iteration")
 _PREFIXES = (VARIABLE, "saved.", "row.")
+WEBSOCKET_PREFIXES = ("ws://", "wss://")
+"""Beginnings of the address of a WebSocket."""
+TOKEN_VALUE = "token"  # noqa: S105 - the name of a placeholder
+"""Placeholder in the options of a WebSocket."""
 NAME = r"[a-z0-9][a-z0-9-]{0,63}"  # of a scenario, a suite, a target or a stack
 Name = Annotated[str, StringConstraints(pattern=f"^{NAME}$")]
 UrlPath = Annotated[str, StringConstraints(pattern=r"^/")]
+Subprotocol = Annotated[str, StringConstraints(pattern=r"^[^\s,]+$")]
 TextKind = Literal["content", "reasoning", "refusal", "tool_call", "audio"]
 MilestoneName = TierName
 
@@ -91,9 +96,7 @@ class _StreamAnswer(_Answer):
     done: Marks | None = None
     """Dotted path, or values by path such as `{type: stop}`, or a list of them. The answer is complete when a
     path is true or a text, such as the reason of the end, or when a document has the values. Token counts may
-    follow."""
-    done_with_body: bool = False
-    """Whether the end of the body ends the answer, too. Otherwise an answer without its mark was cut off."""
+    follow, except on a WebSocket, where the first mark is the last message that is read."""
     milestones: dict[MilestoneName, Marks] = {}
     """Moments within the answer, by name: the first document that has the values, such as
     `first_document: {type: documents}`, or a value at a path. In server-sent events, `event` is the name of
@@ -109,7 +112,12 @@ class _StreamAnswer(_Answer):
         return self
 
 
-class SseAnswer(_StreamAnswer):
+class _BodyAnswer(_StreamAnswer):
+    done_with_body: bool = False
+    """Whether the end of the body ends the answer, too. Otherwise an answer without its mark was cut off."""
+
+
+class SseAnswer(_BodyAnswer):
     """An answer that is a stream of server-sent events. It ends at any of the declared marks."""
 
     kind: Literal["sse"]
@@ -122,14 +130,29 @@ class SseAnswer(_StreamAnswer):
     """Name of a further event that reports a failure. An event `error` always does."""
 
 
-class NdjsonAnswer(_StreamAnswer):
+class NdjsonAnswer(_BodyAnswer):
     """An answer that is a stream of JSON documents, one per line. It ends at any of the declared marks."""
 
     kind: Literal["ndjson"]
     """Format of the answer."""
 
 
-Answer = Annotated[JsonAnswer | SseAnswer | NdjsonAnswer, Field(discriminator="kind")]
+class WebSocketAnswer(_StreamAnswer):
+    """An answer that is a series of messages on a WebSocket, one JSON document each.
+
+    It ends at the first of the declared marks, or with an error.
+    """
+
+    kind: Literal["websocket"]
+    """Format of the answer."""
+    done_data: str | None = None
+    """Text of the message that ends the answer, for example `[DONE]`. Blanks around it do not matter."""
+    done_with_close: bool = False
+    """Whether the answer also ends when the server closes the WebSocket normally (1000). Otherwise an answer
+    without its mark was cut off."""
+
+
+Answer = Annotated[JsonAnswer | SseAnswer | NdjsonAnswer | WebSocketAnswer, Field(discriminator="kind")]
 
 
 class EitherAnswer(Record):
@@ -155,6 +178,21 @@ _OneForm = Annotated[Answer, Tag("one")]
 _EitherForm = Annotated[EitherAnswer, Tag("either")]
 
 
+class SocketOptions(Record):
+    """How a target uses its WebSocket."""
+
+    subprotocols: tuple[Subprotocol, ...] = ()
+    """Subprotocols that the handshake offers, for example `[chat, "bearer.${token}"]`. `${token}` stands for
+    the token of the VU's test user or login, and `${env.NAME}` for an environment variable."""
+    first: dict[str, Any] | None = None
+    """JSON message that is sent once, after the handshake, for example `{type: auth, token: "${token}"}`."""
+    keep: bool = True
+    """Whether a VU sends its messages over one connection. Otherwise each message has its own, and its
+    response time contains the handshake."""
+    cancel: dict[str, Any] | None = None
+    """JSON message that is sent before the connection is closed if the VU cancels its message or leaves."""
+
+
 class Target(Inheriting):
     """An interface that requests go to."""
 
@@ -164,7 +202,7 @@ class Target(Inheriting):
     service: Name
     """Service of the stack that has the interface."""
     method: Literal["POST", "PUT"] = "POST"
-    """HTTP method."""
+    """HTTP method. A WebSocket has none."""
     path: Annotated[UrlPath, KEEPS_PLACEHOLDERS]
     """Path below the service's address. `${env.NAME}` stands for an environment variable, and `${saved.NAME}`
     for a value that a step of the scenario has saved."""
@@ -173,12 +211,15 @@ class Target(Inheriting):
     auth: Literal["bearer", "none"] = "none"
     """Authentication: `bearer` sends the token of the VU's test user."""
     body: Annotated[dict[str, Any], KEEPS_PLACEHOLDERS]
-    """JSON body of each request. `${message}` stands for the message, `${conversation}` for all messages and
-    answers so far, `${env.NAME}` for an environment variable, `${env.NAME:-64}` for one with a default.
-    `${saved.NAME}`, `${row.COLUMN}`, `${user.number}` and `${uuid}` are values of the user."""
+    """JSON body of each request, or JSON message on a WebSocket. `${message}` stands for the message,
+    `${conversation}` for all messages and answers so far, `${env.NAME}` for an environment variable,
+    `${env.NAME:-64}` for one with a default. `${saved.NAME}`, `${row.COLUMN}`, `${user.number}` and `${uuid}`
+    are values of the user."""
     answer: Annotated[_OneForm | _EitherForm, Discriminator(_form)]
     """Format of the answer, and the places of its values. A target that streams only if its request asks for
     it declares both forms: `stream` and `json`."""
+    websocket: Annotated[SocketOptions | None, KEEPS_PLACEHOLDERS] = None
+    """Options of a WebSocket, for an answer of the kind `websocket`."""
     ready: Annotated[UrlPath | None, KEEPS_PLACEHOLDERS] = None
     """Path that answers 200 if all tiers are ready. With `auth` the request has a token. By default the
     target is ready if its service answers any request."""
@@ -190,8 +231,24 @@ class Target(Inheriting):
         path = find_unknown(self.path, _USER_NAMES, _PREFIXES, ("path",))
         ready = find_unknown(self.ready, (), path=("ready",))
         calls = find_wrong_calls({"path": self.path, "headers": self.headers, "body": self.body})
-        refuse([*path, *ready, *headers, *body, *calls], "Target")
+        options = {} if self.websocket is None else self.websocket.model_dump()
+        websocket = find_unknown(options, (TOKEN_VALUE,), (VARIABLE,), ("websocket",))
+        refuse([*path, *ready, *headers, *body, *websocket, *calls], "Target")
         return self
+
+    @model_validator(mode="after")
+    def _check_websocket(self) -> "Target":
+        if self.is_websocket:
+            if "method" in self.model_fields_set:
+                raise FieldError(("method",), "does not apply to a WebSocket; remove it")
+        elif self.websocket is not None:
+            raise FieldError(("websocket",), "needs an answer of the kind websocket")
+        return self
+
+    @property
+    def is_websocket(self) -> bool:
+        """Whether messages and answers go over a WebSocket."""
+        return isinstance(self.answer, WebSocketAnswer)
 
     @property
     def forms(self) -> tuple[Answer, ...]:

@@ -5,7 +5,7 @@ from typing import Any, assert_never
 
 import orjson
 
-from bench.core.config.target import Answer, JsonAnswer, NdjsonAnswer, SseAnswer
+from bench.core.config.target import Answer, JsonAnswer, NdjsonAnswer, SseAnswer, WebSocketAnswer
 from bench.core.response.answer_content import AnswerContent
 from bench.core.response.answer_error import find_error, read_error_event
 from bench.core.response.answer_form import AnswerForm
@@ -20,6 +20,7 @@ from bench.core.response.stream import (
     PLAIN_TEXT,
     EventDecoder,
     Events,
+    MessageDecoder,
     NdjsonDecoder,
     SseDecoder,
     StreamError,
@@ -99,6 +100,12 @@ class AnswerReader:
             return False
         events = self._decoder.end(self._last_s)
         return any(map(self._form.is_mark, events.data, events.names))
+
+    def is_decided(self) -> bool:
+        """Return whether the answer is complete or has failed, so that no further part changes it."""
+        self._decode_parts()
+        content = self._reader.content
+        return content.ended_s is not None or content.error is not None or content.problem is not None
 
     def end(self, content_type: str | None = None, status: int = 200) -> AnswerContent:
         """Return the content of the response, which has ended.
@@ -326,5 +333,7 @@ def _decoder(answer: Answer) -> EventDecoder | None:
             return SseDecoder()
         case NdjsonAnswer():
             return NdjsonDecoder()
+        case WebSocketAnswer():
+            return MessageDecoder()
         case _:
             assert_never(answer)

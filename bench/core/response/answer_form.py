@@ -1,12 +1,12 @@
 """A target's declaration of its response, prepared once for reading many responses."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, assert_never
 
 import orjson
 
 from bench.core.config.stream_rules import EVENT
-from bench.core.config.target import Answer, JsonAnswer, SseAnswer
+from bench.core.config.target import Answer, JsonAnswer, NdjsonAnswer, SseAnswer, WebSocketAnswer
 from bench.core.response.answer_error import (
     ERROR_FIELDS,
     ERROR_MARKS,
@@ -71,9 +71,9 @@ class AnswerForm:
         reads_event_names: Whether the declaration has conditions on the names of events.
         text_places: Declared places of content, in words.
         holder: Keys of the object that contains the first of them.
-        done_data: Data of the event that ends a stream of events, if the target declares it.
+        done_data: Data of the event or message that ends a stream, if the target declares it.
         done_event: Name of the event that ends a stream of events, if the target declares it.
-        ends_with_body: Whether the end of the body ends the answer.
+        ends_with_body: Whether the end of the body, or a normal close of a WebSocket, ends the answer.
         error_events: Names of the events that report an error.
         marked_events: Names of the events that are more than a document: errors, the end, and lines of text.
         answer_events: Names of the events whose data must be a document.
@@ -89,7 +89,7 @@ class AnswerForm:
         self.milestones = prepare_milestones(answer)
         self.reads_event_names = reads_event_names(answer)
         self.text_places = [*map(describe_place, answer.text_places.get("content", ()))]
-        self.ends_with_body = isinstance(answer, JsonAnswer) or answer.done_with_body
+        self.ends_with_body = _ends_with_body(answer)
         self._set_events(answer)
         rules = Rules(answer)
         self.has_rules = not rules.are_empty
@@ -118,6 +118,8 @@ class AnswerForm:
             self.done_data = answer.done_data.strip().encode() if answer.done_data else None
             self.done_event = answer.done_event
             self.error_events |= {answer.error_event or "error"}
+        elif isinstance(answer, WebSocketAnswer):
+            self.done_data = answer.done_data.strip().encode() if answer.done_data else None
         self.marked_events = self.error_events | {PLAIN_TEXT} | ({self.done_event} - {None})
 
     def _set_places(self, answer: Answer) -> None:
@@ -223,7 +225,9 @@ class AnswerForm:
         """The declared marks that end a stream, as people read them."""
         marks = []
         if self.done_data is not None:
-            marks.append(f"`data: {self.done_data.decode()}`")
+            text = self.done_data.decode()
+            is_message = isinstance(self.answer, WebSocketAnswer)
+            marks.append(f"message `{text}`" if is_message else f"`data: {text}`")
         if self.done_event is not None:
             marks.append(f"event `{self.done_event}`")
         done = None if isinstance(self.answer, JsonAnswer) else self.answer.done
@@ -259,6 +263,18 @@ class _RuledEvents:
         if forms or form.ends_always or form.is_error:
             return None
         return form.plain.read(documents)
+
+
+def _ends_with_body(answer: Answer) -> bool:
+    match answer:
+        case JsonAnswer():
+            return True
+        case SseAnswer() | NdjsonAnswer():
+            return answer.done_with_body
+        case WebSocketAnswer():
+            return answer.done_with_close
+        case _:
+            assert_never(answer)
 
 
 def _prepare_selected(selected: SelectedAnswer) -> AnswerForm:

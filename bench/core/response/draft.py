@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from bench.core.config.target import Answer
+from bench.core.config.target import Answer, WebSocketAnswer
 from bench.core.response.paths import as_paths, value_at
 from bench.core.response.rules import ignore_rules
 from bench.core.response.server_words import BodyForm, guess_form
@@ -86,7 +86,9 @@ def draft_answer(body: bytes) -> Draft | None:
 
 def list_missing(answer: Answer, draft: Draft) -> Draft:
     """Return the parts of a draft that a declaration lacks."""
-    if draft["kind"] != answer.kind:
+    if isinstance(answer, WebSocketAnswer):  # its recorded messages are lines, and never one document
+        draft = {name: value for name, value in draft.items() if name != "done_with_body"}
+    elif draft["kind"] != answer.kind:
         return draft
     missing: Draft = {}
     answer = ignore_rules(answer)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bench.core.config.prompts import Expectation
-from bench.core.config.target import EitherAnswer, JsonAnswer, SseAnswer, Target
+from bench.core.config.target import EitherAnswer, JsonAnswer, SseAnswer, Target, WebSocketAnswer
 from bench.core.response.answer import AnswerReader
 from bench.core.response.answer_content import AnswerContent
 from bench.core.response.answer_form import AnswerForm
@@ -154,7 +154,12 @@ def _choose_form(target: Target, answer: RecordedAnswer) -> AnswerForm:
 
 def _read_parts(answer: RecordedAnswer, form: AnswerForm) -> Iterator[PartReading]:
     """Yield a reading for each event, or for a part that completes none."""
-    if split_body(answer.body)[0] != form.answer.kind:
+    if isinstance(form.answer, WebSocketAnswer):
+        for part in answer.parts:
+            yield PartReading(
+                part.at_s, len(part.content) - 1, part.content.strip(), _describe(part.content, form)
+            )
+    elif split_body(answer.body)[0] != form.answer.kind:
         form_name = guess_form(answer.body).value
         for part in answer.parts:
             yield PartReading(part.at_s, len(part.content), part.content, f"not read: {form_name}")

@@ -10,12 +10,14 @@ from bench.core.samples.sample import Outcome
 Failure = tuple[Outcome, str]
 """Why a request is not OK: the outcome, and an explanation for people."""
 
+ACCEPTED_WEBSOCKET = 101
+"""Status of an accepted handshake of a WebSocket."""
 STATUS_OUTCOMES = {401: Outcome.UNAUTHORIZED, 429: Outcome.RATE_LIMITED}
 
 
 def is_success(status: int) -> bool:
     """Return whether a status is one of success, so that the response is an answer."""
-    return 200 <= status < 300  # noqa: PLR2004 - success, by RFC 9110
+    return 200 <= status < 300 or status == ACCEPTED_WEBSOCKET  # noqa: PLR2004 - success, by RFC 9110
 
 
 class Response(NamedTuple):

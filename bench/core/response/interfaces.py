@@ -176,7 +176,12 @@ def fit_answer(answer: RecordedAnswer, text: str | None = None) -> Answer | None
 
 def describe_interface(target: Target) -> str:
     """Return how the messages are sent and the answers are read, for people."""
-    forms = {"json": "one JSON document", "sse": "streamed events", "ndjson": "streamed lines"}
+    forms = {
+        "json": "one JSON document",
+        "sse": "streamed events",
+        "ndjson": "streamed lines",
+        "websocket": "messages on a WebSocket",
+    }
     is_stream = target.body.get("stream") is True
     answer = target.forms[0 if is_stream else -1]
     form = forms[answer.kind]

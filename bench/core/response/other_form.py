@@ -11,12 +11,23 @@ from bench.core.response.either_form import NO_STREAM
 from bench.core.response.server_words import BodyForm, find_words, guess_form
 from bench.core.response.stream import NdjsonDecoder, SseDecoder, StreamError
 
-_FORMS = {"json": BodyForm.JSON, "sse": BodyForm.EVENTS, "ndjson": BodyForm.JSON}
-_EXPECTED = {"json": "a JSON document", "sse": "an event stream", "ndjson": "a stream of JSON lines"}
+_FORMS = {
+    "json": BodyForm.JSON,
+    "sse": BodyForm.EVENTS,
+    "ndjson": BodyForm.JSON,
+    "websocket": BodyForm.JSON,
+}
+_EXPECTED = {
+    "json": "a JSON document",
+    "sse": "an event stream",
+    "ndjson": "a stream of JSON lines",
+    "websocket": "messages with JSON documents",
+}
 _MEDIA_TYPES = {
     "json": ("application/json",),
     "sse": ("text/event-stream",),
     "ndjson": ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/json"),
+    "websocket": (),
 }
 _LONGEST_SHOWN = 120
 _LARGEST_DECODED = 16_384  # beginning of a body
@@ -44,7 +55,7 @@ def explain_body(declared: AnswerForm, body: bytes, content_type: str | None, st
     answer = declared.answer
     form = guess_form(body)
     if form is BodyForm.EMPTY:
-        return "the body is empty"
+        return "there was no message" if answer.kind == "websocket" else "the body is empty"
     if form is _FORMS[answer.kind] and not (answer.kind == "ndjson" and _is_document(body)):
         return None
     words = " ".join(find_words(body, content_type).split())[:_LONGEST_SHOWN]

@@ -153,6 +153,21 @@ class NdjsonDecoder:
         return Events([line], [at_s]) if line else Events([], [])
 
 
+class MessageDecoder:
+    """Passes on the messages of a WebSocket: each part is a message."""
+
+    waiting_bytes = 0
+    """Number of bytes that no message contains yet."""
+
+    def feed(self, parts: Sequence[bytes], times_s: Sequence[float]) -> Events:
+        """Return the messages."""
+        return Events(parts, times_s)
+
+    def end(self, at_s: float) -> Events:  # noqa: ARG002 - see `EventDecoder`
+        """Return no message: each one is complete."""
+        return Events([], [])
+
+
 class _Cutter:
     """Cuts a stream into blocks and determines when each block was complete."""
 

@@ -61,7 +61,7 @@ class RequestSample(NamedTuple):
     intercepted: Annotated[bool | None, Stored("b")] = None
     """Whether the agent answered without its model; null if the target does not declare how to see it."""
     status: Annotated[int | None, Stored("h")] = None
-    """HTTP status; null if there was no response."""
+    """HTTP status; null if there was no response. On a WebSocket, 101 or the status of the reported error."""
     detail: Annotated[str | None, Stored("H")] = None
     """Explanation of a failure; null for the outcome `ok`."""
     culprit: Annotated[Culprit | None, Stored("b")] = None
@@ -72,6 +72,8 @@ class RequestSample(NamedTuple):
     """Time that each tier reports for itself, in milliseconds, by the tier's name."""
     milestone_times: Mapping[str, float] = {}
     """Time from the planned start to each milestone of the response, in milliseconds, by its name."""
+    handshake_s: float | None = None
+    """Duration of the handshake of a WebSocket, as a part of `connect_s`; null without a handshake."""
 
 
 REQUEST_FIELDS = declared_fields(RequestSample)
@@ -268,6 +270,14 @@ REQUEST_METRICS = (
         description="Time from the end mark of an answer to the end of its body or connection, at most 2 s.",
         formula="closed_s - finished_s",
         values=_time_between("finished_s", "closed_s"),
+    ),
+    Metric(
+        key="handshake_ms",
+        label="handshake",
+        unit="ms",
+        description="Duration of the handshake of a WebSocket, after its connection was opened.",
+        formula="handshake_s",
+        values=lambda requests: only_ok(requests, ms(requests.column("handshake_s"))),
     ),
     Metric(
         key="send_lag_ms",

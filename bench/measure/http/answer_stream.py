@@ -6,24 +6,22 @@ measured too.
 
 import asyncio
 import ssl
-from collections import deque
 from collections.abc import Callable
-from typing import cast
 
 from bench.measure.http.fault import describe, explain_start, find_cause
 from bench.measure.http.known_heads import HEAD_END, KnownHeads
 from bench.measure.http.reading import NO_READING, ONE_EXCHANGE, OnBody, OnEnd, OnFailure, Reading
 from bench.measure.http.reply_parser import NO_PARSER, ReplyParser
+from bench.measure.http.timed_protocol import CLOSED_BY_CLIENT, NO_REPLY, TIMED_SLOTS, TimedProtocol
 from bench.measure.http.turn_limit import SLICE_BYTES, TURN_S, TurnLimit
 from bench.measure.http.wire import Reply, WireError, WireFault
 
 _KNOWN_HEADS = KnownHeads()
-_NO_REPLY = "the server closed the connection without a response"
 _LENGTH_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
 _USUAL_START = b"HTTP/1.1 "
 
 
-class AnswerStream(ReplyParser, asyncio.Protocol):
+class AnswerStream(ReplyParser, TimedProtocol):
     """Sends one request at a time and parses its reply. Lives as long as its TCP connection.
 
     Args:
@@ -36,30 +34,14 @@ class AnswerStream(ReplyParser, asyncio.Protocol):
         dropped: The server closed the connection before the first byte of the reply.
     """
 
-    __slots__ = (
-        "__weakref__", "_clock", "_closed", "_ends", "_is_posted", "_paused", "_posted_s", "_transport",
-        "_turn", "_unexpected", "_unread", "dropped", "lost",
-    )  # fmt: skip
+    __slots__ = (*TIMED_SLOTS, "_is_posted", "_posted_s", "_unexpected")
 
     def __init__(self, clock: Callable[[], float], turn: TurnLimit, *, any_encoding: bool) -> None:
         super().__init__(any_encoding=any_encoding)
-        self.lost = False
-        self.dropped = False
-        self._clock = clock
-        self._transport: asyncio.Transport | None = None
-        self._closed: asyncio.Future[None] | None = None
-        self._ends: tuple[OnEnd, OnFailure] | None = None
-        self._turn = turn
-        self._unread: deque[tuple[bytes, float]] = deque()
+        self._set_up(clock, turn)
         self._unexpected: WireError | None = None
-        self._paused = False
         self._is_posted = False
         self._posted_s: float | None = None
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether an exchange is in progress."""
-        return self._ends is not None
 
     def post(self, request: bytes) -> None:
         """Write a request of which `send` follows before the next turn of the loop, and then only reads."""
@@ -71,23 +53,12 @@ class AnswerStream(ReplyParser, asyncio.Protocol):
         self._posted_s = None if self._paused else self._clock()
 
     def send(self, request: bytes, reply: Reply, ends: tuple[OnEnd, OnFailure], reading: Reading) -> None:
-        """Write the request.
-
-        Args:
-            request: The request.
-            reply: Gets the reply.
-            ends: Called after this function has returned: the first one with `None` when the reply is
-                complete, or the second one with an error.
-            reading: How the reply is read.
-
-        Raises:
-            RuntimeError: Another request is in progress.
-        """
+        """Write the request (see `TimedProtocol.send`)."""
         if self._ends is not None:
             raise RuntimeError(ONE_EXCHANGE)
         transport = self._transport
         if transport is None or self.lost:
-            error = self._unexpected or WireError(WireFault.RESET, _NO_REPLY)
+            error = self._unexpected or WireError(WireFault.RESET, NO_REPLY)
             asyncio.get_running_loop().call_soon(ends[1], error)
             return
         self._ends = ends
@@ -111,101 +82,32 @@ class AnswerStream(ReplyParser, asyncio.Protocol):
             self._keep_part()
         self.abort()
 
-    def abort(self) -> None:
-        """Close at once. Unsent bytes are dropped."""
-        self.lost = True
-        self._unread.clear()
-        if self._transport is not None:
-            self._transport.abort()
-
     def close(self) -> None:
         """Close after unsent bytes are sent. An exchange in progress fails, and is closed at once."""
         if self._ends is not None:
-            self._fail(WireError(WireFault.RESET, "the connection was closed by the client"))
+            self._fail(WireError(WireFault.RESET, CLOSED_BY_CLIENT))
         elif self._transport is not None and not self.lost:
             self.lost = True
             self._transport.close()
 
-    async def wait_closed(self) -> None:
-        """Wait until the socket is closed."""
-        if self._transport is not None:
-            self._closed = self._closed or asyncio.get_running_loop().create_future()
-            await asyncio.shield(self._closed)
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the transport of the open connection."""
-        self._transport = cast("asyncio.Transport", transport)
-        # uvloop then writes at once and not at the end of its turn, and every loop reports an empty buffer.
-        self._transport.set_write_buffer_limits(high=0)
-
-    def secured(self, transport: asyncio.Transport) -> None:
-        """Write to TLS from now on.
-
-        A request counts as sent when the TCP transport below has it. There a request that is larger than the
-        socket's buffer may still wait.
-        """
-        self._transport = transport
-        transport.set_write_buffer_limits(high=1, low=0)  # TLS pauses at the mark, TCP above it
-
     def connection_lost(self, exc: Exception | None) -> None:
         """Fail or finish the exchange when the socket is closed."""
-        self._end(exc)
-        self._transport = None
+        super().connection_lost(exc)
         self._parser = NO_PARSER  # it refers to this object: a reference cycle
-        if self._closed is not None:
-            self._closed.set_result(None)
-
-    def eof_received(self) -> bool:
-        """End the connection when the server closes it, which ends bodies without a length."""
-        self._end(None)
-        return False
-
-    def pause_writing(self) -> None:
-        """Note that part of the request waits in the buffer."""
-        self._paused = True
-
-    def resume_writing(self) -> None:
-        """Take the time at which the kernel has the complete request."""
-        self._paused = False
-        if self._ends is not None:
-            self._reply.sent_s = self._clock()
 
     def data_received(self, data: bytes) -> None:
         """Parse bytes from the server. Their time is taken first."""
         now_s = self._clock()
         turn = self._turn
         if self._unread or turn.is_over or (len(data) > SLICE_BYTES and not self._reading.is_whole):
-            self._read_in_slices(data, now_s)
+            # A body that is read as a whole is only copied until its end, which takes little time.
+            self._read_in_slices(data, now_s, len(data) if self._reading.is_whole else SLICE_BYTES)
             return
         if self._has_bytes or not self._take_known(data, now_s):
             self._receive(data, now_s)
         turn.used_s += self._clock() - now_s
         if turn.used_s > TURN_S:
             turn.end()
-
-    def _read_in_slices(self, data: bytes, at_s: float) -> None:
-        """Read many bytes in slices: now if this turn has time, else later, so that no user is delayed."""
-        waits = bool(self._unread)
-        # A body that is read as a whole is only copied until its end, which takes little time.
-        size = len(data) if self._reading.is_whole else SLICE_BYTES
-        for start in range(0, len(data), size):
-            self._unread.append((data[start : start + size], at_s))
-        if waits or (not self._turn.is_over and not self._turn.read_slices(self)):
-            return
-        self._turn.wait(self)
-        if self._transport is not None and not self.lost:
-            self._transport.pause_reading()
-
-    def read_slice(self) -> bool:
-        """Parse a slice of the bytes that wait; return whether more of them wait."""
-        if self._unread:
-            self._receive(*self._unread.popleft())
-        return bool(self._unread)
-
-    def go_on_reading(self) -> None:
-        """Read new bytes again: no bytes wait."""
-        if self._transport is not None and not self.lost:
-            self._transport.resume_reading()
 
     def _take_known(self, data: bytes, at_s: float) -> bool:
         """Take a complete reply whose head is known; return whether it is one."""
@@ -277,7 +179,7 @@ class AnswerStream(ReplyParser, asyncio.Protocol):
             kind = WireFault.TLS_FAILED if isinstance(exc, ssl.SSLError) else WireFault.RESET
             self._fail(WireError(kind, f"the connection broke: {describe(exc)}", find_cause(exc)))
         elif self.dropped:
-            self._fail(WireError(WireFault.RESET, _NO_REPLY))
+            self._fail(WireError(WireFault.RESET, NO_REPLY))
         elif self._in_head:
             self._fail(WireError(WireFault.BAD_STREAM, "the response ends within its headers"))
         elif any(name in _LENGTH_HEADERS for name, _ in self._headers):

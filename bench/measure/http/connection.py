@@ -15,6 +15,7 @@ from functools import partial
 from bench.measure.http.answer_stream import AnswerStream
 from bench.measure.http.fault import connect_error
 from bench.measure.http.reading import MAX_BODY_BYTES, ONE_EXCHANGE, OnBody, OnEnd, OnHead, Reading
+from bench.measure.http.timed_protocol import CLOSED_BY_CLIENT, TimedProtocol
 from bench.measure.http.turn_limit import TurnLimit
 from bench.measure.http.wire import Address, Reply, WireError, WireFault, request_bytes
 
@@ -68,7 +69,7 @@ class Connection:
         self._any_encoding = any_encoding
         self._clock = clock
         self._turn = turn or TurnLimit()
-        self._stream: AnswerStream | None = None
+        self._stream: TimedProtocol | None = None
         self._opening: asyncio.Task[None] | None = None
         self._was_open = False
 
@@ -147,8 +148,12 @@ class Connection:
             RuntimeError: Another exchange is in progress.
             BaseException: An exception of `on_body` or `on_head`.
         """
+        return await self.exchange_with(request, Reading(on_body, on_head, max_body))
+
+    async def exchange_with(self, request: bytes, reading: Reading) -> Reply:
+        """Do an exchange whose reply is read in this way (see `exchange`)."""
         ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.begin(request, partial(_settle, ended), Reading(on_body, on_head, max_body))
+        self.begin(request, partial(_settle, ended), reading)
         try:
             await ended
         except asyncio.CancelledError:
@@ -171,7 +176,7 @@ class Connection:
         if self._opening is not None:
             self._opening.cancel()
             self._opening = None
-            self._fail(WireError(WireFault.RESET, "the connection was closed by the client"))
+            self._fail(WireError(WireFault.RESET, CLOSED_BY_CLIENT))
         if self._stream is not None:
             self._stream.close()
 
@@ -205,6 +210,10 @@ class Connection:
             self.reply.retried = True
             self._open_and_send()
             return
+        self._settle(error)
+
+    def _settle(self, error: BaseException | None) -> None:
+        """Pass on the end of an exchange."""
         _, on_end, _ = self._exchange
         self._exchange = _NO_EXCHANGE  # a failed exchange would be a reference cycle
         on_end(error)
@@ -213,8 +222,11 @@ class Connection:
         is_dropped = self._stream is not None and self._stream.dropped
         return is_dropped and isinstance(error, WireError) and error.kind is WireFault.RESET
 
-    async def _connect(self) -> AnswerStream:
-        stream = AnswerStream(self._clock, self._turn, any_encoding=self._any_encoding)
+    def _new_stream(self) -> TimedProtocol:
+        return AnswerStream(self._clock, self._turn, any_encoding=self._any_encoding)
+
+    async def _connect(self) -> TimedProtocol:
+        stream = self._new_stream()
         address = self.address
         raw: asyncio.Transport | None = None
         try:
@@ -246,7 +258,7 @@ def _settle(ended: asyncio.Future[None], error: BaseException | None) -> None:
 
 
 async def _secure(
-    raw: asyncio.Transport, stream: AnswerStream, context: ssl.SSLContext, hostname: str | None
+    raw: asyncio.Transport, stream: TimedProtocol, context: ssl.SSLContext, hostname: str | None
 ) -> None:
     """Insert TLS between the stream and its transport."""
     secured = None

@@ -30,6 +30,8 @@ class Reading:
     """Gets the reply when its headers are complete. An exception ends the exchange."""
     max_body: int = MAX_BODY_BYTES
     """Largest size of the body in bytes."""
+    is_over: Callable[[], bool] | None = None
+    """Returns whether the reply has ended: on a WebSocket, its messages decide that."""
 
     @property
     def is_whole(self) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import urlsplit
 
-from bench.core.samples.sample import Culprit, GeneratorFault
+from bench.core.samples.sample import Culprit, GeneratorFault, Outcome
 from bench.measure.http.trust import make_context
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -33,6 +33,8 @@ class WireFault(StrEnum):
     """The bytes are not one complete HTTP/1.1 reply, or use a feature that is not supported."""
     TOO_LARGE = "too_large"
     """The reply is larger than the limit."""
+    CLOSED = "closed"
+    """The server closed the WebSocket with a code that reports a failure."""
 
 
 class WireError(Exception):
@@ -43,7 +45,10 @@ class WireError(Exception):
         message: One short sentence for people.
         culprit: The part that caused it.
         generator_fault: The resource that the load generator lacked; `None` for another culprit.
+        outcome: The outcome that the server's own code stands for; `None` if the reason decides it.
     """
+
+    outcome: Outcome | None = None
 
     def __init__(
         self, kind: WireFault, message: str, cause: Culprit | GeneratorFault = Culprit.TARGET
@@ -112,6 +117,8 @@ class Reply:
 
     connect_s: float | None = None
     """Duration of opening the connection, TLS included; `None` if an open connection was used."""
+    handshake_s: float | None = None
+    """Duration of the handshake of a WebSocket, as a part of `connect_s`; `None` without one."""
     sent_s: float | None = None
     """When the kernel had the last byte of the request; `None` before that."""
     first_byte_s: float | None = None

@@ -277,6 +277,7 @@ class ChatClient(RequestClient):
             arrival.journey_step,
             tier_times,
             _NO_TIMES,
+            None,  # and no handshake
         )
         return tuple.__new__(RequestSample, fields)  # a third of the time of a call with names
 
@@ -303,7 +304,7 @@ class ChatClient(RequestClient):
         reply = self._connection.reply
         finished_s = (reply.finished_s if content.ended_s is None else content.ended_s) - origin_s
         took_ms = ms(finished_s - self._scheduled_s)
-        response = Response(reply.status, self._find_refusal(reply), content, took_ms, broken)
+        response = self._describe_response(content, took_ms, broken)
         failure = find_failure(response, self._expected)
         if failure is None and self.context is not None:
             failure = self.context.save(reply, content)
@@ -326,14 +327,20 @@ class ChatClient(RequestClient):
             tokens=content.tokens or len(content.token_times_s) or None,
             reasoning_tokens=content.reasoning_tokens,
             intercepted=self._is_intercepted(content.text),
-            status=reply.status or None,
+            status=response.status or None,
             detail=describe_failure(failure),
             culprit=self._culprit_of(failure, broken),
             tier_times=form.tier_reader.read(reply.headers, content.tier_times),
             milestone_times=_since_start(content.milestones, origin_s + self._scheduled_s),
             step=arrival.journey_step,
+            handshake_s=reply.handshake_s,
             **token_moments(content.token_times_s, origin_s),
         )
+
+    def _describe_response(self, content: AnswerContent, took_ms: float, broken: Failure | None) -> Response:
+        """Return the response of the newest exchange, whose answer has this content."""
+        reply = self._connection.reply
+        return Response(reply.status, self._find_refusal(reply), content, took_ms, broken)
 
     def _find_refusal(self, reply: Reply) -> str:
         """Return the server's explanation of a status that is not one of success."""

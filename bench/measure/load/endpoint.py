@@ -2,7 +2,7 @@
 
 import json
 import ssl
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from bench.core.config.placeholders import environment_values
 from bench.core.config.prompts import Prompt
 from bench.core.config.run_spec import RunSpec
-from bench.core.config.target import JsonAnswer, Target
+from bench.core.config.target import TOKEN_VALUE, WEBSOCKET_PREFIXES, JsonAnswer, SocketOptions, Target
 from bench.core.config.template import expand_environment
 from bench.core.load.rendering import as_text
 from bench.core.response.answer_form import AnswerForm
@@ -25,11 +25,14 @@ _CONVERSATION = "${conversation}"
 _MESSAGE_MARK = "\0message\0"
 _CONVERSATION_MARK = "\0conversation\0"
 _MARKS = {"message": _MESSAGE_MARK}
+TOKEN_MARK = "\0token\0"  # noqa: S105 - the name of a placeholder
+"""Replaces the placeholder of the token in the options of a WebSocket."""
 # Marks the place of the number that makes a message unique.
 _UNIQUE_MARK = "~unique-message~"
 SHORTEST_SECRET = 8
 """Length of the shortest text that results hide: a shorter one may stand in any text."""
 _URL_HINT = "write it like http://127.0.0.1:3000"
+_WEBSOCKET_HINT = "write http:// for ws:// and https:// for wss://; the target declares the WebSocket"
 _AUTH_HINT = (
     "send it as a header, with ${env.NAME} in place of the secret: --header, or `headers` of a target"
 )
@@ -66,7 +69,7 @@ class Endpoint:
     body: Any
     """Body of the target, with environment variables expanded and marks in place of the message."""
     tails: Mapping[str, bytes]
-    """Content length and body of each single message, by its id."""
+    """Content length and body of each single message, by its id. On a WebSocket, only the body."""
     plain_readers: Mapping[str, PlainDocumentReader | None]
     """Reader of ordinary answers to each message, by its id; `None` if the complete reader reads all."""
     prompts: Mapping[str, Prompt]
@@ -75,6 +78,8 @@ class Endpoint:
     """Longest time for one request."""
     numbers: Iterator[int] | None
     """Numbers that make messages unique; `None` if `unique_prompts` is off."""
+    websocket: SocketOptions | None = None
+    """Options of a WebSocket, with environment variables expanded; `None` for HTTP."""
     leave_at: str | None = None
     """Milestone at which a VU leaves; `None` to read each response to its end."""
 
@@ -108,6 +113,7 @@ class Endpoint:
             body.pop(STREAM_OPTIONS, None)
         headers = {"accept-encoding": "identity", "content-type": "application/json"}
         is_unique = spec.scenario.unique_prompts
+        make_tail = _message_bytes if target.is_websocket else _tail
         form = prepare_form(target, body)
         return cls(
             target=target,
@@ -118,11 +124,12 @@ class Endpoint:
             ready=None if target.ready is None else expand_path(target, "ready", target.ready, environ),
             headers=headers | expand_headers(target, environ),
             body=body,
-            tails=_tails(spec.prompts, body, is_unique=is_unique),
+            tails=_tails(spec.prompts, body, make_tail, is_unique=is_unique),
             plain_readers={prompt.id: prepare_plain_reader(form, prompt.expect) for prompt in spec.prompts},
             prompts={prompt.id: prompt for prompt in spec.prompts},
             timeout_s=spec.scenario.request_timeout_s,
             numbers=count(*share) if is_unique else None,
+            websocket=_expand_websocket(target, environ),
             leave_at=spec.scenario.leave_at,
         )
 
@@ -159,7 +166,8 @@ class Endpoint:
             message: The next message.
             body: The endpoint's body with the values of a user; `None` for the endpoint's own.
         """
-        return _tail(_fill(self.body if body is None else body, message, history))
+        make_tail = _tail if self.websocket is None else _message_bytes
+        return make_tail(_fill(self.body if body is None else body, message, history))
 
     def _unique_number(self) -> str:
         assert self.numbers is not None  # noqa: S101 - the callers check it
@@ -183,7 +191,8 @@ def check_url(url: str, tls: ssl.SSLContext | None = None) -> Address:
         address = Address.of(url, tls)
         request_bytes("GET", find_prefix(url) + "/", address.authority, {})
     except ValueError as error:
-        raise ConfigError(f"invalid URL: {error}", _URL_HINT) from error
+        is_websocket = url.startswith(WEBSOCKET_PREFIXES)
+        raise ConfigError(f"invalid URL: {error}", _WEBSOCKET_HINT if is_websocket else _URL_HINT) from error
     if parts.query or parts.fragment:
         raise ConfigError(f"invalid URL: {url!r} has a query or a fragment", _URL_HINT)
     return address
@@ -242,12 +251,28 @@ def find_prefix(url: str) -> str:
     return urlsplit(url).path.rstrip("/")
 
 
-def _tails(prompts: Sequence[Prompt], body: Any, *, is_unique: bool) -> dict[str, bytes]:
-    """Return content length and body of each single message."""
+def _expand_websocket(target: Target, environ: Mapping[str, str]) -> SocketOptions | None:
+    """Return the options of a WebSocket with environment variables, and a mark in place of the token.
+
+    Raises:
+        ConfigError: A placeholder has no value.
+    """
+    if not target.is_websocket:
+        return None
+    use = target.websocket or SocketOptions()
+    values = {**environment_values(environ), TOKEN_VALUE: TOKEN_MARK}
+    where = f"targets/{target.name}.yaml: websocket"
+    return use.model_copy(update=expand_environment(use.model_dump(), values, where))
+
+
+def _tails(
+    prompts: Sequence[Prompt], body: Any, make_tail: Callable[[Any], bytes], *, is_unique: bool
+) -> dict[str, bytes]:
+    """Return the part of a request that differs between messages, for each single message."""
     tails = {}
     for prompt in prompts:
         if not prompt.then:
-            tails[prompt.id] = _tail(_fill(body, _mark(prompt.text, is_unique=is_unique), ()))
+            tails[prompt.id] = make_tail(_fill(body, _mark(prompt.text, is_unique=is_unique), ()))
     return tails
 
 
@@ -255,8 +280,12 @@ def _mark(text: str, *, is_unique: bool) -> str:
     return f"{text} ({_UNIQUE_MARK})" if is_unique else text
 
 
+def _message_bytes(body: Any) -> bytes:
+    return json.dumps(body, ensure_ascii=False).encode(errors="replace")
+
+
 def _tail(body: Any) -> bytes:
-    content = json.dumps(body, ensure_ascii=False).encode(errors="replace")
+    content = _message_bytes(body)
     return b"content-length: %d\r\n\r\n" % len(content) + content
 
 

@@ -1,16 +1,17 @@
 """Makes the users of a run's journeys, each with a connection to every service of its journey."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from bench.core.config.run_spec import RunSpec
 from bench.core.load.plan import RunPlan
 from bench.measure.http.route import Route
-from bench.measure.load.chat_client import ChatClient
 from bench.measure.load.endpoint import Endpoint, check_url, find_prefix
 from bench.measure.load.journey import Journey
 from bench.measure.load.journey_engine import JourneyUser, TurnUser
 from bench.measure.load.journey_setup import JourneySetup, ServiceAddress
+from bench.measure.load.new_client import new_client
 from bench.measure.load.request_client import Exchanger
 from bench.measure.load.shared import Shared
 from bench.measure.load.turn_setup import TurnSetup
@@ -100,8 +101,11 @@ class JourneyUsers:
         chat = None
         if setup.message is not None:
             endpoint = setup.message.endpoint
-            connection = connections[endpoint.target.service]
-            chat = ChatClient(endpoint, None, connection, self._shared)
+            service = endpoint.target.service
+            address = setup.services[service].address
+            chat = new_client(
+                endpoint, None, partial(connections.__getitem__, service), address, self._shared
+            )
         return Journey(number, setup, connections, chat, self._shared)
 
     def renew(self, tokens: Mapping[int, str]) -> None:

@@ -2,20 +2,23 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bench.core.config.prompts import Prompt
 from bench.core.config.quick_load import split_address
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.scenario import Scenario
-from bench.core.config.target import Target
+from bench.core.config.target import SocketOptions, Target
+from bench.core.response.answer import AnswerReader
 from bench.core.response.explanation import BodyPart, RecordedAnswer
+from bench.core.response.failure import Failure
 from bench.core.samples.sample import Outcome
-from bench.measure.http.connection import Connection, WireError
+from bench.measure.http.connection import Connection, Reading, WireError
 from bench.measure.http.route import DIRECT, Route
-from bench.measure.http.wire import Address, Reply, request_bytes
+from bench.measure.http.wire import Address, request_bytes
 from bench.measure.load.endpoint import Endpoint, check_url
+from bench.measure.load.request_client import wire_failure
 
 _MESSAGE_ID = "message"
 _NO_BODY = b"content-length: 0\r\n\r\n"
@@ -51,6 +54,8 @@ def record_answer(endpoint: Endpoint, token: str | None, timeout_s: float) -> Re
     headers = dict(endpoint.headers)
     if token is not None:
         headers["authorization"] = f"Bearer {token}"
+    if endpoint.websocket is not None:
+        return asyncio.run(_converse(endpoint, endpoint.websocket, headers, timeout_s))
     path = endpoint.prefix + endpoint.path
     address = endpoint.address
     head = request_bytes(endpoint.target.method, path, address.authority, headers).removesuffix(_NO_BODY)
@@ -90,6 +95,43 @@ def _spec(target: Target, message: str) -> RunSpec:
     return RunSpec(scenario=Scenario.model_validate(scenario), target=target, prompts=(prompt,))
 
 
+async def _converse(
+    endpoint: Endpoint, use: SocketOptions, headers: Mapping[str, str], timeout_s: float
+) -> RecordedAnswer:
+    """Send the message over a new WebSocket. Each part of the answer is one message, and a line."""
+    # Only this needs WebSockets.
+    from bench.measure.http.websocket_connection import WebSocketConnection  # noqa: PLC0415 - see above
+    from bench.measure.load.message_client import make_handshake  # noqa: PLC0415 - see above
+
+    connection = WebSocketConnection(endpoint.address)
+    connection.handshake = make_handshake(endpoint, endpoint.path, headers, use)
+    reader = AnswerReader(endpoint.form)
+    messages: list[tuple[bytes, float]] = []
+
+    def take(message: bytes, at_s: float) -> None:
+        messages.append((message, at_s))
+        reader.feed(message, at_s)
+
+    reading = Reading(take, is_over=reader.is_decided)
+    broken = None
+    start_s = time.monotonic()
+    try:
+        async with asyncio.timeout(timeout_s):
+            await connection.exchange_with(endpoint.tail(_MESSAGE_ID), reading)
+    except TimeoutError:
+        broken = _timeout(timeout_s)
+    except WireError as error:
+        broken = wire_failure(error)
+    ended_s = time.monotonic()
+    start_s = connection.reply.sent_s or start_s
+    parts = [BodyPart(message + b"\n", at_s - start_s) for message, at_s in messages]
+    path = connection.handshake.path
+    answer = _recorded(connection, path, parts, ended_s - start_s, broken)
+    connection.close()
+    await connection.wait_closed()
+    return answer
+
+
 async def _exchange(address: Address, path: str, request: bytes, timeout_s: float) -> RecordedAnswer:
     connection = Connection(address)
     connect_s = None
@@ -105,27 +147,37 @@ async def _exchange(address: Address, path: str, request: bytes, timeout_s: floa
                 lambda part, at_s: parts.append(BodyPart(part, at_s - start_s)),
             )
     except TimeoutError:
-        broken = Outcome.TIMEOUT, f"no complete response within {timeout_s:g} s"
+        broken = _timeout(timeout_s)
     except WireError as error:
         outcome = Outcome.CONNECT_FAILED if connect_s is None else Outcome.BAD_STREAM
         broken = outcome, f"{error.kind.value}: {error}"
     ended_s = time.monotonic() - start_s
-    reply = connection.reply
+    connection.reply.connect_s = connect_s
     connection.close()
     await connection.wait_closed()
+    return _recorded(connection, path, parts, ended_s, broken)
+
+
+def _timeout(timeout_s: float) -> Failure:
+    return Outcome.TIMEOUT, f"no complete response within {timeout_s:g} s"
+
+
+def _recorded(
+    connection: Connection, path: str, parts: Sequence[BodyPart], ended_s: float, broken: Failure | None
+) -> RecordedAnswer:
+    """Return the answer of the newest exchange of a connection."""
+    reply = connection.reply
+    address = connection.address
     scheme = "http" if address.tls is None else "https"
+    headers = [(name.decode("latin-1"), value.decode("latin-1").strip()) for name, value in reply.headers]
     return RecordedAnswer(
         url=f"{scheme}://{address.authority}{path}",
         version=reply.version,
         is_secure=address.tls is not None,
-        connect_s=connect_s,
+        connect_s=reply.connect_s,
         status=reply.status,
-        headers=_headers(reply),
+        headers=headers,
         parts=parts,
         ended_s=ended_s,
         broken=broken,
     )
-
-
-def _headers(reply: Reply) -> list[tuple[str, str]]:
-    return [(name.decode("latin-1"), value.decode("latin-1").strip()) for name, value in reply.headers]

@@ -214,4 +214,4 @@ def wire_failure(error: WireError) -> Failure:
     if error.generator_fault is not None:
         return Outcome.NOT_SENT, f"{error.generator_fault}: {error}"
     outcome = Outcome.CONNECT_FAILED if error.kind in _NO_CONNECTION else Outcome.BAD_STREAM
-    return outcome, f"{error.kind.value}: {error}"
+    return error.outcome or outcome, f"{error.kind.value}: {error}"

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 
 from bench.core.load.graceful_stop import graceful_stop
 from bench.core.load.plan import plan
@@ -40,6 +41,7 @@ from bench.measure.load.messages import (
     receive,
     send,
 )
+from bench.measure.load.new_client import new_client
 from bench.measure.load.request_client import Exchanger
 from bench.measure.load.shared import Shared
 from bench.measure.machine.capacity import raise_open_file_limit
@@ -130,7 +132,8 @@ class RunningJob:
         has_token = bool(self._tokens) and endpoint.target.auth == "bearer"
         token_number = number % len(self._tokens) if has_token else 0
         token = self._tokens[token_number] if has_token else None
-        client = ChatClient(endpoint, token, self._new_connection(arm), self._shared)
+        connect = partial(self._new_connection, arm)
+        client = new_client(endpoint, token, connect, self._addresses[arm], self._shared)
         if has_token:
             self._clients.setdefault(token_number, []).append(client)
         return client

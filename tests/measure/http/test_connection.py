@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from bench.measure.http.answer_stream import AnswerStream
 from bench.measure.http.connection import Address, Connection, Reply, WireError, WireFault, request_bytes
 from bench.measure.http.reading import MAX_HEAD_BYTES
+from bench.measure.http.timed_protocol import TimedProtocol
 from tests.measure.hostile import (
     LOOPS,
     Run,
@@ -648,7 +648,7 @@ def test_a_failed_exchange_leaves_no_reference_cycle() -> None:
             return weakref.ref(error)
         raise AssertionError
 
-    async def work() -> tuple[weakref.ref[WireError], weakref.ref[AnswerStream]]:
+    async def work() -> tuple[weakref.ref[WireError], weakref.ref[TimedProtocol]]:
         async with serving(then_close(b"garbage")) as url:
             connection = Connection(Address.of(url))
             await connection.open()
