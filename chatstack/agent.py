@@ -23,14 +23,14 @@ from chatstack.settings import Settings
 from chatstack.stores.opening import open_store
 from chatstack.stores.store import Store
 from chatstack.timing import TimingMiddleware, stopwatch
-from chatstack.upstream import Upstream
+from chatstack.upstream import Upstream, open_upstream
 
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 def make_agent(settings: Settings) -> Starlette:
     """Return the agent's application. Settings: OLLAMA_URL, UPSTREAM_TIMEOUT_S, the store's, and AGENT_*."""
-    upstream = Upstream(settings.url("OLLAMA_URL"), settings.number("UPSTREAM_TIMEOUT_S", 120.0, low=0.001))
+    upstream = open_upstream(settings, "OLLAMA_URL")
     measures = Measures()
     asks_twice = settings.count("AGENT_ASKS_TWICE", 0, high=1) == 1
 

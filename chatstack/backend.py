@@ -25,7 +25,7 @@ from chatstack.signing import Keys, OneKey
 from chatstack.stores.opening import open_store
 from chatstack.timing import TimingMiddleware
 from chatstack.tokens import RefusedError, Tokens
-from chatstack.upstream import Upstream
+from chatstack.upstream import open_upstream
 
 _DAY_S = 86_400.0
 _CENTURY_S = 36_525 * _DAY_S
@@ -39,7 +39,7 @@ def make_backend(settings: Settings) -> Starlette:
     """
     measures = Measures()
     keys = _open_keys(settings, measures)
-    upstream = Upstream(settings.url("AGENT_URL"), settings.number("UPSTREAM_TIMEOUT_S", 120.0, low=0.001))
+    upstream = open_upstream(settings, "AGENT_URL")
     model = settings.text("MODEL", DEFAULT_MODEL)
     lifetime_s = settings.number("TOKEN_LIFETIME_S", _DAY_S, low=1, high=_CENTURY_S)
 

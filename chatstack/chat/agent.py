@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from chatstack.chat.causes import Cause, cause_of_error, cause_of_status, read_retry_after
 from chatstack.chat.events import Ask, Done, Event, FailedError, Piece, Question, Started
 from chatstack.ollama import reported_timing
 from chatstack.upstream import Upstream
@@ -53,7 +54,7 @@ async def _stream(
                 response = await client.send(request, stream=True)
             try:
                 if not response.is_success:
-                    raise _refused(response.status_code)
+                    raise _refused(response)
                 yield Started()
                 async with aclosing(_events(response)) as events:
                     async for event in events:
@@ -78,9 +79,9 @@ async def _events(response: httpx.Response) -> AsyncGenerator[Event, None]:
                 if done:
                     yield _done(line)
     except (httpx.HTTPError, ValueError) as error:
-        raise FailedError(FAILED, "the AI agent broke off") from error
+        raise FailedError(FAILED, "the AI agent broke off", cause=Cause.BROKEN) from error
     if not done:
-        raise FailedError(FAILED, "the AI agent did not finish")
+        raise FailedError(FAILED, "the AI agent did not finish", cause=Cause.BROKEN)
 
 
 def _parsed(text: str) -> dict[str, Any]:
@@ -105,27 +106,34 @@ def _content(response: httpx.Response) -> dict[str, Any]:
         FailedError: The agent refused, or the document has no text.
     """
     if not response.is_success:
-        raise _refused(response.status_code)
+        raise _refused(response)
     try:
         content = response.json()
     except ValueError:
         content = None
     if not isinstance(content, dict) or not isinstance(content.get("response"), str):
-        raise _refused(response.status_code)
+        raise _refused(response)
     return content
 
 
 def _unreachable(error: httpx.HTTPError) -> FailedError:
+    cause = cause_of_error(error)
     match error:
         case httpx.TimeoutException():
-            return FailedError(TIMEOUT, "the AI agent did not answer in time")
+            return FailedError(TIMEOUT, "the AI agent did not answer in time", cause=cause)
         case httpx.ConnectError():
-            return FailedError(UNAVAILABLE, "the AI agent is not available")
+            return FailedError(UNAVAILABLE, "the AI agent is not available", cause=cause)
         case _:
-            return FailedError(FAILED, "the AI agent broke off")
+            return FailedError(FAILED, "the AI agent broke off", cause=cause)
 
 
-def _refused(status: int) -> FailedError:
+def _refused(response: httpx.Response) -> FailedError:
     """Pass on the agent's 4xx status; any other failure is a 500."""
+    status = response.status_code
     passed_on = status if 400 <= status < 500 else FAILED  # noqa: PLR2004 - client errors, by RFC 9110
-    return FailedError(passed_on, "the AI agent could not answer")
+    return FailedError(
+        passed_on,
+        "the AI agent could not answer",
+        cause=cause_of_status(status),
+        retry_after_s=read_retry_after(response.headers.get("retry-after")),
+    )

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from chatstack.chat.causes import Cause
 from chatstack.timing import Stopwatch
 
 
@@ -76,13 +77,25 @@ class FailedError(Exception):
         status: Status of the response.
         message: Text for the client.
         headers: Headers of the response, for example `Retry-After`.
+        cause: Whether it helps to ask again.
+        retry_after_s: Seconds after which the server wants to be asked again, if it told so.
     """
 
-    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        cause: Cause = Cause.REFUSED,
+        retry_after_s: float | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
         self.headers = dict(headers or {})
+        self.cause = cause
+        self.retry_after_s = retry_after_s
 
 
 Ask = Callable[[Question], AsyncGenerator[Event, None]]

@@ -31,6 +31,9 @@ PARTS: Mapping[str, str] = {
     "ROUTE_LARGE_MODEL": "chatstack.parts.routing.part",
     "ROUTE_CLOUD_MODEL": "chatstack.parts.routing.part",
     "MODEL_PRICES": "chatstack.parts.routing.part",
+    "UPSTREAM_TOTAL_TIMEOUT_S": "chatstack.parts.deadline",
+    "UPSTREAM_ATTEMPTS": "chatstack.parts.backoff.part",
+    "BREAKER_FAILURES": "chatstack.parts.breaker.part",
 }
 
 # The variable that switches a further chat call on, and its module. Its questions pass through all parts.

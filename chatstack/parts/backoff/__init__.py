@@ -1,0 +1,1 @@
+"""Back-off: asks the agent again after a failure that another attempt can cure."""

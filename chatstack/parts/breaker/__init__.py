@@ -1,0 +1,1 @@
+"""The circuit breaker: stops asking an agent that fails, and tries it again after a while."""
