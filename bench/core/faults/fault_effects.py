@@ -1,5 +1,6 @@
 """The effects of the faults of a run: lost requests, and the time to recover."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -94,19 +95,20 @@ def _measure_in_order(
     since_s = 0.0
     steady: SteadyState | None = None
     starts_s = [fault_times.began_s for fault_times in times]
-    for fault_times, next_s in zip(times, [*starts_s, elapsed_s][1:], strict=True):
+    for fault_times, next_s in zip(times, [*starts_s, math.inf][1:], strict=True):
         before = find_steady_state(requests, since_s, fault_times.began_s)
         steady = before or steady
-        effect = _measure(faults[fault_times.fault], fault_times, requests, steady, next_s)
+        after = requests.ended_within(fault_times.began_s, next_s)
+        until_s = min(next_s, max(elapsed_s, fault_times.began_s))
+        effect = _measure(faults[fault_times.fault], fault_times, after, steady, until_s)
         yield effect
         recovered = effect.recovery_s is not None
-        since_s = fault_times.began_s + (effect.recovery_s or 0.0) if recovered else next_s
+        since_s = fault_times.began_s + (effect.recovery_s or 0.0) if recovered else until_s
 
 
 def _measure(
-    fault: Fault, times: FaultTimes, requests: Requests, steady: SteadyState | None, until_s: float
+    fault: Fault, times: FaultTimes, after: Requests, steady: SteadyState | None, until_s: float
 ) -> FaultEffect:
-    after = requests.within(times.began_s, until_s)
     recovered_s = None
     if steady is not None:
         recovered_s = find_recovery(after, steady, until_s if times.ended_s is None else times.ended_s)
@@ -128,7 +130,7 @@ def _measure(
         lost=lost,
         lost_s=None if steady is None else lost / steady.requests_rps,
         recovery_s=recovery_s,
-        watched_s=max(0.0, until_s - times.began_s),
+        watched_s=until_s - times.began_s,
         problem=None if recovery_s is not None else _explain(after, steady),
     )
 

@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import NamedTuple
 
 from bench.core.config.fault import CLIENTS, Fault, FillDiskFault, NetworkFault, end_of, name_fault
+from bench.core.config.instances import list_instances, select_instances
 from bench.core.config.stack import Stack
+from bench.core.values.duration import format_duration
 from bench.core.values.nearest import suggest
 from bench.errors import ConfigError
 
@@ -20,17 +23,6 @@ class PlannedFault:
     """The fault."""
     instances: tuple[str, ...]
     """The instances."""
-
-
-class FaultStep(NamedTuple):
-    """The start or the end of a fault."""
-
-    due_s: float | None
-    """Planned time from the start of the measured load; None for the end of the load."""
-    planned: PlannedFault
-    """The fault."""
-    is_end: bool
-    """Whether the fault ends here."""
 
 
 class Edge(NamedTuple):
@@ -69,19 +61,8 @@ def plan_faults(faults: Sequence[Fault], stack: Stack) -> tuple[PlannedFault, ..
                 "containers can have kill, restart and pause; other faults need rights on the host",
             )
         planned.append(PlannedFault(index, fault, instances))
+    _check_overlaps(planned)
     return tuple(planned)
-
-
-def order_steps(planned: Sequence[PlannedFault]) -> list[FaultStep]:
-    """Return all starts and ends of faults in their order. At equal times, ends come before starts."""
-    steps = []
-    for fault in planned:
-        steps.append(FaultStep(fault.fault.at_s, fault, is_end=False))
-        end_s = end_of(fault.fault)
-        if end_s is None or end_s > fault.fault.at_s:
-            steps.append(FaultStep(end_s, fault, is_end=True))
-    steps.sort(key=lambda step: (step.due_s is None, step.due_s or 0.0, not step.is_end))
-    return steps
 
 
 def list_edges(planned: Sequence[PlannedFault]) -> tuple[Edge, ...]:
@@ -92,6 +73,19 @@ def list_edges(planned: Sequence[PlannedFault]) -> tuple[Edge, ...]:
             for instance in fault.instances:
                 edges[Edge(fault.fault.caller, instance)] = None
     return tuple(edges)
+
+
+def _check_overlaps(planned: Sequence[PlannedFault]) -> None:
+    """Check that no instance has two faults at a time: the end of one would end the other, too."""
+    ordered = sorted(planned, key=lambda fault: fault.fault.at_s)
+    for earlier, later in combinations(ordered, 2):
+        both = [name for name in earlier.instances if name in later.instances]
+        end_s = end_of(earlier.fault)
+        if both and (end_s is None or later.fault.at_s < end_s or later.fault.at_s == earlier.fault.at_s):
+            raise ConfigError(
+                f"faults.{later.index}: '{both[0]}' still has the fault '{name_fault(earlier.fault)}'",
+                f"end that fault before {format_duration(later.fault.at_s)}, by its `duration`",
+            )
 
 
 def _check_network(fault: NetworkFault, stack: Stack, where: str) -> None:
@@ -113,7 +107,9 @@ def _find_instances(name: str, stack: Stack, where: str) -> tuple[str, ...]:
     Raises:
         ConfigError: The stack has neither.
     """
-    if name in stack.service_names:
-        return (name,)
-    hint = suggest(name, stack.service_names)
-    raise ConfigError(f"{where}: stack '{stack.name}' has no service '{name}'", hint)
+    names = [instance.name for instance in list_instances(stack.services)] or list(stack.service_names)
+    instances = select_instances(stack.services, name, names) or tuple(filter(name.__eq__, names))
+    if not instances:
+        hint = suggest(name, [*stack.service_names, *names])
+        raise ConfigError(f"{where}: stack '{stack.name}' has no service '{name}'", hint)
+    return instances

@@ -67,9 +67,9 @@ class Requests:
             self.outcome[mask],
         )
 
-    def within(self, from_s: float, to_s: float) -> "Requests":
-        """Return the requests that ended after one moment and were planned before another one."""
-        return self.where((self.finished_s > from_s) & (self.scheduled_s < to_s))
+    def ended_within(self, from_s: float, to_s: float) -> "Requests":
+        """Return the requests that ended after one moment, but not after another one."""
+        return self.where((self.finished_s > from_s) & (self.finished_s <= to_s))
 
 
 class SteadyState(NamedTuple):

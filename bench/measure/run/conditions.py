@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bench.core.watch.host import Cores
 from bench.measure.http.route import DIRECT, Route
+from bench.measure.stacks.start_options import Reroute
 
 if TYPE_CHECKING:
     from bench.core.load.progress import Progress
@@ -67,6 +68,8 @@ class Conditions:
     """Variables that replace those of the caller's environment: in the compose file, or in each service."""
     otlp_url: str | None = None
     """Address that receives the spans of the services; `None` without a receiver."""
+    reroute: Reroute | None = None
+    """Leads connections of the services through relays; `None` without faults of the network."""
     calibrated: bool = True
     """Calibrate after the load, and before it if the run starts the stack."""
     cores: tuple[Cores, Cores] | None = None

@@ -74,4 +74,5 @@ def start_options(conditions: Conditions, logs: Path | None, listener: Listener)
         logs=logs,
         on_wait=listener.note,
         otlp_url=conditions.otlp_url,
+        reroute=conditions.reroute,
     )

@@ -27,6 +27,7 @@ from bench.core.watch.host import GENERATORS, STACK, Cores, find_shared_cores, h
 from bench.core.watch.work import work_between
 from bench.measure.calibration.reference import Reference
 from bench.measure.calibration.run_calibration import RunCalibration
+from bench.measure.faults.fault_run import FaultRun, Injection
 from bench.measure.http.route import DIRECT, Route
 from bench.measure.load.endpoint import SHORTEST_SECRET, Endpoint, list_secrets_of_headers
 from bench.measure.load.messages import Batch, Job
@@ -75,6 +76,8 @@ class Subject:
     """Limits of the load generator's machine."""
     services: Mapping[str, str] = field(default_factory=dict)
     """Address of each service that gets requests, by name; only journeys need it."""
+    injection: Injection | None = None
+    """The faults to inject; `None` if the scenario has none."""
     store: RunStore | None = None
     """Gets the requests and other values during the run; `None` to keep them in memory."""
 
@@ -179,6 +182,7 @@ class _Session:
         self._renewal: TokenRenewal | None = None
         self._calibration = RunCalibration(subject.reference, spec.scenario, subject.pinned, subject.route)
         self._interrupted = asyncio.Event()
+        self._faults = FaultRun(subject.injection, on_note)
 
     async def run(self, workers: int) -> None:
         with call_on_signals(self._interrupted.set):
@@ -209,6 +213,7 @@ class _Session:
             values: Fields of `RecordedValues`.
         """
         self._noted_s = time.monotonic()
+        values = {"faults": self._faults.times, **values}
         self._store.note(self._values.take(at_s).model_copy(update=values))
 
     def _note_calibration(self, at_s: float, workers: Workers) -> None:
@@ -256,10 +261,13 @@ class _Session:
             counters_before = await watch.read_counters()
             await self._tiers.begin(0.0)
             load = asyncio.create_task(workers.run(job, self._add_batch, start_watch))
+            self._faults.watch(lambda: self._find_origin(workers))
             try:
                 stop = await self._supervise(load, workers, watch)
                 elapsed_s, lost = await workers.end(load)
                 stop = stop or lost
+                await self._faults.end(is_last=self._interrupted.is_set())
+                stop = stop or self._faults.find_stop()
                 self._values.add_warnings(watch.warnings.values())
                 self._note(elapsed_s, is_end=True, stop=stop, **_describe_end(workers))
                 await self._tiers.end(elapsed_s, self._store.read_samples())
@@ -269,7 +277,14 @@ class _Session:
                 return elapsed_s, stop
             finally:
                 load.cancel()  # has no effect on a load that ended
+                await self._faults.end(is_last=True)
                 self._values.add_warnings(watch.warnings.values())
+
+    def _find_origin(self, workers: Workers) -> tuple[float, float] | None:
+        """Return the start of the load and that of the first measured phase; `None` before it."""
+        if workers.began_s is None or workers.phase < self._first_phase:
+            return None
+        return workers.began_s, workers.phase_began_s
 
     def _mint_tokens(self) -> list[str]:
         tokens = self._subject.tokens
@@ -334,6 +349,9 @@ class _Session:
         if self._newest_phase < self._first_phase <= workers.phase:
             await self._tiers.begin(elapsed_s)
         self._newest_phase = workers.phase
+        failed = self._faults.find_stop()
+        if failed is not None:
+            return failed
         self._on_progress(
             self._progress.progress(
                 elapsed_s,

@@ -34,6 +34,8 @@ from bench.measure.watch.watching import WatchedStack
 if TYPE_CHECKING:
     from bench.core.run.recording import Recording
     from bench.core.run.result import RunResult
+    from bench.measure.faults.fault_run import Injection
+    from bench.measure.faults.relays import Relays
     from bench.measure.tiers.receiver import TraceReceiver
 
 
@@ -45,6 +47,8 @@ class StartedStack:
     """The services."""
     receiver: "TraceReceiver | None"
     """The receiver; `None` if the stack declares no OpenTelemetry."""
+    relays: "Relays | None" = None
+    """The relays for faults of the network; `None` if the scenario has none."""
 
 
 def measure(
@@ -143,9 +147,10 @@ def provide_stack(  # noqa: PLR0913 - the first five are the run
     """
     with (
         _open_receiver(stack, conditions, run_id) as receiver,
-        _provide_stack(spec, stack, _tell(conditions, receiver), listener, logs) as running,
+        _open_relays(spec, stack) as relays,
+        _provide_stack(spec, stack, _tell(conditions, receiver, relays), listener, logs) as running,
     ):
-        yield StartedStack(running, receiver)
+        yield StartedStack(running, receiver, relays)
 
 
 @contextmanager
@@ -163,6 +168,7 @@ def prepare_on(  # noqa: PLR0913 - the first five are the run
     The arguments and errors are those of `prepare`.
     """
     running = started.running
+    injection = _inject(spec, started)
     generator_cores = conditions.cores[0] if conditions.cores else ()
     with (
         _provide_users(spec, running, run_id, listener) as tokens,
@@ -185,6 +191,7 @@ def prepare_on(  # noqa: PLR0913 - the first five are the run
             warnings=warnings,
             capacity=capacity,
             services={target.service: running.url(target.service) for target in spec.interfaces},
+            injection=injection,
         )
 
 
@@ -203,9 +210,38 @@ def _open_receiver(
     return open_receiver(otlp, run_id, is_fixed=was_started_before)
 
 
-def _tell(conditions: Conditions, receiver: "TraceReceiver | None") -> Conditions:
-    """Return the conditions with the address of the receiver, for the services."""
-    return conditions if receiver is None else replace(conditions, otlp_url=receiver.url)
+def _tell(conditions: Conditions, receiver: "TraceReceiver | None", relays: "Relays | None") -> Conditions:
+    """Return the conditions with the address of the receiver and the relays, for the services."""
+    if receiver is not None:
+        conditions = replace(conditions, otlp_url=receiver.url)
+    return conditions if relays is None else replace(conditions, reroute=relays.reroute)
+
+
+def _open_relays(spec: RunSpec, stack: Stack) -> AbstractContextManager["Relays | None"]:
+    """Provide relays for the faults of the network, if the scenario has any.
+
+    Raises:
+        ConfigError: The stack cannot have one of the faults.
+    """
+    if not spec.scenario.faults:
+        return nullcontext()
+    # Only scenarios with faults need this code.
+    from bench.measure.faults.inject import open_relays_of  # noqa: PLC0415 - see above
+
+    return open_relays_of(spec.scenario.faults, stack)
+
+
+def _inject(spec: RunSpec, started: StartedStack) -> "Injection | None":
+    """Return the faults to inject into a stack that is up.
+
+    Raises:
+        ConfigError: Another command started the stack.
+    """
+    if not spec.scenario.faults:
+        return None
+    from bench.measure.faults.inject import make_injection  # noqa: PLC0415 - likewise
+
+    return make_injection(spec.scenario.faults, started.running, started.relays)
 
 
 def _tier_sources(spec: RunSpec, running: RunningStack, receiver: "TraceReceiver | None") -> TierSources:

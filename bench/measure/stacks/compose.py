@@ -218,11 +218,13 @@ def attach(
         values[f"{name}.address"] = address
         values[f"{name}.url"] = urls[name]
     running = [container for container in containers if container.state is ContainerState.UP]
+    absent: set[str] = set()
     return RunningStack(
         stack,
         values,
         urls,
-        find_dead_service=ContainerWatch(running, secret_values, options.logs).find_dead_service,
+        find_dead_service=ContainerWatch(running, secret_values, options.logs, absent).find_dead_service,
+        absent=absent,
         containers=_ids_by_name(compose, containers),
         parts=_parts(compose, containers, options.variables),
     )

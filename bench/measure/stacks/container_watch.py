@@ -1,7 +1,7 @@
 """Find containers that failed or ended, with the end of their logs."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -88,14 +88,20 @@ class ContainerWatch:
         running: The containers that run now.
         secrets: Secrets by name, which no message contains.
         logs: Folder that gets the log of a container that ended; `None` to keep no log.
+        absent: Ids of containers that may have ended, as they are at each look.
     """
 
     def __init__(
-        self, running: Sequence[Container], secrets: Mapping[str, str], logs: Path | None = None
+        self,
+        running: Sequence[Container],
+        secrets: Mapping[str, str],
+        logs: Path | None = None,
+        absent: Collection[str] = (),
     ) -> None:
         self._running = {container.id: container for container in running}
         self._secrets = secrets
         self._logs = logs
+        self._absent = absent
         self._next_look_s = time.monotonic() + _LOOK_INTERVAL_S
         self._suspect: str | None = None
 
@@ -109,10 +115,13 @@ class ContainerWatch:
             return None
         self._next_look_s = time.monotonic() + _LOOK_INTERVAL_S
         try:
-            current = docker.inspect(list(self._running))
+            watched = {
+                name: container for name, container in self._running.items() if name not in self._absent
+            }
+            current = docker.inspect(list(watched))
         except (ConfigError, TargetError):
             return None
-        ended = find_stopped(self._running, current)
+        ended = find_stopped(watched, current)
         is_confirmed = ended is not None and ended == self._suspect
         self._suspect = ended
         if ended is None or not is_confirmed:

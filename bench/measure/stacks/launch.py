@@ -66,7 +66,10 @@ def plan_instance(started: StackProcesses, instance: Instance, port: int | None)
 
 def instance_values(started: StackProcesses, instance: Instance, port: int | None) -> dict[str, str]:
     """Return the values of the placeholders of an instance."""
-    values = {**started.values, CONFIGURATION: str(_configuration_folder(started, instance))}
+    values = {
+        **started.values_for(instance.service_name),
+        CONFIGURATION: str(_configuration_folder(started, instance)),
+    }
     if port is not None:
         values["port"] = str(port)
     return values
@@ -83,7 +86,9 @@ def update_configuration(started: StackProcesses, instance: Instance, port: int 
     has_changed = False
     for name, text in instance.service.configuration.items():
         place = f"services.{instance.service_name}.{CONFIGURATION}.{name}"
-        content = write_configuration(text, values, started.list_instance_urls(), place).encode()
+        content = write_configuration(
+            text, values, started.list_instance_urls(instance.service_name), place
+        ).encode()
         path = folder / name
         if not path.is_file() or path.read_bytes() != content:
             path.parent.mkdir(parents=True, exist_ok=True)

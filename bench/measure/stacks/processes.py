@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 from pydantic import SecretStr
 
+from bench.core.config.fault import CLIENTS
 from bench.core.config.instances import Instance, find_service, list_instances
 from bench.core.config.placeholders import expand
 from bench.core.config.stack import OTLP_URL, Stack
@@ -19,7 +20,7 @@ from bench.core.tiers.environment import fixed_url
 from bench.measure.stacks import supervisor
 from bench.measure.stacks.launch import Launch, expand_texts, plan_instance, update_configuration
 from bench.measure.stacks.marks import mark
-from bench.measure.stacks.ports import LOOPBACK, choose_ports, require_free_address
+from bench.measure.stacks.ports import LOOPBACK, choose_ports, host_and_port, require_free_address
 from bench.measure.stacks.projects import new_project
 from bench.measure.stacks.running_stack import RunningStack, placeholder_values
 from bench.measure.stacks.service_logs import ServiceLogs, describe_exit
@@ -60,7 +61,7 @@ def run_processes(
             yield RunningStack(
                 stack,
                 started.values,
-                started.urls,
+                started.urls_for(CLIENTS),
                 started.pids,
                 started.find_dead_service,
                 options.cores,
@@ -169,6 +170,17 @@ def _start_instance(started: StackProcesses, instance: Instance, port: int | Non
     url = await_service(watch, instance.service, url, announcement, started.stack.name)
     if url:
         started.set_url(name, url)
+
+
+def start_again(started: StackProcesses, name: str) -> None:
+    """Start an instance that ended, at the same address, and wait until it is ready.
+
+    Raises:
+        TargetError: It did not start in time.
+    """
+    url = started.urls.get(name)
+    port = None if url is None else host_and_port(url)[1]
+    _start_instance(started, started.instances[name], port)
 
 
 def _watch(

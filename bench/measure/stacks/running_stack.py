@@ -41,6 +41,8 @@ class RunningStack:
     """The way to its services."""
     processes: StackProcesses | None = None
     """Its processes, which can start and end while it runs; `None` if this machine does not run them."""
+    absent: set[str] = field(default_factory=set)
+    """Ids of containers that a fault of the scenario ended. Their end is no failure of the stack."""
     is_own: bool = False
     """Whether the run started it, and stops it at its end."""
 

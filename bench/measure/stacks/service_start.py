@@ -46,7 +46,7 @@ def await_service(start: StartingService, service: Service, url: str, announceme
     Args:
         start: The started service.
         service: Its declaration.
-        url: Its address; empty if it announces its address.
+        url: Its address; an announced one replaces it.
         announcement: File with its stdout.
         stack: Name of the stack, for error messages.
 
@@ -56,9 +56,7 @@ def await_service(start: StartingService, service: Service, url: str, announceme
     began_s = time.monotonic()
     if not service.listens:
         return ""
-    url = url or _read_announcement(start, announcement)
-    if not service.announces:
-        url = await_port(start, url)
+    url = _read_announcement(start, announcement) if service.announces else await_port(start, url)
     if service.ready is not None:
         rest_s = max(1.0, start.timeout_s - (time.monotonic() - began_s))
         _await_answer(start, url.rstrip("/") + service.ready, rest_s, stack)

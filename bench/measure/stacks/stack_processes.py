@@ -2,7 +2,7 @@
 
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,6 +34,8 @@ class StackProcesses:
     """Supervisors by instance, in the order of their start. They are the parents of its processes."""
     pids: dict[str, int] = field(default_factory=dict)
     """Process ids of the supervisors by instance."""
+    absent: set[str] = field(default_factory=set)
+    """Instances that a fault of the scenario ended. Their end is no failure of the stack."""
     on_start: Callable[[str], object] = lambda _: None
     """Called with the service's name just before and just after each start of a process."""
     on_change: Callable[[], object] = lambda: None
@@ -57,7 +59,7 @@ class StackProcesses:
         The first line is a sentence, and the last lines of the log follow it.
         """
         for name in list(self.processes):
-            if self._has_ended(name):
+            if self._has_ended(name) and name not in self.absent:
                 end = describe_exit(self.processes[name].returncode)
                 return f"service '{name}' ended {end}{self.logs.describe_end(name)}"
         return None
@@ -86,6 +88,18 @@ class StackProcesses:
         # A worker that ended with 0 has done its work, for example a migration of the database.
         return code is not None and (code != 0 or instance is None or instance.service.listens)
 
+    def urls_for(self, caller: str) -> Mapping[str, str]:
+        """Return the addresses at which a service, or the load generator, reaches the others."""
+        reroute = self.options.reroute
+        return self.urls if reroute is None else reroute(caller, self.urls)
+
+    def values_for(self, caller: str) -> dict[str, str]:
+        """Return the values of the placeholders of a service."""
+        if self.options.reroute is None:
+            return self.values
+        ways = {name: url for name, url in self.urls_for(caller).items() if name not in self.resting}
+        return self.values | address_values(self.stack.services, ways)
+
     def set_url(self, name: str, url: str) -> None:
         """Note the address of a service or an instance, for placeholders and for those who send requests."""
         self.urls[name] = url
@@ -113,10 +127,11 @@ class StackProcesses:
         self.urls.update(shared)
         self.values.update(address_values(services, shared))
 
-    def list_instance_urls(self) -> dict[str, dict[str, str]]:
-        """Return the addresses of the instances that get requests, by service."""
+    def list_instance_urls(self, caller: str) -> dict[str, dict[str, str]]:
+        """Return the addresses at which a service reaches the instances that get requests, by service."""
+        ways = self.urls_for(caller)
         urls: dict[str, dict[str, str]] = {}
         for service in self.stack.services:
-            names = select_instances(self.stack.services, service, self.urls)
-            urls[service] = {name: self.urls[name] for name in names if name not in self.resting}
+            names = select_instances(self.stack.services, service, ways)
+            urls[service] = {name: ways[name] for name in names if name not in self.resting}
         return urls

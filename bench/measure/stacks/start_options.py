@@ -13,6 +13,10 @@ def _ignore(line: str) -> None:
     """Do nothing."""
 
 
+Reroute = Callable[[str, Mapping[str, str]], Mapping[str, str]]
+"""Returns the addresses at which a caller reaches the services, given the caller and their addresses."""
+
+
 @dataclass(frozen=True, slots=True)
 class StartOptions:
     """Settings of one start of a stack."""
@@ -39,6 +43,8 @@ class StartOptions:
     """Folder that gets the logs of the services; `None` for a folder that is removed with the stack."""
     otlp_url: str | None = None
     """Address that receives the spans of the services; `None` for the one that the stack declares."""
+    reroute: Reroute | None = None
+    """Leads connections through relays; `None` to lead them to the services."""
     project: str = ""
     """Mark of the processes; empty for a project of this run."""
     on_wait: Callable[[str], None] = _ignore

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,9 +8,11 @@ from hypothesis import strategies as st
 from bench.core.config.fault import KillFault, PauseFault
 from bench.core.faults.fault_effects import FaultEffect, measure_faults
 from bench.core.faults.fault_times import FaultTimes
-from bench.core.samples.sample import Outcome
+from bench.core.run.costs import costs_of
+from bench.core.samples.sample import Outcome, Stop, StopCause
 from bench.core.samples.samples import Samples
 from tests.core.faults.outage import RATE, fail, slow_down, steady_requests
+from tests.factories import make_recording, make_run, make_scenario, make_spec
 
 KILL = KillFault(action="kill", at_s=10.0, service="agent", duration_s=5.0)
 
@@ -139,3 +142,59 @@ def test_the_recovery_is_the_end_of_the_failures(outage_s: float, began_s: float
     effect = measure(samples, happened(began_s, began_s + outage_s / 2), elapsed_s=50.0)
     assert effect.recovery_s == pytest.approx(outage_s, abs=1 / RATE + 0.001)
     assert abs(effect.lost - outage_s * RATE) <= 1
+
+
+def test_a_run_without_its_fault_is_invalid() -> None:
+    """A load that is over before the fault never shows it as survived, unless a threshold ended the run."""
+    kill = {"at": "10s", "action": "kill", "service": "agent"}
+    spec = make_spec(make_scenario(faults=[kill], thresholds={}))
+    recording = make_recording(steady_requests(8))
+    without = make_run(recording, spec=spec)
+    reason = "the fault 'kill agent' at 10 s did not happen: the load ended before it"
+    assert without.validity.reasons == (reason,)
+    assert without.summary.faults[0].began_s is None
+    aborted = replace(recording, stop=Stop(cause=StopCause.THRESHOLD, reason="crossed"))
+    assert make_run(aborted, spec=spec).validity.valid
+    assert make_run(replace(recording, faults=(happened(began_s=7.0),)), spec=spec).validity.valid
+
+
+def test_thresholds_judge_the_recovery_and_the_lost_requests() -> None:
+    """A recovery within its limit keeps the threshold; no recovery crosses it, whatever its limit."""
+    limits = {"recovery": "<3s", "lost_requests": "<=20", "availability": ">=0.9"}
+    kill = {"at": "10s", "action": "kill", "service": "agent"}
+    spec = make_spec(make_scenario(faults=[kill], thresholds=limits))
+
+    def crossed(until_s: float) -> list[str]:
+        rows = [*fail(steady_requests(29), 10.0, until_s)]
+        recording = make_recording(rows, faults=(happened(ended_s=11.0),), elapsed_s=29.0)
+        return [limit.metric for limit in make_run(recording, spec=spec).thresholds if limit.crossed]
+
+    assert crossed(12.0) == []
+    assert crossed(13.5) == ["recovery_ms", "lost_requests", "availability_ratio"]
+    assert crossed(12.5) == ["lost_requests"]
+    assert "recovery_ms" in crossed(29.0)
+
+
+def test_a_stack_that_does_not_recover_is_never_the_better_one() -> None:
+    """In a comparison it counts with the time that was watched."""
+    kill = {"at": "10s", "action": "kill", "service": "agent"}
+    spec = make_spec(make_scenario(faults=[kill], thresholds={}))
+
+    def costs(until_s: float) -> dict[str, dict[str, float]]:
+        rows = [*fail(steady_requests(29), 10.0, until_s)]
+        recording = make_recording(rows, faults=(happened(ended_s=11.0),), elapsed_s=29.0)
+        return costs_of(make_run(recording, spec=spec).summary)
+
+    assert costs(12.0)["recovery_ms"]["all"] == pytest.approx(2000)
+    assert costs(29.0)["recovery_ms"]["all"] == pytest.approx(19_000)
+    assert "availability_ratio" not in costs(12.0)
+
+
+def test_a_request_that_a_second_fault_broke_belongs_to_that_one() -> None:
+    """A request that was sent during the first fault and failed in the second is lost once."""
+    rows = steady_requests(40)
+    broken: dict[str, Any] = {"outcome": Outcome.BAD_STREAM, "finished_s": 20.3}
+    samples = Samples.of(row._replace(**broken) if 19.5 < row.scheduled_s < 20.0 else row for row in rows)
+    times = [happened(ended_s=None), happened(fault=1, began_s=20.0, ended_s=21.0)]
+    first, second = measure_faults([KILL, KILL], times, samples, 40.0)
+    assert (first.lost, second.lost, second.in_flight) == (0, 4, 4)

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from bench.core.config.fault import KillFault, SlowNetworkFault, name_fault
 from bench.core.config.scenario import Scenario
 from bench.core.config.stack import Stack
-from bench.core.faults.fault_plan import Edge, list_edges, order_steps, plan_faults
+from bench.core.faults.fault_plan import Edge, list_edges, plan_faults
 from bench.errors import ConfigError
 from tests.factories import make_scenario
 
@@ -25,22 +25,31 @@ def scenario(*faults: dict[str, Any], **changes: Any) -> Scenario:
     return make_scenario(faults=list(faults), **changes)
 
 
-def test_steps_are_in_the_order_of_time() -> None:
-    """The end of a fault comes before the start of another one at the same time, open ends come last."""
-    faults = scenario(
-        {**KILL, "at": "10s"},
-        {**KILL, "duration": "5s"},
-        {"at": "2s", "action": "restart", "service": "backend"},
-    ).faults
-    steps = order_steps(plan_faults(faults, STACK))
-    order = [(step.due_s, step.planned.fault.action, step.is_end) for step in steps]
-    assert order == [
-        (2.0, "restart", False),
-        (5.0, "kill", False),
-        (10.0, "kill", True),
-        (10.0, "kill", False),
-        (None, "kill", True),
-    ]
+def test_an_instance_has_one_fault_at_a_time() -> None:
+    """The end of one fault would end the other one, too; faults one after the other are fine."""
+    kill_later = {**KILL, "at": "10s"}
+    after_each_other = scenario(kill_later, {**KILL, "duration": "5s"}).faults
+    assert [fault.index for fault in plan_faults(after_each_other, STACK)] == [0, 1]
+    for overlapping in ([KILL, kill_later], [KILL, KILL], [{**KILL, "duration": "6s"}, kill_later]):
+        with pytest.raises(ConfigError, match=r"faults\.1: 'agent' still has the fault 'kill agent'"):
+            plan_faults(scenario(*overlapping).faults, STACK)
+
+
+def test_a_fault_names_a_service_or_an_instance() -> None:
+    """A service with replicas has the fault in all of them, and one of them has it alone."""
+    declared = STACK.model_dump()
+    declared["services"]["backend"]["replicas"] = 3
+    stack = Stack.model_validate(declared)
+    every, second = plan_faults(
+        scenario(
+            {**KILL, "service": "backend", "duration": "1s"}, {**KILL, "at": 9, "service": "backend-2"}
+        ).faults,
+        stack,
+    )
+    assert every.instances == ("backend-1", "backend-2", "backend-3")
+    assert second.instances == ("backend-2",)
+    with pytest.raises(ConfigError, match="no service 'backend-4'"):
+        plan_faults(scenario({**KILL, "service": "backend-4"}).faults, stack)
 
 
 def test_a_stack_that_bench_did_not_start_has_no_faults() -> None:
@@ -72,7 +81,8 @@ def test_a_service_that_does_not_exist_is_named(fault: dict[str, Any], message: 
 def test_faults_of_the_network_need_their_connections() -> None:
     """Only connections with a fault go through a relay."""
     slow = {"action": "slow-network", "service": "agent", "latency": "50ms"}
-    faults = scenario({"at": 1, **slow, "from": "backend"}, {"at": 3, **slow, "from": "backend"}, KILL).faults
+    slow |= {"from": "backend", "duration": "1s"}
+    faults = scenario({"at": 1, **slow}, {"at": 3, **slow}, KILL).faults
     edges = list_edges(plan_faults(faults, STACK))
     assert edges == (Edge("backend", "agent"),)
     assert edges[0].covers("backend", "agent")
