@@ -119,6 +119,8 @@ def document_text(document: Document, *, width: int, colour: bool) -> str:
         console.print(f"finding: {escape_terminal(finding)}")
     for warning in document.warnings:
         console.print(f"warning: {escape_terminal(warning)}")
+    for advice in document.advice:
+        console.print(f"advice: {escape_terminal(advice)}")
     for table in (*document.judged, *document.details):
         console.print()
         console.print(escape_terminal(table.title), style="bold")

@@ -2,6 +2,7 @@
 
 from typing import assert_never
 
+from bench.core.report.advice import Advice
 from bench.core.report.headline import (
     Claim,
     Clue,
@@ -34,6 +35,8 @@ class Report(Record):
     """The run."""
     comparison: Comparison
     """The comparison with its baseline or with another version."""
+    advice: tuple[Advice, ...] = ()
+    """What may help in the situations that the run shows. It never changes the judgement."""
 
     @property
     def decision(self) -> Decision:

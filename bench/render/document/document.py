@@ -7,6 +7,7 @@ own special characters.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from bench.core.report.advice import describe_advice
 from bench.core.report.report import Report
 from bench.core.report.sentences import PROVEN, values_text
 from bench.core.report.words import Word, verdict_text
@@ -82,6 +83,8 @@ class Document:
     """Problems of the measurement."""
     findings: tuple[str, ...] = ()
     """Observations about the target, such as a time in which it stood still. They never fail a run."""
+    advice: tuple[str, ...] = ()
+    """What may help, with the evidence of experiments."""
     alerts: tuple[str, ...] = ()
     """Alerts. They never fail a run."""
 
@@ -126,6 +129,7 @@ def make_document(report: Report) -> Document:
         facts=facts(report),
         warnings=(*describe_unanswered(summary.unanswered, summary.requests), *result.warnings),
         findings=describe_stalls(summary.stalls, summary.stall_effect),
+        advice=tuple(map(describe_advice, report.advice)),
         alerts=tuple(map(describe, alerts)),
     )
 
