@@ -28,6 +28,8 @@ IMPLEMENTATION_DETAILS = {
     "machine_paths._KEPT": "length of a path in a comment",
     "verdict_line.*": "which scenario the first line describes",
     "changes.*": "the order of the rows of changes",
+    "advice.*": "the number of gains that a piece of advice quotes",
+    "situations.*": "advice changes no verdict; the page has its limits in words",
     "headline.*": "which messages the first sentence names",
     "sentences._MOST_NAMES": "the number of messages that a sentence names",
     "sentences._TIMES_AS_MUCH": "the choice between per cent and a factor in a sentence",

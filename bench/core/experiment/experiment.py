@@ -17,6 +17,7 @@ from bench.core.config.version import parse_version
 from bench.core.experiment.claim_range import ClaimRange, ClaimScale, parse_effect, parse_value
 from bench.core.experiment.effect_estimate import FEWEST_BLOCKS
 from bench.core.experiment.quantities import Quantity, parse_quantity
+from bench.core.experiment.situation import Situation
 from bench.core.values.duration import PositiveDuration, format_duration
 from bench.core.values.nearest import suggest
 from bench.core.values.record import FieldError, Record
@@ -210,6 +211,8 @@ class Experiment(Inheriting):
     """The promise that the experiment tests, as its author wrote it."""
     advice: Sentence | None = None
     """When to use the variant, in one sentence, as far as the design of the experiment decides it."""
+    helps_with: tuple[Situation, ...] = ()
+    """Situations of a run in which a report names this experiment as advice."""
     base: VariantOrText
     """Version that the variants are compared with."""
     variants: dict[Label, VariantOrText] = {}

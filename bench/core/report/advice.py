@@ -6,7 +6,7 @@ from typing import NamedTuple
 from bench.core.experiment.claim_range import ClaimScale
 from bench.core.experiment.experiment_result import EffectResult, ExperimentCell, ExperimentResult
 from bench.core.experiment.situation import Situation
-from bench.core.report.situations import Finding, find_situations
+from bench.core.report.situations import ObservedSituation, find_situations
 from bench.core.run.result import RunResult
 from bench.core.values import wording
 from bench.core.values.record import Record
@@ -73,7 +73,7 @@ def give_advice(result: RunResult, remedies: Sequence[Remedy]) -> tuple[Advice, 
     return tuple(_advise(finding, remedies) for finding in find_situations(result))
 
 
-def _advise(finding: Finding, remedies: Sequence[Remedy]) -> Advice:
+def _advise(finding: ObservedSituation, remedies: Sequence[Remedy]) -> Advice:
     gains: list[_Gain] = []
     no_gain: list[str] = []
     commands: list[str] = []

@@ -36,7 +36,7 @@ _TIERS: Mapping[str, tuple[Situation, str, float]] = {
 """Situation of the tiers of a model, their time in words, and the share that counts."""
 
 
-class Finding(NamedTuple):
+class ObservedSituation(NamedTuple):
     """A situation that a run shows."""
 
     situation: Situation
@@ -47,7 +47,7 @@ class Finding(NamedTuple):
     """Smallest load of the situation; None if it is not a question of the load."""
 
 
-def find_situations(result: RunResult) -> tuple[Finding, ...]:
+def find_situations(result: RunResult) -> tuple[ObservedSituation, ...]:
     """Return the situations that a valid run shows, with their numbers."""
     if not result.validity.valid:
         return ()
@@ -57,27 +57,31 @@ def find_situations(result: RunResult) -> tuple[Finding, ...]:
     return (*findings, *_refusals(summary))
 
 
-def _slow_tiers(by_load: Bottleneck) -> Iterator[Finding]:
+def _slow_tiers(by_load: Bottleneck) -> Iterator[ObservedSituation]:
     for tier, (situation, words, limit) in _TIERS.items():
         first = _first_band(by_load, tier, limit)
         if first is not None:
-            yield Finding(situation, _describe(by_load, first, tier, words), by_load.bands[first].vus[0])
+            yield ObservedSituation(
+                situation, _describe(by_load, first, tier, words), by_load.bands[first].vus[0]
+            )
 
 
-def _busy_services(by_load: Bottleneck, summary: RunSummary) -> Iterator[Finding]:
+def _busy_services(by_load: Bottleneck, summary: RunSummary) -> Iterator[ObservedSituation]:
     for service, used in summary.resources.items():
         first = _first_band(by_load, service, MOST_OF_THE_TIME)
         if first is not None and used.cpu_pct_mean >= BUSY_CPU_PCT:
             text = _describe(by_load, first, service, f"the service {service}")
             text = f"{text}; it uses {used.cpu_pct_mean:.0f} % of a core"
-            yield Finding(Situation.BUSY_SERVICE, text, by_load.bands[first].vus[0])
+            yield ObservedSituation(Situation.BUSY_SERVICE, text, by_load.bands[first].vus[0])
 
 
-def _refusals(summary: RunSummary) -> Iterator[Finding]:
+def _refusals(summary: RunSummary) -> Iterator[ObservedSituation]:
     refused = summary.outcomes.get(Outcome.RATE_LIMITED, 0)
     if stats.binomial_upper_tail(refused, summary.requests, REFUSED_SHARE) <= _BY_CHANCE:
         share = wording.percent(refused / summary.requests)
-        yield Finding(Situation.REFUSED, f"{share} of the requests are refused with status 429", None)
+        yield ObservedSituation(
+            Situation.REFUSED, f"{share} of the requests are refused with status 429", None
+        )
 
 
 def _first_band(by_load: Bottleneck, tier: str, limit: float) -> int | None:
@@ -101,8 +105,12 @@ def _describe(by_load: Bottleneck, first: int, tier: str, words: str) -> str:
     text = f"{words} takes {wording.percent(band.shares[tier])} of the response time"
     vus = by_load.bands[first].vus[0]
     if len(by_load.bands) > 1:
-        text = f"{text} at {band.vus[1]} {by_load.load_unit}, and most of it from {vus} upwards"
+        text = f"{text} at {band.vus[1]} {_unit(by_load)}, and most of it from {vus} upwards"
     if by_load.saturated_band is not None:
         saturated = by_load.bands[by_load.saturated_band].vus[1]
-        text = f"{text}; the throughput no longer grows from {saturated} {by_load.load_unit} upwards"
+        text = f"{text}; the throughput no longer grows from {saturated} {_unit(by_load)} upwards"
     return text
+
+
+def _unit(by_load: Bottleneck) -> str:
+    return "VUs" if by_load.load_unit == "vus" else by_load.load_unit
