@@ -7,11 +7,12 @@ from pathlib import Path
 
 from bench.core.config.watching import AlertLimits
 from bench.core.watch.monitoring import Monitoring, Observation, Snapshot
+from bench.core.watch.scaling import ScalingDecision
 from bench.measure.http.route import Route, direct_route
 from bench.measure.persistent.attach import attach_stack, is_started
 from bench.measure.run.conditions import Listener
 from bench.measure.watch.monitor import monitor as watch
-from bench.measure.watch.watching import WatchedStack
+from bench.measure.watch.watching import WatchedStack, WatchSample
 from bench.usecases.health import choose_stack
 from bench.usecases.options import QUIET
 
@@ -73,9 +74,10 @@ def monitor(
         )
         elapsed_s = 0.0
 
-        def observe(observation: Observation) -> None:
-            state.add(observation)
-            on_observation(observation)
+        def observe(sample: WatchSample) -> None:
+            if not isinstance(sample, ScalingDecision):  # only a run changes the number of instances
+                state.add(sample)
+                on_observation(sample)
 
         def tick(now_s: float, notes: Mapping[str, str]) -> None:
             nonlocal elapsed_s

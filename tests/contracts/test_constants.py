@@ -14,6 +14,7 @@ IMPLEMENTATION_DETAILS = {
     "alerts.*": "an alert fails no run; docs/reference/monitoring.md has its limits",
     "answer.*": "speed and memory of parsing a response",
     "prompts._LONGEST_ID": "length of the id of a message without one",
+    "scaling._TOLERANCE": "when an instance of the stack starts or ends, not how a run is judged",
     "repeat._LONGEST_ID": "length of the id of a message with a number",
     "quick_load.*": "the load from the command line without options",
     "description.*": "the number of requests that `bench scenarios plan` shows",

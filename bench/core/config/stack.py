@@ -24,6 +24,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from bench.core.config.autoscaling import Autoscaling, check_scaling
 from bench.core.config.compose import Compose
 from bench.core.config.configuration import list_instance_placeholders
 from bench.core.config.inheritance import Inheriting
@@ -169,6 +170,8 @@ class Stack(Inheriting):
     counters: dict[Name, Readings] = {}
     """Counters of the work that messages cause, by service. They are read before and after the load. Counters
     with the same name are added up over the services."""
+    scaling: dict[Name, Autoscaling] = {}
+    """Rules that change the number of instances of a service during a run, by service."""
     alerts: AlertLimits = AlertLimits()
     """Limits beyond which an alert is raised."""
     promises: Promises = Promises()
@@ -216,6 +219,7 @@ class Stack(Inheriting):
     @model_validator(mode="after")
     def _check_instances(self) -> "Stack":
         check_instances(self.services)
+        check_scaling(self.services, self.scaling, self.gauges)
         return self
 
     @model_validator(mode="after")

@@ -20,6 +20,7 @@ from bench.core.tiers.histogram_means import TierMean
 from bench.core.values.histogram import DurationCounts, Histogram
 from bench.core.values.record import Record
 from bench.core.watch.host import Host
+from bench.core.watch.scaling import ScalingDecision
 
 # A run is shorter than this number of seconds; a damaged file may have any number.
 Second = Annotated[float, Field(ge=0, le=10_000_000)]
@@ -47,6 +48,8 @@ class RecordedValues(Record):
     """Results of health checks."""
     gauges: tuple[GaugeSample, ...] = ()
     """Gauges of the services."""
+    scaling: tuple[ScalingDecision, ...] = ()
+    """Changes of the number of instances."""
     token_gaps: dict[int, DurationCounts] = {}
     """Times between tokens, by phase."""
     token_spans: dict[int, tuple[tuple[Second, Second], ...]] = {}
@@ -87,14 +90,14 @@ class NewValues:
     """Collects values until they are stored."""
 
     def __init__(self) -> None:
-        self._samples: list[ResourceSample | Probe | GaugeSample] = []
+        self._samples: list[ResourceSample | Probe | GaugeSample | ScalingDecision] = []
         self._tokens: dict[int, TokenTimes] = {}
         self._remarks = Remarks()
         self._warnings: dict[str, None] = {}
         self._stored_warnings: set[str] = set()
 
-    def add_sample(self, sample: ResourceSample | Probe | GaugeSample) -> None:
-        """Add a sample of resources, a health check or a gauge."""
+    def add_sample(self, sample: ResourceSample | Probe | GaugeSample | ScalingDecision) -> None:
+        """Add a sample of resources, a health check, a gauge or a change of the number of instances."""
         self._samples.append(sample)
 
     def add_tokens(self, times: Mapping[int, TokenTimes]) -> None:
@@ -124,6 +127,7 @@ class NewValues:
             resources=tuple(sample for sample in self._samples if isinstance(sample, ResourceSample)),
             probes=tuple(sample for sample in self._samples if isinstance(sample, Probe)),
             gauges=tuple(sample for sample in self._samples if isinstance(sample, GaugeSample)),
+            scaling=tuple(sample for sample in self._samples if isinstance(sample, ScalingDecision)),
             token_gaps={phase: tokens.gaps.written() for phase, tokens in self._tokens.items()},
             token_spans={phase: tokens.spans() for phase, tokens in self._tokens.items()},
             remarks=RemarkCounts(counts=remarks.counts, streamed=remarks.streamed, buffered=remarks.buffered),
@@ -141,6 +145,7 @@ def add_values(recording: Recording, values: Iterable[RecordedValues]) -> Record
     resources: list[ResourceSample] = []
     probes: list[Probe] = []
     gauges: list[GaugeSample] = []
+    scaling: list[ScalingDecision] = []
     pauses: list[Stall] = []
     long_turns: list[Stall] = []
     tokens: dict[int, TokenTimes] = {}
@@ -150,6 +155,7 @@ def add_values(recording: Recording, values: Iterable[RecordedValues]) -> Record
         resources += new.resources
         probes += new.probes
         gauges += new.gauges
+        scaling += new.scaling
         pauses += new.pauses
         long_turns += new.long_turns
         warnings |= dict.fromkeys(new.warnings)
@@ -161,6 +167,7 @@ def add_values(recording: Recording, values: Iterable[RecordedValues]) -> Record
         resources=tuple(resources),
         probes=tuple(probes),
         gauges=tuple(gauges),
+        scaling=tuple(scaling),
         pauses=tuple(pauses),
         long_turns=tuple(long_turns),
         token_gaps={phase: times.gaps for phase, times in tokens.items()},

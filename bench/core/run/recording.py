@@ -21,6 +21,7 @@ from bench.core.values.field_docs import field_docs
 from bench.core.values.histogram import DurationCounts, Histogram
 from bench.core.values.record import Record
 from bench.core.watch.host import Host
+from bench.core.watch.scaling import ScalingDecision
 
 Watched = TypeVar("Watched", ResourceSample, Probe, GaugeSample)
 
@@ -45,6 +46,8 @@ class Recording:
     """Results of the stack's health checks."""
     gauges: tuple[GaugeSample, ...] = ()
     """Gauges that the services report."""
+    scaling: tuple[ScalingDecision, ...] = ()
+    """Changes of the number of instances."""
     work: Mapping[str, float] = field(default_factory=dict)
     """Increase of the services' counters during the load, by the counter's name; empty if it is unknown."""
     faults: tuple[FaultTimes, ...] = ()
@@ -96,6 +99,8 @@ class RecordingFile(Record):
     """Results of the stack's health checks."""
     gauges: tuple[GaugeSample, ...] = ()
     """Gauges that the services report."""
+    scaling: tuple[ScalingDecision, ...] = ()
+    """Changes of the number of instances."""
     work: dict[str, float] = {}
     """Increase of the services' counters during the load, by the counter's name."""
     faults: tuple[FaultTimes, ...] = ()
@@ -112,6 +117,7 @@ def recording_file(recording: Recording) -> RecordingFile:
         token_spans=dict(recording.token_spans),
         probes=recording.probes,
         gauges=recording.gauges,
+        scaling=recording.scaling,
         work=dict(recording.work),
         faults=recording.faults,
     )

@@ -46,6 +46,7 @@ from bench.core.values import wording
 from bench.core.values.record import Record
 from bench.core.watch.alerts import Alert, ended_requests, find_alerts
 from bench.core.watch.host import Host
+from bench.core.watch.scaling import ScalingDecision
 from bench.core.watch.work import work_per_message
 from bench.errors import ConfigError, MeasurementError
 
@@ -86,6 +87,9 @@ class RunResult(Record):
     """Warnings of the measurement."""
     alerts: tuple[Alert, ...] | None = None
     """Alerts of the stack's limits; null in results of versions without alerts."""
+
+    scaling: tuple[ScalingDecision, ...] = ()
+    """Changes of the number of instances of services, as the stack's `scaling` declares them."""
 
     @property
     def crossed(self) -> tuple[str, ...]:
@@ -201,6 +205,7 @@ def make_result(
             *(warn_of_messages(summary.messages) if recording.stop is None and repeats is None else ()),
         ),
         alerts=alerts,
+        scaling=recording.scaling,
     )
 
 

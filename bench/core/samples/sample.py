@@ -137,6 +137,8 @@ class GaugeSample(Record):
     """The value, in the service's own unit."""
 
 
+QUEUE_DEPTH = "queue_depth"
+"""Gauge of the waiting requests of a service; it has an alert."""
 GENERATOR = "generator"
 HOST = "host"
 _GENERATORS = re.compile(rf"{GENERATOR}(-[0-9]+)?")

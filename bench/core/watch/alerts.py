@@ -9,14 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.core.config.watching import AlertLimits
-from bench.core.samples.sample import GaugeSample, Outcome, Probe, ResourceSample
+from bench.core.samples.sample import QUEUE_DEPTH, GaugeSample, Outcome, Probe, ResourceSample
 from bench.core.samples.samples import Samples
 from bench.core.values import wording
 from bench.core.values.record import Count, Number, Record
 
 FEWEST_REQUESTS = 20
 """A share of fewer requests raises no alert."""
-QUEUE_DEPTH = "queue_depth"
 REQUESTS = "requests"
 CHECKS = "checks"
 Floats = npt.NDArray[np.float64]

@@ -185,7 +185,7 @@ def prepare_on(  # noqa: PLR0913 - the first five are the run
             _tier_sources(spec, running, started.receiver),
             conditions.route,
             cores={GENERATORS: generator_cores, STACK: running.cores} if running.cores else {},
-            watched=WatchedStack(running, None if tokens is None else partial(tokens.mint, 0)),
+            watched=WatchedStack(running, None if tokens is None else partial(tokens.mint, 0), scales=True),
             # Recording spans is work, so only runs that do it are comparable with each other.
             parts={**running.parts, **({"spans": "recorded"} if started.receiver else {})},
             warnings=warnings,

@@ -87,7 +87,8 @@ def take_out(started: StackProcesses, name: str, on_note: Callable[[str], None] 
         raise
     instance = started.instances[name]
     limit_s = instance.service.drain_timeout_s
-    if instance.service.listens and not _await_drained(started.urls[name], limit_s):
+    is_drained = not instance.service.listens or _await_drained(started, started.urls[name], limit_s)
+    if not is_drained and not started.is_ending.is_set():
         on_note(f"{name} still has connections after {limit_s:g} s (drain_timeout) and ends with them")
 
 
@@ -174,16 +175,15 @@ def _is_listening(process: psutil.Process) -> bool:
     return False
 
 
-def _await_drained(url: str, limit_s: float) -> bool:
+def _await_drained(started: StackProcesses, url: str, limit_s: float) -> bool:
     """Wait until no connection to an address is open; return whether that happened within the limit."""
     _, port = host_and_port(url)
     end_s = time.monotonic() + limit_s
     quiet = 0
     while quiet < _QUIET_LOOKS:
         quiet = 0 if _has_connection(port) else quiet + 1
-        if time.monotonic() > end_s:
+        if time.monotonic() > end_s or started.is_ending.wait(_POLL_S):
             return False
-        time.sleep(_POLL_S)
     return True
 
 

@@ -48,6 +48,9 @@ class StackProcesses:
     changing: threading.RLock = field(default_factory=threading.RLock)
     """Held by the thread that starts or ends instances."""
 
+    is_ending: threading.Event = field(default_factory=threading.Event)
+    """Set when no change of the instances may wait for requests in progress any more."""
+
     @property
     def tree(self) -> Path:
         """Folder with the files of the services."""

@@ -9,11 +9,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from bench.core.config.autoscaling import Autoscaling
 from bench.core.config.watching import Readings
 from bench.core.samples.sample import GaugeSample, Probe, ResourceSample
+from bench.core.watch.scaling import ScalingDecision
 from bench.errors import BenchError
 from bench.measure.http.route import Route
+from bench.measure.stacks.replicas import Replicas
 from bench.measure.stacks.running_stack import RunningStack
+from bench.measure.stacks.stack_processes import StackProcesses
+from bench.measure.watch.autoscaler import Autoscaler
 from bench.measure.watch.checks import HealthCheck, OpenClient, open_checks, probe
 from bench.measure.watch.resources import HostReader, ResourceSampler
 
@@ -28,7 +33,7 @@ _CONTAINERS = "containers"
 _CHECK_PREFIX = "check "
 # Time after which a reader that still runs is cancelled again.
 _CANCEL_AGAIN_S = 1.0
-WatchSample = ResourceSample | Probe | GaugeSample
+WatchSample = ResourceSample | Probe | GaugeSample | ScalingDecision
 Reader = Callable[[float], Awaitable[Sequence[WatchSample]]]
 Result = TypeVar("Result")
 
@@ -46,6 +51,8 @@ class WatchedStack:
     """Run the health checks."""
     processes: bool = False
     """Read the stack's processes here; False if the caller reads them."""
+    scales: bool = False
+    """Change the number of instances, as the stack's `scaling` declares it."""
 
 
 @dataclass(slots=True)
@@ -253,6 +260,18 @@ async def _add_stack(watch: Watch, watched: WatchedStack, closing: AsyncExitStac
     stack = running.stack
     watch.readers |= _gauge_readers("gauges", stack.gauges, running, client.open, watch.warnings)
     watch.counters |= _gauge_readers("counters", stack.counters, running, client.open, watch.warnings)
+    if watched.scales and running.processes is not None:
+        for service, rule in stack.scaling.items():
+            _add_autoscaler(watch, running.processes, service, rule, closing)
+
+
+def _add_autoscaler(
+    watch: Watch, started: StackProcesses, service: str, rule: Autoscaling, closing: AsyncExitStack
+) -> None:
+    """Follow the gauge that the stack already reads."""
+    autoscaler = Autoscaler(service, rule, Replicas(started), watch.readers[f"gauges {rule.of or service}"])
+    closing.push_async_callback(autoscaler.close)
+    watch.add(f"scaling {service}", autoscaler.read, rule.interval_s)
 
 
 async def _open_engine(warnings: dict[str, str]) -> "DockerEngine | None":

@@ -34,7 +34,12 @@ from bench.core.watch.alerts import describe
 from bench.render.document.facts import facts
 from bench.render.document.loads import load_tables
 from bench.render.document.table import Compared, Table, without_empty
-from bench.render.document.watched import alert_table, availability_table, resource_tables
+from bench.render.document.watched import (
+    alert_table,
+    availability_table,
+    resource_tables,
+    scaling_table,
+)
 
 _STATISTICS = ("mean", "p50", "p90", "p95", "p99", "p99_9", "max")
 """Statistics of a duration, by the fields of `MetricSummary`."""
@@ -114,6 +119,7 @@ def make_document(report: Report) -> Document:
         step_table(report.result.summary),
         _outcomes(report),
         availability_table(summary.availability),
+        scaling_table(result.scaling),
         *resource_tables(summary.resources),
         _errors(report),
     ]

@@ -26,6 +26,7 @@ from bench.render.document.document import (
 )
 from bench.render.document.facts import measured_facts
 from bench.render.document.table import Table, without_empty
+from bench.render.document.watched import scaling_table
 
 _STATISTICS = ("mean", "p50", "p95", "p99", "p99_9", "max")
 _LONGEST_WORDS = 120
@@ -61,7 +62,15 @@ def make_results(result: RunResult) -> RunResults:
     return RunResults(
         headline=f"{result.scenario.name} on {result.fingerprint.stack}: {in_words(result.scenario.phases)}",
         facts=measured_facts(result),
-        tables=without_empty([times, step_table(summary), _outcomes(summary), threshold_table(result)]),
+        tables=without_empty(
+            [
+                times,
+                step_table(summary),
+                _outcomes(summary),
+                scaling_table(result.scaling),
+                threshold_table(result),
+            ]
+        ),
         marks=_explain_marks(times),
         problems=result.validity.reasons,
         findings=describe_stalls(summary.stalls, summary.stall_effect),

@@ -7,6 +7,7 @@ from bench.core.values import wording
 from bench.core.watch.alerts import Alert, describe, describe_limit
 from bench.core.watch.availability import Availability, Outage
 from bench.core.watch.resources import ResourceSummary
+from bench.core.watch.scaling import ScalingDecision
 from bench.render.document.table import Table
 
 _SHOWN_OUTAGES = 3
@@ -114,3 +115,14 @@ def alert_table(alerts: Sequence[Alert]) -> Table:
     for alert in alerts:
         rows.append((alert.rule.value, describe_limit(alert), f"{alert.at_s:.0f} s", describe(alert)))
     return Table("Alerts (they fail no run)", ("alert", "limit", "at", "description"), tuple(rows))
+
+
+def scaling_table(decisions: Sequence[ScalingDecision]) -> Table:
+    """Return the changes of the number of instances."""
+    rows = []
+    for decision in decisions:
+        took = decision.problem if decision.took_s is None else f"{decision.took_s:.1f} s"
+        change = f"{decision.before} → {decision.after}"
+        gauge = f"{decision.gauge} {decision.value:g}"
+        rows.append((f"{decision.at_s:.0f} s", decision.service, gauge, change, took or wording.DASH))
+    return Table("Scaling", ("at", "service", "gauge", "instances", "took"), tuple(rows))
