@@ -1,5 +1,6 @@
 """Experiments: `scenarios/experiments/*.yaml`, their unfinished runs, and their results."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from bench.core.experiment.experiment import Experiment
@@ -88,18 +89,44 @@ def save_progress(progress: ExperimentProgress, home: Path) -> None:
     write_text(home / PROGRESS, progress.model_dump_json(indent=1) + "\n")
 
 
+def accept(result: ExperimentResult, folder: Path) -> None:
+    """Write a result below its experiment's name.
+
+    Raises:
+        StoreError: The folder is not writable.
+    """
+    write_text(folder / f"{result.name}.json", result.model_dump_json(indent=1) + "\n")
+
+
 def find_unfinished(experiment: Experiment, results: Path) -> tuple[Path, ExperimentProgress] | None:
     """Return the newest measurement of an experiment that has no result, with its folder; None without one.
 
     Only a measurement of the same declaration can be continued.
     """
+    for home, progress in _list_progress(experiment, results):
+        if not (home / RESULT).exists():
+            return home, progress
+    return None
+
+
+def find_finished(experiment: Experiment, results: Path) -> ExperimentResult | None:
+    """Return the newest result of an experiment with the same declaration; None without one.
+
+    Raises:
+        StoreError: The result has other content.
+    """
+    for home, _ in _list_progress(experiment, results):
+        if (home / RESULT).exists():
+            return read(home)
+    return None
+
+
+def _list_progress(experiment: Experiment, results: Path) -> Iterator[tuple[Path, ExperimentProgress]]:
+    """Yield the measurements of an experiment with the same declaration, the newest first."""
     for path in sorted(results.glob(f"*/{PROGRESS}"), reverse=True):
-        if (path.parent / RESULT).exists():
-            continue
         try:
             progress = read_model(path, ExperimentProgress)
         except StoreError:  # of another version: it cannot be continued
             continue
         if progress.experiment == experiment:
-            return path.parent, progress
-    return None
+            yield path.parent, progress

@@ -94,6 +94,10 @@ class VariantEffects(Record):
     """Name of the variant."""
     effects: tuple[EffectResult, ...]
     """The effects by quantity."""
+    repeated_ratio: Number | None = None
+    """Share of the requests with a message that an earlier request had; null without declared repeats."""
+    hit_ratio: Number | None = None
+    """Hit ratio of the variant's cache; null without a cache."""
 
     def find(self, metric: str) -> EffectResult | None:
         """Return the effect on a quantity; None if it was not compared."""

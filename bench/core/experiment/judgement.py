@@ -82,7 +82,7 @@ class ExperimentJudge:
         variants: list[VariantEffects] = []
         if len(cell.blocks) >= FEWEST_BLOCKS:
             for variant in self._variants:
-                variants.append(VariantEffects(variant=variant, effects=self._list_effects(cell, variant)))
+                variants.append(self._judge_variant(cell, variant))
         return ExperimentCell(
             scenario=cell.scenario.name,
             load=cell.load,
@@ -158,6 +158,16 @@ class ExperimentJudge:
                 tests.append(_test_variant(claim, cell, variant, alpha))
         return tests
 
+    def _judge_variant(self, cell: CellRuns, variant: str) -> VariantEffects:
+        repeats = [run.repeats for run in cell.runs_of(variant) if run.repeats is not None]
+        hit_ratios = [repeat.hit_ratio for repeat in repeats if repeat.hit_ratio is not None]
+        return VariantEffects(
+            variant=variant,
+            effects=self._list_effects(cell, variant),
+            repeated_ratio=_mean([repeat.repeated_ratio for repeat in repeats]),
+            hit_ratio=_mean(hit_ratios),
+        )
+
     def _list_effects(self, cell: CellRuns, variant: str) -> tuple[EffectResult, ...]:
         base_runs = cell.runs_of(BASE)
         variant_runs = cell.runs_of(variant)
@@ -190,6 +200,10 @@ def join_verdicts(verdicts: Sequence[ClaimVerdict], holds: str = "everywhere") -
 def to_share(scale: ClaimScale, value: float) -> float:
     """Return an effect as a share of the base; points stay as they are."""
     return math.expm1(value) if scale is ClaimScale.RATIO else value
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None
 
 
 def _test_variant(claim: ExperimentClaim, cell: CellRuns, variant: str, alpha: float) -> ClaimTest:

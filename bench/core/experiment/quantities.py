@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from bench.core.run.costs import cost_values
 from bench.core.run.metric_summary import MetricSummary
 from bench.core.run.summary import RunSummary
-from bench.core.samples.cost_metrics import THROUGHPUT, cost_service, work_key
+from bench.core.samples.cost_metrics import AVAILABILITY, RUN_METRICS, THROUGHPUT, cost_service, work_key
 from bench.core.samples.metric import Better, Metric, MetricKind, Part
 from bench.core.samples.metrics import METRICS, RESPONSE_TIME, SUCCESS_RATIO, metric, milestone_name
 from bench.core.values.nearest import suggest
@@ -112,7 +112,7 @@ def parse_quantity(text: str) -> Quantity:
     key = "" if match is None else match[1]
     statistic = None if match is None else match[2]
     if not _exists(key):
-        known_keys = [*METRICS, *_LABELS, THROUGHPUT]
+        known_keys = [*METRICS, *_LABELS, *RUN_METRICS]
         raise ValueError(f"there is no metric '{key}'; {suggest(key, known_keys)}")
     if not _is_latency(key):
         if statistic is not None:
@@ -152,6 +152,8 @@ def value_of(summary: RunSummary, quantity: Quantity) -> float | None:
         return None if row is None else getattr(row, quantity.statistic)
     if quantity.key == GOODPUT:
         return None if summary.goodput is None else summary.goodput.ratio
+    if quantity.key == AVAILABILITY:
+        return None if summary.request_availability is None else summary.request_availability.ratio
     if quantity.is_share:
         share = summary.metrics.get(quantity.key)
         return None if share is None else share.mean
@@ -179,7 +181,7 @@ def _total_of(costs: Mapping[str, float], key: str) -> float | None:
 def _exists(key: str) -> bool:
     if key in _LABELS or key in METRICS or key.startswith(_WORK) or milestone_name(key) is not None:
         return bool(key.removeprefix(_WORK))
-    return key == THROUGHPUT
+    return key in RUN_METRICS
 
 
 def _is_latency(key: str) -> bool:

@@ -1,0 +1,1 @@
+"""Measure all shipped experiments, and write the page of their results."""
