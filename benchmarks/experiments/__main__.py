@@ -10,10 +10,14 @@ import os
 import sys
 from pathlib import Path
 
+from bench.core.experiment.experiment_result import ExperimentResult
 from bench.store import experiments
-from benchmarks.experiments.measure import make_variables, measure_all
+from bench.store.files import write_text
+from benchmarks.experiments.measure import ACCEPTED, make_variables, measure_all
+from benchmarks.experiments.page import write_page
 
 RESULTS = Path(".bench/experiments")
+PAGE = Path("docs/explanation/optimisations.md")
 
 
 def main() -> None:
@@ -27,6 +31,13 @@ def main() -> None:
     if not arguments.page:
         for name, problem in measure_all(tuple(arguments.names) or experiments.list_all(), RESULTS):
             sys.stdout.write(f"{name}: {'measured' if problem is None else f'not measured: {problem}'}\n")
+    results: list[ExperimentResult] = []
+    for name in experiments.list_all():
+        file = ACCEPTED / f"{name}.json"
+        if file.exists():
+            results.append(experiments.read(file))
+    write_text(PAGE, write_page(results))
+    sys.stdout.write(f"written to {PAGE}\n")
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ from bench.core.experiment.quantities import Quantity, list_quantities, parse_qu
 from bench.core.experiment.sequential import CLAIM_ALPHA, EFFECT_ALPHA, alpha_of_test, explain_end
 from bench.core.run.summary import RunSummary
 from bench.core.samples.cost_metrics import THROUGHPUT
-from bench.core.samples.metrics import RESPONSE_TIME
+from bench.core.samples.metrics import RESPONSE_TIME, SUCCESS_RATIO
 from bench.core.verdict.verdict import Verdict
 
 RELEVANT_RATIO = 0.10
@@ -120,11 +120,12 @@ class ExperimentJudge:
         grid = self.experiment.grid
         if grid is None:
             return ()
-        quantities = dict.fromkeys(map(parse_quantity, (f"{RESPONSE_TIME} p50", THROUGHPUT, *grid.costs)))
+        texts = (f"{RESPONSE_TIME} p50", THROUGHPUT, SUCCESS_RATIO, *grid.costs)
+        quantities = dict.fromkeys(map(parse_quantity, texts))
         points: list[ParetoPoint] = []
         for cell in cells:
             measured = _measure_versions(cell, [*self.experiment.versions], [*quantities])
-            on_front = find_front([*measured.values()])
+            on_front = find_front([*measured.values()], parse_quantity(SUCCESS_RATIO))
             for (version, values), is_on_front in zip(measured.items(), on_front, strict=True):
                 points.append(
                     ParetoPoint(
