@@ -10,7 +10,7 @@ READY  := $(VENV)/.ready
 DOCS_READY := $(VENV)/.docs-ready
 UV     := $(BIN)/uv
 
-.PHONY: bench test setup actionlint containers docs-commands coverage docs reference lint types contracts unit bench-engine bench-truth bench-transport bench-arrivals bench-soak bench-recovery bench-strays bench-verdicts bench-verdicts-quick bench-answers bench-hostile bench-mock bench-embedded bench-start workflows pictures lock local-model clean help
+.PHONY: bench test setup actionlint containers docs-commands coverage docs reference lint types contracts unit bench-engine bench-truth bench-transport bench-arrivals bench-soak bench-recovery bench-strays bench-verdicts bench-verdicts-quick bench-answers bench-hostile bench-mock bench-embedded bench-start experiments workflows pictures lock local-model clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -121,6 +121,9 @@ workflows: $(READY)  ## run the workflow files with act against a fake GitHub, a
 	@mkdir -p .bench && rm -f .bench/workflows.jsonl
 	WORKFLOW_JOURNAL=$(CURDIR)/.bench/workflows.jsonl $(BIN)/pytest -n 0 -m workflows tests/workflows
 	$(BIN)/python -m benchmarks.workflows .bench/workflows.jsonl
+
+experiments: $(READY)  ## test the promise of each optimisation, and rewrite docs/explanation/optimisations.md (45 minutes; continues)
+	$(BIN)/python -m benchmarks.experiments
 
 bench-start: $(READY)  ## measure the time from the command to the first request
 	$(BIN)/python -m benchmarks.start

@@ -76,6 +76,7 @@ IMPLEMENTATION_DETAILS = {
     "capacity.*": "smallest limit of open files that a cure suggests",
     "claim_range.*": "units of a claim",
     "effect_estimate._NONE": "rounding error of a float",
+    "effect_estimate._START_SHARE": "keeps the logarithm of 0 finite",
     "experiment_report.*": "the form of a number in a sentence",
     "experiment.MOST_VARIANTS": "largest grid",
     "experiment_result.SCHEMA_VERSION": "file format",

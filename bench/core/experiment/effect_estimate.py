@@ -38,6 +38,7 @@ from bench.core.verdict.tails import compare_tails, count_tails, spread_of_pairs
 
 FEWEST_BLOCKS = 3
 """Fewest blocks with an effect."""
+_START_SHARE = 1e-4  # keeps the logarithm of 0 finite
 _NONE = 1e-9
 
 
@@ -116,12 +117,17 @@ def _list_distances(
         by_message = _pair_messages(quantity.key, base, variant)
         if len(by_message) >= FEWEST_BLOCKS:
             return by_message
-    start = quantity.resolution
+    start = _choose_start(quantity, [value for pair in pairs for value in pair])
     distances: list[float] = []
     for base_value, variant_value in pairs:
         if min(base_value, variant_value) + start > 0.0:
             distances.append(math.log((variant_value + start) / (base_value + start)))
     return distances
+
+
+def _choose_start(quantity: Quantity, values: Sequence[float]) -> float:
+    """Return c of the scale log(x + c); a counter may have any unit, so its largest value decides."""
+    return _START_SHARE * max(values) if quantity.is_cost else quantity.resolution
 
 
 def _pair_messages(key: str, base: Sequence[RunSummary], variant: Sequence[RunSummary]) -> list[float]:
@@ -267,7 +273,7 @@ def estimate_level(
         return f"{len(values)} runs have it, {FEWEST_BLOCKS} are needed"
     if quantity.is_share:
         return _share_interval(quantity, runs, values, alpha)
-    start = quantity.resolution
+    start = _choose_start(quantity, values)
     logarithms = [math.log(max(0.0, value) + start) for value in values]
     prior_sd = COST_PRIOR_SD if quantity.is_cost else PAIR_PRIOR_SD
     point, error, df = _locate(logarithms, prior_sd**2)

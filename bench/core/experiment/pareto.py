@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 from bench.core.experiment.quantities import Quantity
 
-
 LEAST_SUCCESS = 0.95
 """Smallest share of successful requests of a version on the front: a refusal is fast and costs little."""
 SAME_RATIO = 0.05
