@@ -21,7 +21,7 @@ PICTURES = Path("docs/pictures/experiments")
 """Folder of the charts."""
 _METHOD = Path(__file__).with_name("method.md")
 _CLOSING = Path(__file__).with_name("closing.md")
-_TABLE = ("e2e_ms", "e2e_ms mean", "e2e_ms p95", "first_output_ms", "requests_rps", "success_ratio", "cpu_ms")
+_TABLE = ("e2e_ms mean", "e2e_ms p95", "first_output_ms", "requests_rps", "success_ratio", "cpu_ms")
 """Metrics of the tables of effects."""
 
 

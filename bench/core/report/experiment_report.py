@@ -16,7 +16,7 @@ from bench.core.verdict.verdict import Verdict
 _MOST_FACTOR = 3.0
 """An effect from this factor on is written as a factor."""
 _SHOWN = (
-    "e2e_ms",
+    "e2e_ms mean",
     "e2e_ms p95",
     "first_output_ms",
     "requests_rps",
