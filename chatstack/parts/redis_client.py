@@ -6,23 +6,24 @@ from redis.backoff import NoBackoff
 
 from chatstack.settings import Settings, SettingsError
 
-TIMEOUT_S = 1.0
-"""Longest wait of a request for Redis, in seconds."""
+_TIMEOUT_S = 1.0
 
 
 def open_redis(settings: Settings) -> Redis:
     """Return connections to `REDIS_URL`, which are opened when they are first used.
 
-    A failed command is not repeated, because each part goes on without Redis.
+    A request waits for Redis for at most `REDIS_TIMEOUT_S`. A failed command is not repeated, because each
+    part goes on without Redis.
 
     Raises:
-        SettingsError: The address is wrong. The message does not contain it, since it may contain a password.
+        SettingsError: A setting is wrong. The message does not contain it, since it may contain a password.
     """
+    timeout_s = settings.number("REDIS_TIMEOUT_S", _TIMEOUT_S, low=0.001)
     try:
         return Redis.from_url(
             settings.text("REDIS_URL"),
-            socket_timeout=TIMEOUT_S,
-            socket_connect_timeout=TIMEOUT_S,
+            socket_timeout=timeout_s,
+            socket_connect_timeout=timeout_s,
             retry=Retry(NoBackoff(), 0),
         )
     except ValueError:

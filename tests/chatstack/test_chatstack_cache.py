@@ -44,7 +44,7 @@ from tests.virtual_time import run_virtually
 CHAT = "/api/chat/ask-dynaform"
 CACHE = "/api/chat/cache"
 TEXTS = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=40)
-ANSWER = CachedAnswer(("A", " form", "."), tokens=3, prompt_tokens=5, details={"model": "small"})
+ANSWER = CachedAnswer(("A", " form", "."), 3, 5, {"model": "small"}, ("queue", "decode"))
 
 
 @given(TEXTS)
@@ -132,7 +132,7 @@ async def read_text(ask: Ask, question: Question) -> str:
 
 
 def test_a_second_equal_question_is_a_hit_and_replays_the_same_pieces() -> None:
-    """A hit has the same text in the same pieces, no times of its own, and costs nothing."""
+    """A hit has the same text in the same pieces, takes no time in any tier, and costs nothing."""
 
     async def scenario() -> None:
         model = Model()
@@ -146,7 +146,7 @@ def test_a_second_equal_question_is_a_hit_and_replays_the_same_pieces() -> None:
         assert [event for event in answer if isinstance(event, Piece)] == replay[:-1]
         done = answer[-1]
         assert done == Done(2, 7, {"decode": 1000.0}, {"model": "small", "cost": 0.25, "cache": "miss"})
-        assert replay[-1] == Done(2, 7, {}, {"model": "small", "cost": 0.0, "cache": "hit"})
+        assert replay[-1] == Done(2, 7, {"decode": 0.0}, {"model": "small", "cost": 0.0, "cache": "hit"})
         assert first.headers == {"X-Cache": "miss", "X-Model": "small", "X-Cost": "0.25"}
         assert second.headers == {"X-Cache": "hit", "X-Model": "small", "X-Cost": "0"}
         assert outcomes(measures) == {"miss": 1, "hit": 1}
@@ -381,7 +381,8 @@ def run_with_store(
             if url is None:
                 await scenario(MemoryAnswers(ttl_s, max_entries))
                 return
-            answers = RedisAnswers(open_redis(Settings({"REDIS_URL": url})), ttl_s, max_entries)
+            settings = Settings({"REDIS_URL": url, "REDIS_TIMEOUT_S": "600"})
+            answers = RedisAnswers(open_redis(settings), ttl_s, max_entries)
             await answers.remove("")
             try:
                 await scenario(answers)
@@ -454,7 +455,18 @@ def test_a_stored_answer_reads_as_it_was_written(
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"\xff", b"[]", b"null", b"{}", b'{"pieces": [1]}', b'{"pieces": [], "x": 1}']
+    "content",
+    [
+        b"",
+        b"\xff",
+        b"[]",
+        b"null",
+        b"{}",
+        b'{"pieces": ["A"]}',
+        b'{"pieces": [1], "tiers": []}',
+        b'{"pieces": [], "tiers": [], "x": 1}',
+        b'{"pieces": [], "tiers": [], "details": []}',
+    ],
 )
 def test_foreign_content_of_a_store_is_a_miss(content: bytes) -> None:
     """Another program or version may write into the same Redis."""
@@ -558,8 +570,9 @@ def test_backends_share_a_cache_in_redis_and_survive_its_end(
     """Redis gone is a miss, not an error; a removal reports that Redis does not answer."""
     with contextlib.ExitStack() as running:
         with serving_redis(tmp_path) as redis:
-            one = running.enter_context(caching(stack, token, REDIS_URL=redis.url))
-            other = running.enter_context(caching(stack, token, REDIS_URL=redis.url))
+            patient = {"REDIS_URL": redis.url, "REDIS_TIMEOUT_S": "600"}
+            one = running.enter_context(caching(stack, token, **patient))
+            other = running.enter_context(caching(stack, token, **patient))
             assert ask(one, "Hello").headers["x-cache"] == "miss"
             assert ask(other, "hello").headers["x-cache"] == "hit"
         assert ask(one, "Hello").headers["x-cache"] == "miss"

@@ -154,4 +154,5 @@ def _mark(done: Done, outcome: Outcome) -> Done:
     """Return the end of an answer with its outcome. Only a miss has times and a cost of its own."""
     if outcome == "miss":
         return replace(done, details={**done.details, "cache": outcome})
-    return replace(done, timing={}, details={**done.details, **free_facts(done.details), "cache": outcome})
+    details = {**done.details, **free_facts(done.details), "cache": outcome}
+    return replace(done, timing=dict.fromkeys(done.timing, 0.0), details=details)
