@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from bench.core.config.target import NAME
 from bench.core.report.endings import ENDINGS, Ending, describe_ending
+from bench.core.report.fault_words import describe_faults
 from bench.core.report.level import describe_level
 from bench.core.report.report import LONGEST_REASON, Report, advise, find_claim, is_acceptable
 from bench.core.report.suite import SuiteReport
@@ -246,8 +247,9 @@ def _notes(report: SuiteReport, documents: Sequence[Document]) -> list[str]:
     """Return the reasons of the suite and the alerts of its scenarios, and count those that are too many."""
     in_rows = set(map(str, report.not_measured[:MOST_CHANGES]))
     notes = [reason for reason in report.reasons if reason not in in_rows]
-    for document in documents:
-        notes += [f"{document.scenario}: {alert}" for alert in document.alerts]
+    for run, document in zip(report.reports, documents, strict=True):
+        lines = (*describe_faults(run.result.summary), *document.alerts)
+        notes += [f"{document.scenario}: {line}" for line in lines]
     shown = notes[:_MOST_NOTES]
     rest = len(notes) - len(shown)
     return [*shown, f"{wording.counted(rest, 'more note')}: see the page of this run"] if rest else shown

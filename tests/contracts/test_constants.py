@@ -54,6 +54,7 @@ IMPLEMENTATION_DETAILS = {
     "close_codes.*": "meaning of the codes with which servers close a WebSocket",
     "server_words.*": "length and depth of the words that a failure quotes",
     "request_availability.MOST_REQUESTS": "largest number of requests that a sentence suggests",
+    "fault_words.*": "digits of an availability in a sentence",
     "results_digest.*": "length of the digest of results",
     "limited_names.*": "memory for names that a server invents without end",
     "cookies._LONGEST": "length of a cookie, as in browsers",

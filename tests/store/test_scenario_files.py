@@ -190,6 +190,8 @@ def test_the_shipped_scenarios_have_the_loads_of_the_specification() -> None:
         "rampup": "0 to 50 VUs, 150 s",
         "spike": "10 and 40 more VUs, 80 s",
         "timeout": "every message once",
+        "failover": "4 requests/s, 32 s",
+        "failover-scaled": "8 requests/s, 32 s",
         "endurance": "10 VUs, 3600 s",
         "websocket-short": "10 VUs, 10 s",
         "chat-stream": "10 VUs, 30 s",

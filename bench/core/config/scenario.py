@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from bench.core.config.compose import Variable
 from bench.core.config.executors import (
@@ -39,10 +39,15 @@ from bench.core.limits.threshold import Thresholds
 from bench.core.limits.tolerance import Tolerances
 from bench.core.samples.cost_metrics import NEEDS_FAULTS, is_overhead
 from bench.core.values.duration import Duration, PositiveDuration, format_duration
+from bench.core.values.quantity import RATIO_PATTERN, parse_ratio
 from bench.core.values.record import FieldError
 
 # The requests of an open loop have no VU of their own, so a few test users are enough.
 OPEN_LOOP_ACCOUNTS = 50
+
+
+def _read_ratio(value: Any) -> Any:
+    return parse_ratio(value) if isinstance(value, str) else value
 
 
 def _list_executor_fields() -> frozenset[str]:
@@ -162,6 +167,13 @@ class Scenario(Inheriting):
     """Limits that fail the run even without a baseline, by metric, in k6's grammar."""
     objectives: Objectives = {}
     """Time limit of a good response in milliseconds, by metric. Goodput is the share of good responses."""
+    claimed_availability: Annotated[
+        Annotated[float, Field(gt=0, lt=1)] | None,
+        BeforeValidator(_read_ratio),
+        WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string", "pattern": RATIO_PATTERN}]}),
+    ] = None
+    """Availability that is claimed for the stack, such as `99.9%`. The report shows whether the run supports
+    it; unlike a threshold on `availability`, it never fails the run."""
     recovery_ratio: Annotated[float, Field(ge=1)] | None = None
     """Highest ratio of the waiting time after cancellations to the one before; above it, the run fails."""
     fixtures: tuple[Name, ...] = ()

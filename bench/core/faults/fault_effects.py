@@ -125,7 +125,7 @@ def _measure(
         began_s=times.began_s,
         lasted_s=None if times.ended_s is None else max(0.0, times.ended_s - times.began_s),
         failed=_count_outcomes(failed),
-        in_flight=int((failed.scheduled_s <= times.began_s).sum()),
+        in_flight=int((failed.scheduled_s < times.began_s).sum()),
         expected_failures=expected,
         lost=lost,
         lost_s=None if steady is None else lost / steady.requests_rps,

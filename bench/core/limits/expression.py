@@ -87,6 +87,11 @@ def upper_limit(statistic: str, limit: float) -> Expression:
     return parse(f"{statistic}<={limit:f}".rstrip("0").rstrip("."))
 
 
+def lower_limit(statistic: str, limit: float) -> Expression:
+    """Return `statistic>=limit`, likewise."""
+    return parse(f"{statistic}>={limit:.12f}".rstrip("0").rstrip("."))
+
+
 def _validate(value: Any) -> Expression:
     match value:
         case Expression():

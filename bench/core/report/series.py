@@ -41,5 +41,5 @@ def make_series(
     counted = replace(without_warm_up, samples=select_target(without_warm_up.samples))
     return RunSeries(
         distributions=distributions(result, runs, counted.samples),
-        timeline=timeline(counted, phases),
+        timeline=timeline(counted, phases, result.summary.faults),
     )

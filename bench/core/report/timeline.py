@@ -1,13 +1,14 @@
 """A run over time, in slices: a bounded number of figures for any number of requests."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
 
 from bench.core.config.executors import Phase
 from bench.core.config.load_words import in_words
+from bench.core.faults.fault_effects import FaultEffect
 from bench.core.report.distribution import round_for_chart
 from bench.core.run.recording import Recording
 from bench.core.samples.arrays import Column, Floats, Mask
@@ -88,14 +89,19 @@ class Timeline(Record):
     """Times in which each phase sent requests."""
     outages: tuple[Period, ...]
     """Times in which each health check failed."""
+    faults: tuple[Period, ...] = ()
+    """Times in which each fault of the scenario lasted."""
 
 
-def timeline(recording: Recording, phases: Sequence[Phase]) -> Timeline | None:
+def timeline(
+    recording: Recording, phases: Sequence[Phase], faults: Sequence[FaultEffect] = ()
+) -> Timeline | None:
     """Return a recording over time; `None` if it has no requests.
 
     Args:
         recording: Recording without warm-up, of the scenario's own target.
         phases: Phases of the scenario; requests refer to them by index.
+        faults: The faults of the run.
     """
     samples = recording.samples.without_cancelled()
     end_s = recording.elapsed_s
@@ -125,6 +131,7 @@ def timeline(recording: Recording, phases: Sequence[Phase]) -> Timeline | None:
         gauges=_curves(gauges, edges),
         phases=_phases(samples, phases, end_s),
         outages=_outages(recording.probes, end_s),
+        faults=tuple(_fault_periods(faults, end_s)),
     )
 
 
@@ -242,6 +249,13 @@ def _outages(probes: Iterable[Probe], end_s: float) -> tuple[Period, ...]:
             outage_end_s = end_s if outage.to_s is None else outage.to_s
             periods.append(Period(label=check, start_s=outage.from_s, end_s=outage_end_s))
     return tuple(periods)
+
+
+def _fault_periods(faults: Iterable[FaultEffect], end_s: float) -> Iterator[Period]:
+    for effect in faults:
+        if effect.began_s is not None:
+            until_s = end_s if effect.lasted_s is None else effect.began_s + effect.lasted_s
+            yield Period(label=effect.name, start_s=effect.began_s, end_s=min(end_s, until_s))
 
 
 def _round_all(values: Iterable[float | None]) -> tuple[float | None, ...]:

@@ -14,6 +14,7 @@ from bench.core.config.scenario import Scenario
 from bench.core.config.watching import AlertLimits
 from bench.core.faults.fault_effects import measure_faults
 from bench.core.faults.request_availability import RequestAvailability, measure_availability
+from bench.core.limits.expression import lower_limit
 from bench.core.limits.judge import ThresholdResult, judge
 from bench.core.load.plan import plan
 from bench.core.run.bottleneck import bottleneck
@@ -210,11 +211,11 @@ def make_result(
 
 
 def _measure_availability(scenario: Scenario, samples: Samples) -> RequestAvailability | None:
-    """Return the availability of a run, if its scenario has faults or a threshold on it."""
-    limits = scenario.thresholds.get(AVAILABILITY, ())
-    if not scenario.faults and not limits:
-        return None
-    return measure_availability(samples, [limit.expression for limit in limits])
+    """Return the availability of a run, if its scenario has faults, a claim or a threshold on it."""
+    claims = [limit.expression for limit in scenario.thresholds.get(AVAILABILITY, ())]
+    if scenario.claimed_availability is not None:
+        claims.append(lower_limit("value", scenario.claimed_availability))
+    return measure_availability(samples, claims) if scenario.faults or claims else None
 
 
 def _correct(

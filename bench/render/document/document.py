@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.core.report.advice import describe_advice
+from bench.core.report.fault_words import describe_faults
 from bench.core.report.report import Report
 from bench.core.report.sentences import PROVEN, values_text
 from bench.core.report.words import Word, verdict_text
@@ -134,7 +135,7 @@ def make_document(report: Report) -> Document:
         details=without_empty(details),
         facts=facts(report),
         warnings=(*describe_unanswered(summary.unanswered, summary.requests), *result.warnings),
-        findings=describe_stalls(summary.stalls, summary.stall_effect),
+        findings=(*describe_faults(summary), *describe_stalls(summary.stalls, summary.stall_effect)),
         advice=tuple(map(describe_advice, report.advice)),
         alerts=tuple(map(describe, alerts)),
     )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from bench.core.config.load_words import in_words
+from bench.core.report.fault_words import describe_faults
 from bench.core.run.errors import ErrorSample
 from bench.core.run.result import RunResult
 from bench.core.run.stall_effect import describe_stalls
@@ -73,7 +74,7 @@ def make_results(result: RunResult) -> RunResults:
         ),
         marks=_explain_marks(times),
         problems=result.validity.reasons,
-        findings=describe_stalls(summary.stalls, summary.stall_effect),
+        findings=(*describe_faults(summary), *describe_stalls(summary.stalls, summary.stall_effect)),
         warnings=(*unanswered, *result.warnings, *alerts),
     )
 

@@ -224,7 +224,7 @@ def _time_chart(timeline: Timeline, title: str, text: str, unit: str, lines: tup
         layers=(layer,),
         table=_make_table(f"{title}, over time", ("at", "s"), layer, unit),
         phases=timeline.phases if len(timeline.phases) > 1 else (),
-        outages=timeline.outages,
+        outages=(*timeline.faults, *timeline.outages),
         end=timeline.end_s,
     )
 

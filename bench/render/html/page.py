@@ -56,6 +56,8 @@ class RunSection:
     """Charts over time."""
     phases: tuple[Period, ...]
     """Period of each phase."""
+    faults: tuple[Period, ...]
+    """Periods of the faults that the scenario declares."""
     outages: tuple[Period, ...]
     """Periods in which a health check failed."""
     has_requests: bool
@@ -151,6 +153,7 @@ def _make_section(name: str, report: Report, series: RunSeries) -> RunSection:
         over_time=time_charts(series),
         phases=timeline.phases if timeline else (),
         outages=timeline.outages if timeline else (),
+        faults=timeline.faults if timeline else (),
         has_requests=timeline is not None,
         raw=escape(json.dumps(report.model_dump(mode="json"), indent=1)),
     )
