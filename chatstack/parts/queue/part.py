@@ -1,8 +1,7 @@
 """The part of the queue: `QUEUE_CONCURRENCY` switches it on."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from starlette.routing import Route
 
@@ -51,13 +50,8 @@ async def _open_queue(
     except ValueError:  # the message has no address, since it may contain a password
         raise SettingsError("REDIS_URL: not an address like redis://127.0.0.1:6379/0") from None
     queue = SharedQueue(bull, limits, settings.text("MODEL", "qwen2.5:0.5b"), measures)
-    work = asyncio.ensure_future(queue.run())
-    with suppress(TimeoutError):
-        await asyncio.wait_for(queue.up.wait(), _START_S)
+    await queue.start(_START_S)
     try:
         yield queue
     finally:
-        work.cancel()
-        with suppress(asyncio.CancelledError):
-            await work
         await queue.close()

@@ -8,6 +8,7 @@ import asyncio
 import re
 import secrets
 from collections.abc import Awaitable, Coroutine
+from contextlib import suppress
 from itertools import count
 from typing import Any
 
@@ -29,18 +30,26 @@ _PATIENCE_S = 0.5
 _LOOK_S = 0.5
 _KEEP_S = 1.0
 _RECONNECT_S = 0.5
+# A command of the client library may hide a cancellation, so it is repeated after this time.
+_STOP_S = 0.5
+# A pause between two looks at the events: under load, one look returns the events of many requests.
+_PAUSE_S = 0.005
 _LAST_COMMANDS_S = 2.0
 _OUTAGE = (RedisError, OSError)
 
 
 class SharedQueue:
-    """A queue on Redis. It works while `run` runs.
+    """A queue on Redis, which works from `start` to `close`.
 
     Args:
         bull: Commands of the queue.
         limits: Settings of the queue.
         model: Name of the model for jobs of other producers that do not name one.
         measures: Measures of the queue.
+
+    Attributes:
+        name: Name of this backend in the ids of its jobs.
+        up: Set while Redis answers.
     """
 
     def __init__(self, bull: BullQueue, limits: QueueLimits, model: str, measures: QueueMeasures) -> None:
@@ -48,7 +57,7 @@ class SharedQueue:
         self._limits = limits
         self._model = model
         self._measures = measures
-        self._backend = secrets.token_hex(6)
+        self.name = secrets.token_hex(6)
         self._numbers = count(1)
         self._tickets: dict[str, Ticket] = {}
         self._positions: dict[str, int] = {}
@@ -57,6 +66,8 @@ class SharedQueue:
         self._holding = EventHolding(limits.concurrency)
         self._commands: set[asyncio.Task[None]] = set()
         self._ask: asyncio.Future[Ask] = asyncio.get_running_loop().create_future()
+        self._work: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._stopped = False
         self.up = asyncio.Event()
 
     async def enter(self, question: Question, priority: int) -> Ticket:
@@ -64,7 +75,7 @@ class SharedQueue:
         if not self.up.is_set():
             raise unavailable()
         user_id = str(question.user.get("_id"))
-        ticket_id = f"{self._backend}.{next(self._numbers)}.{user_id}"
+        ticket_id = f"{self.name}.{next(self._numbers)}.{user_id}"
         ticket = Ticket(ticket_id, priority, asyncio.get_running_loop().create_future())
         self._tickets[ticket.id] = ticket
         try:
@@ -79,7 +90,7 @@ class SharedQueue:
 
     async def _add(self, ticket: Ticket, question: Question) -> None:
         """Add the job of a ticket. A job that is one too many is in the queue until it is refused."""
-        data = make_data(question, self._backend)
+        data = make_data(question, self.name)
         added = await self._bull.add(ticket.id, data, ticket.priority, self._limits.attempts)
         if added.jobs > self._limits.concurrency + self._limits.max_waiting:
             raise full(self._holding.retry_after_s(self._limits.max_waiting))
@@ -103,14 +114,15 @@ class SharedQueue:
 
     def leave(self, ticket: Ticket) -> None:
         """Remove the job, or end its turn."""
-        del self._tickets[ticket.id]
+        if self._tickets.pop(ticket.id, None) is None:
+            return  # `close` removed it
         self._positions.pop(ticket.id, None)
         self._retried.discard(ticket.id)
         turn = ticket.turn
         if not turn.done():
             self._start(self._remove(ticket.id))
         elif turn.exception() is None and turn.result() is None:
-            self._start(self._end(self._bull.finish(ticket.id)))
+            self._start(self._finish(ticket.id))
 
     async def state(self, user_id: str) -> QueueState:
         """Return the state of the queue."""
@@ -130,40 +142,59 @@ class SharedQueue:
         """Set the `Ask` that answers the jobs of other producers."""
         self._ask.set_result(ask)
 
-    async def run(self) -> None:
-        """Work on the queue until it is cancelled, and connect again after an outage of Redis."""
-        try:
-            while True:
-                try:
-                    await self._work()
-                except* _OUTAGE:
-                    self._lose()
-                await asyncio.sleep(_RECONNECT_S)
-        finally:
-            self._lose()
+    async def start(self, timeout_s: float) -> None:
+        """Begin to work, and wait some seconds for Redis."""
+        self._work = asyncio.ensure_future(self._run())
+        self._work.add_done_callback(lambda _: self._lose())
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.up.wait(), timeout_s)
+
+    async def stop(self) -> None:
+        """End the work. Requests that wait fail."""
+        self._stopped = True
+        while not self._work.done():
+            self._work.cancel()
+            await asyncio.wait({self._work}, timeout=_STOP_S)
 
     async def close(self) -> None:
-        """End all turns, and close the connections."""
+        """End the work and all turns, and close the connections."""
+        await self.stop()
         for ticket in list(self._tickets.values()):
             self.leave(ticket)
         if self._commands:
             await asyncio.wait(self._commands, timeout=_LAST_COMMANDS_S)
         for command in list(self._commands):
             command.cancel()
-        await self._quietly(self._bull.show_gone(self._backend))
+        await self._quietly(self._bull.show_gone(self.name))
         await self._bull.close()
 
-    async def _work(self) -> None:
+    async def _run(self) -> None:
+        """Work, and connect again after an outage of Redis."""
+        while not self._stopped:
+            try:
+                await self._work_while_up()
+            except _OUTAGE:
+                self._lose()
+            await asyncio.sleep(_RECONNECT_S)
+
+    async def _work_while_up(self) -> None:
         await self._bull.prepare(self._limits.concurrency)
-        await self._bull.show_alive(self._backend)
+        await self._bull.show_alive(self.name)
         self._holding.forget()
         self._measures.available.set(1)
         self.up.set()
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._take_jobs())
-            group.create_task(self._read_events())
-            group.create_task(self._keep_turns())
-            group.create_task(self._look_at_positions())
+        works = [self._take_jobs(), self._read_events(), self._keep_turns(), self._look_at_positions()]
+        tasks = [asyncio.ensure_future(work) for work in works]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self.up.clear()  # ends them even if a command hides the cancellation
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        for task in tasks:
+            if not task.cancelled():
+                task.result()
 
     def _lose(self) -> None:
         """Fail the requests that wait. Those that have their turn need Redis no more."""
@@ -173,7 +204,7 @@ class SharedQueue:
             _fail_turn(ticket, unavailable())
 
     async def _take_jobs(self) -> None:
-        while True:
+        while self.up.is_set():
             taken = await self._bull.take()
             if taken is None:
                 await self._bull.wait_for_job()
@@ -181,21 +212,22 @@ class SharedQueue:
                 await self._dispatch(taken)
 
     async def _read_events(self) -> None:
-        while True:
+        while self.up.is_set():
             for event in await self._bull.events():
                 self._holding.note(event)
-                if event.job_id.startswith(f"{self._backend}."):
+                if event.job_id.startswith(f"{self.name}."):
                     await self._react(event)
+            await asyncio.sleep(_PAUSE_S)
 
     async def _keep_turns(self) -> None:
-        while True:
-            await self._bull.show_alive(self._backend)
+        while self.up.is_set():
+            await self._bull.show_alive(self.name)
             running = [ticket.id for ticket in self._tickets.values() if ticket.turn.done()]
             await self._bull.keep([*running, *self._served])
             await asyncio.sleep(_KEEP_S)
 
     async def _look_at_positions(self) -> None:
-        while True:
+        while self.up.is_set():
             if any(not ticket.turn.done() for ticket in self._tickets.values()):
                 waiting = await self._bull.waiting()
                 for position, job_id in enumerate(waiting.job_ids, start=1):
@@ -208,10 +240,13 @@ class SharedQueue:
         ticket = self._tickets.get(event.job_id)
         waits = ticket is not None and not ticket.turn.done()
         match event.kind:
-            case "waiting":
+            case "waiting" if event.fields.get("prev") == "active":
                 self._retried.discard(event.job_id)
             case "active" if (waits and event.job_id not in self._retried) or ticket is None:
-                if await self._bull.is_ours(event.job_id):
+                turn = ticket.turn if ticket else None
+                is_ours = await self._bull.is_ours(event.job_id)
+                # In the meantime the turn may have begun here and failed, and the job may wait again.
+                if is_ours and (ticket is None or ticket.turn is turn):
                     self._begin(event.job_id)
             case "completed" if ticket is not None and waits:
                 _answer_turn(ticket, read_answer(event.fields.get("returnvalue")))
@@ -225,16 +260,16 @@ class SharedQueue:
         ticket = _TICKET_ID.fullmatch(taken.id)
         if ticket is None:
             self._start(self._serve(taken))
-        elif ticket["backend"] == self._backend:
+        elif ticket["backend"] == self.name:
             self._begin(taken.id)
         elif taken.given_up or not await self._bull.is_alive(ticket["backend"]):
-            self._start(self._end(self._bull.fail(taken.id, "the backend of the client ended")))
+            self._start(self._fail(taken.id, "the backend of the client ended"))
 
     def _begin(self, ticket_id: str) -> None:
         """Begin the turn of one of this backend's tickets, or end it if the client has left."""
         ticket = self._tickets.get(ticket_id)
         if ticket is None:
-            self._start(self._end(self._bull.fail(ticket_id, "the client left")))
+            self._start(self._fail(ticket_id, "the client left"))
         elif not ticket.turn.done():
             ticket.turn.set_result(None)
 
@@ -253,7 +288,13 @@ class SharedQueue:
     async def _remove(self, ticket_id: str) -> None:
         """Remove the job of a client that left. If its turn began in the meantime, end it."""
         if not await self._bull.remove(ticket_id) and await self._bull.is_ours(ticket_id):
-            await self._end(self._bull.fail(ticket_id, "the client left"))
+            await self._fail(ticket_id, "the client left")
+
+    async def _finish(self, job_id: str) -> None:
+        await self._end(self._bull.finish(job_id))
+
+    async def _fail(self, job_id: str, reason: str) -> None:
+        await self._end(self._bull.fail(job_id, reason))
 
     async def _end(self, command: Awaitable[TakenJob | None]) -> None:
         """End a turn, and give the next one away."""

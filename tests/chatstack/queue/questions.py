@@ -30,6 +30,8 @@ class Agent:
     """Return the seconds of the next answer."""
     failures: list[FailedError] = field(default_factory=list)
     """Errors of the next answers."""
+    gate: asyncio.Event | None = None
+    """Holds all answers back until it is set."""
     order: list[str] = field(default_factory=list)
     """Messages in the order of their turns."""
     running: int = 0
@@ -42,7 +44,7 @@ class Agent:
         self.running += 1
         self.most_running = max(self.most_running, self.running)
         try:
-            await asyncio.sleep(self.seconds())
+            await (self.gate.wait() if self.gate else asyncio.sleep(self.seconds()))
             if self.failures:
                 raise self.failures.pop(0)
             yield Piece(question.message)
