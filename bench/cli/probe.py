@@ -29,6 +29,10 @@ MaxTime = Annotated[str, typer.Option("--max-time", metavar="TIME", help="Send n
 Timeout = Annotated[
     str, typer.Option("--timeout", metavar="TIME", help="Wait at most this time for one answer.")
 ]
+RuleIds = Annotated[
+    list[str] | None,
+    typer.Option("--rule", metavar="ID", help="Probe only this rule; repeatable (default: all)."),
+]
 Allow = Annotated[
     list[str] | None,
     typer.Option("--allow", metavar="HOST", help="Probe this public host, which you may test; repeatable."),
@@ -43,6 +47,7 @@ def probe(
     target: Target = use_case.DEFAULT_TARGET,
     service: options.ServiceName = None,
     model: options.Model = None,
+    rule: RuleIds = None,
     fail_on: FailOn = Severity.LOW,
     max_requests: MaxRequests = 400,
     max_time: MaxTime = "5m",
@@ -69,6 +74,7 @@ def probe(
         target=target,
         service=service,
         model=model,
+        rules=rule or (),
         limits=limits,
         allow=allow or (),
         ca=ca,

@@ -15,6 +15,8 @@ from bench.core.config.target import Target
 from bench.core.config.version import Version, parse_version
 from bench.core.probe.chat_call import MARK, ChatCall
 from bench.core.probe.probe_result import ProbeReport
+from bench.core.probe.probe_rules import RULES
+from bench.core.values.nearest import suggest
 from bench.errors import ConfigError
 from bench.measure.http.route import Route, direct_route
 from bench.measure.load.endpoint import check_url
@@ -47,6 +49,7 @@ def probe(
     target: str = DEFAULT_TARGET,
     service: str | None = None,
     model: str | None = None,
+    rules: Collection[str] = (),
     limits: ProbeLimits = DEFAULT_LIMITS,
     allow: Collection[str] = (),
     ca: Path | None = None,
@@ -63,6 +66,7 @@ def probe(
         target: Name or file of the target that is the chat.
         service: Service that gets the requests; default: the stack's service for this target.
         model: Name of the model; default: that of the target.
+        rules: Ids of the rules that are probed; empty for all.
         limits: Limits on the requests and on the time.
         allow: Public hosts that belong to you, or whose owner permits the probes.
         ca: PEM file with certificates that are trusted as well as those of the system.
@@ -72,6 +76,7 @@ def probe(
         ConfigError: An option or a file is wrong, or an address is public and not allowed.
         TargetError: The stack did not start, refused a test user, or does not answer an ordinary request.
     """
+    _check_rules(rules)
     version = _parse_version(stack or ("external" if urls else "embedded"))
     variables = {**version.variables, **model_variables(model)}
     declared = stacks.load(version.stack, variables)
@@ -87,7 +92,7 @@ def probe(
         environ = {**os.environ, **variables}
         subject = _make_subject(running, chat, environ, accounts, service)
         _wait(subject, chat, environ, listener)
-        sent = asyncio.run(send_probes(subject, limits, listener.note))
+        sent = asyncio.run(send_probes(subject, limits, listener.note, rules or tuple(RULES)))
     return ProbeReport(
         stack=stack or declared.name,
         stack_file=stacks.find_file(declared.name),
@@ -98,6 +103,12 @@ def probe(
         elapsed_s=sent.elapsed_s,
         results=sent.results,
     )
+
+
+def _check_rules(rules: Collection[str]) -> None:
+    for rule in rules:
+        if rule not in RULES:
+            raise ConfigError(f"there is no rule '{rule}'", suggest(rule, RULES))
 
 
 def _parse_version(text: str) -> Version:

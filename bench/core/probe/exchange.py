@@ -1,10 +1,12 @@
 """One request of a probe and its answer."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from bench.core.values import wording
+from bench.core.values.escape import hide_texts
 
 
 class TokenKind(StrEnum):
@@ -61,7 +63,9 @@ class ProbeAnswer:
     headers: tuple[tuple[str, str], ...] = ()
     """Names in lower case, and values."""
     text: str = field(default="", repr=False)
-    """Start of the body."""
+    """Start of the body. It may contain secrets."""
+    shown: str = ""
+    """A shorter start of the body for reports, without secrets."""
     problem: str | None = None
     """Why there is no answer; `None` if there is one."""
     is_late: bool = False
@@ -97,8 +101,7 @@ class ProbeAnswer:
         """Return the answer for a report: its status and the start of its text, or the problem."""
         if self.status is None:
             return f"no answer: {self.problem}"
-        text = " ".join(self.text.split())
-        return f"{self.status} {wording.shorten(text, _SHOWN)}".rstrip()
+        return f"{self.status} {self.shown}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,5 +118,17 @@ class Exchange:
     """Whether the probe left before the end of the answer."""
 
 
+def show_text(text: str, secrets: Collection[str]) -> str:
+    """Return the start of a text on one line, without tokens and other secrets."""
+    return wording.shorten(hide_tokens(" ".join(text.split()), secrets), _SHOWN)
+
+
+def hide_tokens(text: str, secrets: Collection[str]) -> str:
+    """Replace tokens and other secrets by `…`."""
+    return _TOKEN.sub("…", hide_texts(text, secrets))
+
+
 _SHOWN = 120
 """Characters of an answer in a report."""
+_TOKEN = re.compile(r"\beyJ[\w-]+(\.[\w-]*){0,2}")
+"""A JSON Web Token, or its start: the letters are those of `{"` in Base64."""

@@ -22,7 +22,7 @@ _FIELD = "promises.rotation"
 _KEY_BYTES = 48
 _PAUSE_S = 0.05
 """Time between two requests."""
-_REQUESTS_AFTER = 3
+_REQUESTS_AFTER = 10
 """Requests with an unchanged key after a change has come into effect."""
 _RELOAD_TIMEOUT_S = 30.0
 _REFUSED = frozenset({401, 403})

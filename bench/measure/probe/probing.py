@@ -1,12 +1,12 @@
 """Send all probes of a chat service, and judge their answers."""
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 import httpx
 
-from bench.core.probe.exchange import Exchange, ProbeAnswer, ProbeRequest, TokenKind
+from bench.core.probe.exchange import Exchange, ProbeAnswer, ProbeRequest, TokenKind, hide_tokens
 from bench.core.probe.leaks import LeakContext, judge_leaks
 from bench.core.probe.observed import (
     judge_audit,
@@ -37,6 +37,10 @@ _CANCEL = ("stream-cancelled",)
 _AUDIT = ("audit-complete", "audit-no-text")
 _ROTATION = ("rotation-new-key", "rotation-no-failures", "rotation-retired-key")
 _LIMIT = ("rate-limit", "rate-limit-retry-after", "rate-limit-per-user", "rate-limit-recovers")
+_LEAKS = ("leak-stack-trace", "leak-address", "leak-path", "leak-secret")
+_INPUT = "input-"
+_SINGLE = ("auth-", _INPUT, "headers-")
+_SURVIVES = "input-survives"
 ACCOUNTS = 40
 """Test users of all probes: one for each probe, and a few more."""
 
@@ -54,24 +58,28 @@ class SentProbes:
 
 
 async def send_probes(
-    subject: ProbeSubject, limits: ProbeLimits, on_note: Callable[[str], None]
+    subject: ProbeSubject,
+    limits: ProbeLimits,
+    on_note: Callable[[str], None],
+    rules: Collection[str] = tuple(RULES),
 ) -> SentProbes:
-    """Send all probes.
+    """Send the probes of some rules.
 
     Args:
         subject: The service.
         limits: Limits on all requests.
-        on_note: Receives one line about each group of probes.
+        on_note: Receives a line about a long wait.
+        rules: Ids of the rules.
 
     Raises:
         TargetError: The service does not answer an ordinary request.
     """
     urls = [subject.url, *subject.running.urls.values()]
     async with subject.running.route.client(urls) as client:
-        sender = Sender(client, subject.url, subject.call, limits)
-        probing = _Probing(subject, sender, client, limits)
+        sender = Sender(client, subject.url, subject.call, limits, on_note)
+        probing = _Probing(subject, sender, client, limits, frozenset(rules))
         await probing.require_answer()
-        await probing.run(on_note)
+        await probing.run()
         results = order_results(probing.results)
         return SentProbes(results, sender.requests, sender.elapsed_s)
 
@@ -80,15 +88,23 @@ class _Probing:
     """The probes of one service, one group after the other."""
 
     def __init__(
-        self, subject: ProbeSubject, sender: Sender, client: httpx.AsyncClient, limits: ProbeLimits
+        self,
+        subject: ProbeSubject,
+        sender: Sender,
+        client: httpx.AsyncClient,
+        limits: ProbeLimits,
+        rules: frozenset[str],
     ) -> None:
         self.results: list[ProbeResult] = []
+        self._rules = rules
         self._subject = subject
         self._sender = sender
         self._client = client
         self._limits = limits
         self._users = ProbeUsers(subject, sender)
-        self._keys: list[str] = []
+        secret = subject.running.values.get("jwt_secret")
+        if secret is not None:
+            sender.secrets.append(secret)
 
     async def require_answer(self) -> None:
         """Send an ordinary request: without its answer, no refusal proves anything.
@@ -101,13 +117,12 @@ class _Probing:
             problem = f"{self._subject.url} did not answer an ordinary request: {exchange.answer.describe()}"
             raise TargetError(problem, "check it first: bench health, or bench doctor --url")
 
-    async def run(self, on_note: Callable[[str], None]) -> None:
+    async def run(self) -> None:
         """Send the groups of probes. Those that may disturb others come last."""
         subject = self._subject
         await self._send_planned(self._plan_tokens())
         await self._send_planned([plan_headers(subject.call, subject.promises)])
         await self._send_planned(plan_input(subject.call, subject.promises))
-        on_note("streams, audit log, key rotation and rate limit")
         promises = subject.promises
         await self._observe(_CANCEL, self._observe_cancelled, is_promised=promises.cancellation is not None)
         await self._observe(_ROTATION, self._observe_rotation, is_promised=promises.rotation is not None)
@@ -115,6 +130,18 @@ class _Probing:
         # The audit log must have the requests of all other probes.
         await self._observe(_AUDIT, self._observe_audit, is_promised=promises.audit is not None)
         self._judge_leaks()
+
+    @property
+    def _needed_rules(self) -> frozenset[str]:
+        """The rules whose probes are sent: leaks and a service that survives need those of others."""
+        needed = set(self._rules)
+        for rule in RULES:
+            is_single = rule.startswith(_SINGLE)
+            if is_single and not self._rules.isdisjoint(_LEAKS):
+                needed.add(rule)
+            if rule.startswith(_INPUT) and _SURVIVES in self._rules:
+                needed.add(rule)
+        return frozenset(needed)
 
     def _plan_tokens(self) -> Iterator[PlannedProbe]:
         subject = self._subject
@@ -135,6 +162,8 @@ class _Probing:
 
     async def _send_planned(self, probes: Iterable[PlannedProbe]) -> None:
         for probe in probes:
+            if self._needed_rules.isdisjoint(probe.judges):
+                continue
             user = self._users.next()
             exchanges: list[Exchange] = []
             try:
@@ -154,6 +183,8 @@ class _Probing:
         *,
         is_promised: bool,
     ) -> None:
+        if self._rules.isdisjoint(rules):
+            return
         if not is_promised:
             self._add_unpromised(rules)
             return
@@ -201,8 +232,8 @@ class _Probing:
             return dict.fromkeys(_ROTATION, unknown), ""
 
         async def send(key_id: str, key: str) -> ProbeAnswer:
-            if key not in self._keys:
-                self._keys.append(key)
+            if key not in self._sender.secrets:
+                self._sender.secrets.append(key)
             token = tokens.sign_with(account, key_id, key)
             return (await self._sender.send(request, token, account.id)).answer
 
@@ -234,14 +265,16 @@ class _Probing:
         running = self._subject.running
         own = urlsplit(self._subject.url).netloc
         internal = {urlsplit(url).netloc for url in running.urls.values()} - {own}
-        secret = running.values.get("jwt_secret")
-        keys = [*self._keys, *([] if secret is None else [secret])]
-        judgements = judge_leaks(self._sender.exchanges, LeakContext(keys, own, internal))
+        context = LeakContext(self._sender.secrets, own, internal)
+        judgements = judge_leaks(self._sender.exchanges, context)
         for rule, (judgement, request) in judgements.items():
             self._add(rule, judgement, request)
 
     def _add(self, rule: str, judgement: Judgement, request: str) -> None:
-        self.results.append(ProbeResult.of(RULES[rule], judgement, request))
+        if rule in self._rules:
+            actual = hide_tokens(judgement.actual, self._sender.secrets)
+            judgement = replace(judgement, actual=actual)
+            self.results.append(ProbeResult.of(RULES[rule], judgement, request))
 
     def _add_unpromised(self, rules: tuple[str, ...]) -> None:
         for rule in rules:

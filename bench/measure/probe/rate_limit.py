@@ -18,6 +18,7 @@ _AT_ONCE = 4
 """Messages that a model answers at the same time."""
 _MOST_UNPROMISED = 30
 """Requests of one user that look for a limit that no stack file promises."""
+_WAIT_REASON = "the rate limit to permit requests again"
 _SLACK_S = 1.0
 """Time for which a window may be longer than its promise."""
 
@@ -105,22 +106,22 @@ async def _observe_others(  # noqa: PLR0913, PLR0917 - one observation
     other_user = (await users.next().send(request)).answer
     recovered = None
     if sender.left_s > promise.per_s + _SLACK_S:
-        recovered = await _wait_for_recovery(burst[-1], request, promise, user)
+        recovered = await _wait_for_recovery(burst[-1], request, promise, user, sender)
     return LimitObservation(burst, other_user, other_token, same_token, recovered)
 
 
 async def _wait_for_recovery(
-    refusal: ProbeAnswer, request: ProbeRequest, promise: PromisedLimit, user: ProbeUser
+    refusal: ProbeAnswer, request: ProbeRequest, promise: PromisedLimit, user: ProbeUser, sender: Sender
 ) -> ProbeAnswer:
     """Return the answer after the time of `Retry-After`, or the one after the window if that is a refusal."""
     wait_s = _read_seconds(refusal.header("retry-after"))
     if wait_s is not None and wait_s < promise.per_s:
-        await asyncio.sleep(wait_s + _SLACK_S)
+        await sender.wait(wait_s + _SLACK_S, _WAIT_REASON)
         early = (await user.send(request)).answer
         if early.status != promise.status:
             return early
     # A service may count refused requests, too.
-    await asyncio.sleep(promise.per_s + _SLACK_S)
+    await sender.wait(promise.per_s + _SLACK_S, _WAIT_REASON)
     return (await user.send(request)).answer
 
 

@@ -2,15 +2,16 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 import httpx
 
 from bench.core.probe.chat_call import ChatCall
-from bench.core.probe.exchange import Exchange, ProbeAnswer, ProbeRequest
+from bench.core.probe.exchange import Exchange, ProbeAnswer, ProbeRequest, show_text
 
+_LONG_WAIT_S = 2.0
 _MAX_CHARACTERS = 65_536
 """Characters of an answer that are kept; the rest is read and dropped."""
 
@@ -39,15 +40,26 @@ class Sender:
         url: Address of the service.
         call: The chat, whose headers each request has.
         limits: Limits on all requests.
+        on_note: Receives a line about a long wait.
     """
 
-    def __init__(self, client: httpx.AsyncClient, url: str, call: ChatCall, limits: ProbeLimits) -> None:
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        url: str,
+        call: ChatCall,
+        limits: ProbeLimits,
+        on_note: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self.exchanges: list[Exchange] = []
         self.requests = 0
+        self.secrets: list[str] = []
+        """Keys that no report contains."""
         self._client = client
         self._url = url.rstrip("/")
         self._call = call
         self._limits = limits
+        self._on_note = on_note
         self._start_s = time.monotonic()
 
     @property
@@ -59,6 +71,12 @@ class Sender:
     def left_s(self) -> float:
         """Seconds until the time limit."""
         return max(0.0, self._limits.time_s - self.elapsed_s)
+
+    async def wait(self, seconds: float, reason: str) -> None:
+        """Wait between two requests, and report a long wait."""
+        if seconds > _LONG_WAIT_S:
+            self._on_note(f"waiting {seconds:.0f} s for {reason}")
+        await asyncio.sleep(seconds)
 
     async def send(
         self, request: ProbeRequest, token: str | None = None, user: str | None = None
@@ -79,7 +97,8 @@ class Sender:
             async with asyncio.timeout(timeout_s), self._open(request, token) as response:
                 text = await _read(response)
                 headers = tuple((name.lower(), value) for name, value in response.headers.multi_items())
-            answer = ProbeAnswer(response.status_code, headers, text)
+            secrets = [*self.secrets, *filter(None, [token])]
+            answer = ProbeAnswer(response.status_code, headers, text, show_text(text, secrets))
         except (TimeoutError, httpx.TimeoutException):
             answer = ProbeAnswer(None, problem=f"nothing within {timeout_s:.0f} s", is_late=True)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
