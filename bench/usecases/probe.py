@@ -86,9 +86,8 @@ def probe(
     started_at = datetime.now(UTC)
     with (
         _provide_stack(declared, chat, version, name_urls(urls, chat.service), route, listener) as running,
-        _provide_accounts(running, chat, listener) as accounts,
+        _provide_accounts(running, chat, allow, listener) as accounts,
     ):
-        refuse_public(running.urls.values(), allow)
         environ = {**os.environ, **variables}
         subject = _make_subject(running, chat, environ, accounts, service)
         _wait(subject, chat, environ, listener)
@@ -154,9 +153,14 @@ def _find_external(stack: Stack, target: Target, urls: Mapping[str, str], route:
 
 
 def _provide_accounts(
-    running: RunningStack, target: Target, listener: Listener
+    running: RunningStack, target: Target, allow: Collection[str], listener: Listener
 ) -> AbstractContextManager[Sequence[Account]]:
-    """Create the test users of the probes, if the target needs tokens."""
+    """Create the test users of the probes, if the target needs tokens.
+
+    Raises:
+        ConfigError: An address is public and not allowed.
+    """
+    refuse_public(running.urls.values(), allow)
     if target.auth == "none":
         return nullcontext(())
     require_users(running.stack)

@@ -37,7 +37,7 @@ def count_within(burst: Sequence[ProbeAnswer], window_s: float) -> int:
     most = 0
     first = 0
     for last, answer in enumerate(burst):
-        while answer.ended_s - burst[first].sent_s > window_s:
+        while first <= last and answer.ended_s - burst[first].sent_s > window_s:
             first += 1
         most = max(most, last - first + 1)
     return most

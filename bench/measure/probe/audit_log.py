@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import subprocess
+import time
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, assert_never
 
@@ -18,10 +19,10 @@ _FIELD = "promises.audit.source"
 _COMMAND_TIMEOUT_S = 30.0
 _TIMEOUT_MS = 5_000
 _MOST_ENTRIES = 10_000
-_TRIES = 20
-"""Number of times that the log is read until it is complete: a service may write it later."""
+_WITHIN_S = 3.0
+"""Time in which the log is read until it is complete: a service may write it later."""
 _PAUSE_S = 0.25
-"""Time between two of them."""
+"""Time between two readings."""
 
 
 async def observe_audit(
@@ -40,15 +41,15 @@ async def observe_audit(
         texts: Messages that no entry may contain.
         tokens: Tokens that no entry may contain.
     """
-    lines: Sequence[str] = ()
-    entries: dict[str, int] = {}
-    for _ in range(_TRIES):
+    start_s = time.monotonic()
+    while True:
         try:
             lines = await asyncio.to_thread(_read, source, values, tuple(sent))
         except BenchError as error:
             return AuditObservation(sent, {}, problem=f"the log cannot be read: {error.message}")
         entries = {user: sum(user in line for line in lines) for user in sent}
-        if all(entries[user] >= count for user, count in sent.items()):
+        is_complete = all(entries[user] >= count for user, count in sent.items())
+        if is_complete or time.monotonic() - start_s > _WITHIN_S:
             break
         await asyncio.sleep(_PAUSE_S)
     leaks = []

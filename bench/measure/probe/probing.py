@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from bench.core.probe.chat_call import show_message
 from bench.core.probe.exchange import Exchange, ProbeAnswer, ProbeRequest, TokenKind, hide_tokens
 from bench.core.probe.leaks import LeakContext, judge_leaks
 from bench.core.probe.observed import (
@@ -36,7 +37,8 @@ from bench.measure.probe.subject import ProbeSubject, ProbeUsers, count_by_user
 _CANCEL = ("stream-cancelled",)
 _AUDIT = ("audit-complete", "audit-no-text")
 _ROTATION = ("rotation-new-key", "rotation-no-failures", "rotation-retired-key")
-_LIMIT = ("rate-limit", "rate-limit-retry-after", "rate-limit-per-user", "rate-limit-recovers")
+_RECOVERY = "rate-limit-recovers"
+_LIMIT = ("rate-limit", "rate-limit-retry-after", "rate-limit-per-user", _RECOVERY)
 _LEAKS = ("leak-stack-trace", "leak-address", "leak-path", "leak-secret")
 _INPUT = "input-"
 _SINGLE = ("auth-", _INPUT, "headers-")
@@ -130,6 +132,11 @@ class _Probing:
         # The audit log must have the requests of all other probes.
         await self._observe(_AUDIT, self._observe_audit, is_promised=promises.audit is not None)
         self._judge_leaks()
+        # The plan has no request for a rule that the stack does not promise.
+        results = {result.rule for result in self.results}
+        for rule in RULES:
+            if rule not in results:
+                self._add(rule, Judgement(ProbeStatus.NOT_PROMISED, "no promise", "not probed"), "")
 
     @property
     def _needed_rules(self) -> frozenset[str]:
@@ -149,15 +156,11 @@ class _Probing:
         planned: list[PlannedProbe] = []
         if other is not None:
             planned += plan_tokens(subject.call, subject.promises, OtherUser(other.id, other.username))
-        rules = {rule for probe in planned for rule in probe.judges}
-        for rule in RULES:
-            if not rule.startswith("auth-") or rule in rules:
-                continue
-            if other is None:
-                reason = f"target '{subject.call.name}' needs no token"
-                self._add(rule, Judgement(ProbeStatus.NOT_APPLICABLE, "", reason), "")
-            else:
-                self._add_unpromised((rule,))
+        else:
+            for rule in RULES:
+                if rule.startswith("auth-"):
+                    reason = f"target '{subject.call.name}' needs no token"
+                    self._add(rule, Judgement(ProbeStatus.NOT_APPLICABLE, "", reason), "")
         yield from planned
 
     async def _send_planned(self, probes: Iterable[PlannedProbe]) -> None:
@@ -183,10 +186,7 @@ class _Probing:
         *,
         is_promised: bool,
     ) -> None:
-        if self._rules.isdisjoint(rules):
-            return
-        if not is_promised:
-            self._add_unpromised(rules)
+        if not is_promised or self._rules.isdisjoint(rules):
             return
         try:
             judgements, request = await observe()
@@ -253,12 +253,12 @@ class _Probing:
         if self._users.other is None:
             unknown = Judgement(ProbeStatus.NOT_APPLICABLE, "", "the target has no users")
             return dict.fromkeys(_LIMIT, unknown), ""
-        request = f"many times: {first_request(call).describe()}"
+        request = f"many times: {first_request(call).describe()}, then {show_message(MESSAGE)}"
         if promise is None:
             judgement = await find_limit(call, self._users.next())
-            self._add_unpromised(_LIMIT[1:])
             return {_LIMIT[0]: judgement}, request
-        observed = await observe_limit(call, promise, self._users, self._sender)
+        waits = _RECOVERY in self._rules
+        observed = await observe_limit(call, promise, self._users, self._sender, waits=waits)
         return judge_limit(observed, promise), request
 
     def _judge_leaks(self) -> None:
@@ -275,11 +275,6 @@ class _Probing:
             actual = hide_tokens(judgement.actual, self._sender.secrets)
             judgement = replace(judgement, actual=actual)
             self.results.append(ProbeResult.of(RULES[rule], judgement, request))
-
-    def _add_unpromised(self, rules: tuple[str, ...]) -> None:
-        for rule in rules:
-            judgement = Judgement(ProbeStatus.NOT_PROMISED, "no promise", "not probed")
-            self._add(rule, judgement, "")
 
     def _add_unsent(self, rules: tuple[str, ...], error: ProbeLimitError) -> None:
         for rule in rules:

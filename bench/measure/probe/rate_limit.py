@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bench.core.config.promises import PromisedLimit
 from bench.core.probe.chat_call import ChatCall
@@ -29,29 +30,41 @@ def first_request(call: ChatCall) -> ProbeRequest:
 
 
 async def observe_limit(
-    call: ChatCall, promise: PromisedLimit, users: ProbeUsers, sender: Sender
+    call: ChatCall, promise: PromisedLimit, users: ProbeUsers, sender: Sender, *, waits: bool
 ) -> LimitObservation:
     """Send requests of one user until the limit refuses one, then those of others.
 
     A service may count only messages that it accepts. So a second user sends such ones if the empty messages
     of the first user are never refused.
 
+    Args:
+        call: The chat.
+        promise: The promised limit.
+        users: Test users.
+        sender: Sends the requests.
+        waits: Wait until the limit permits requests again.
+
     Raises:
         ProbeLimitError: The limits of the probes were reached before a refusal.
     """
     user = users.next()
-    burst = await _send_burst(user, first_request(call), promise, at_once=1)
     request = first_request(call)
+    burst = await _send_burst(user, request, promise, at_once=1)
     if burst[-1].status != promise.status:
         user = users.next()
         request = ask(call, MESSAGE)
         burst = await _send_burst(user, request, promise, at_once=_AT_ONCE)
-        if burst[-1].status != promise.status:
-            return LimitObservation(burst)
+    observed = LimitObservation(burst)
+    if burst[-1].status != promise.status:
+        return observed
     try:
-        return await _observe_others(burst, request, promise, user, users, sender)
+        observed = await _observe_others(observed, request, promise.status, user, users)
+        if waits and sender.left_s > promise.per_s + _SLACK_S:
+            recovered = await _wait_for_recovery(burst[-1], request, promise, user, sender)
+            return replace(observed, recovered=recovered)
     except ProbeLimitError:
-        return LimitObservation(burst)
+        pass
+    return observed
 
 
 async def find_limit(call: ChatCall, user: ProbeUser) -> Judgement:
@@ -89,25 +102,18 @@ async def _send_burst(
     return burst
 
 
-async def _observe_others(  # noqa: PLR0913, PLR0917 - one observation
-    burst: Sequence[ProbeAnswer],
-    request: ProbeRequest,
-    promise: PromisedLimit,
-    user: ProbeUser,
-    users: ProbeUsers,
-    sender: Sender,
+async def _observe_others(
+    observed: LimitObservation, request: ProbeRequest, status: int, user: ProbeUser, users: ProbeUsers
 ) -> LimitObservation:
+    """Send requests of another token of the user, and of another user, right after the refusal."""
     same_token = None
     old = user.token(TokenKind.VALID)
     user.forget_tokens()
     other_token = (await user.send(request)).answer
-    if other_token.status != promise.status and old is not None:
+    if other_token.status != status and old is not None:
         same_token = (await user.send_with(request, old)).answer
     other_user = (await users.next().send(request)).answer
-    recovered = None
-    if sender.left_s > promise.per_s + _SLACK_S:
-        recovered = await _wait_for_recovery(burst[-1], request, promise, user, sender)
-    return LimitObservation(burst, other_user, other_token, same_token, recovered)
+    return replace(observed, other_user=other_user, other_token=other_token, same_token=same_token)
 
 
 async def _wait_for_recovery(

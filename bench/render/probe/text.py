@@ -5,6 +5,7 @@ from textwrap import wrap
 
 from bench.core.probe.probe_result import ProbeReport, ProbeResult, ProbeStatus
 from bench.core.probe.probe_words import describe_status, headline
+from bench.core.values import wording
 from bench.core.values.escape import escape_terminal
 from bench.render.document.format import ProbeInput
 
@@ -23,10 +24,11 @@ def render_probe(probe: ProbeInput) -> Iterator[str]:
 
 
 def _lines(report: ProbeReport, width: int) -> Iterator[str]:
-    yield from wrap(escape_terminal(headline(report)), width)
+    yield from wrap(escape_terminal(headline(report)), width, break_on_hyphens=False)
     for finding in report.findings:
         yield ""
-        yield f"{finding.severity.value:<9} {finding.rule}: {finding.title} ({_references(finding)})"
+        first = f"{finding.severity.value:<9} {finding.rule}: {finding.title} ({_references(finding)})"
+        yield from wrap(first, width, subsequent_indent=" " * 10, break_on_hyphens=False)
         yield from _fields(finding, width)
     for status in _OTHERS:
         rows = report.list_results(status)
@@ -34,9 +36,8 @@ def _lines(report: ProbeReport, width: int) -> Iterator[str]:
             yield ""
             yield f"{describe_status(status)}:"
         for row in rows:
-            text = escape_terminal(row.actual)
             first = f"  {row.rule:<{_RULE_WIDTH}} "
-            yield from wrap(text, width, initial_indent=first, subsequent_indent=" " * len(first))
+            yield first + wording.shorten(escape_terminal(row.actual), width - len(first))
 
 
 def _fields(finding: ProbeResult, width: int) -> Iterator[str]:
@@ -49,7 +50,11 @@ def _fields(finding: ProbeResult, width: int) -> Iterator[str]:
     for name, text in fields.items():
         first = f"{'':10}{name:<9} "
         yield from wrap(
-            escape_terminal(text), width, initial_indent=first, subsequent_indent=" " * len(first)
+            escape_terminal(text),
+            width,
+            initial_indent=first,
+            subsequent_indent=" " * len(first),
+            break_on_hyphens=False,
         )
 
 

@@ -292,7 +292,7 @@ async def serving(chat: SafeChat) -> AsyncIterator[str]:
     config = uvicorn.Config(chat.app(), port=0, log_level="critical", lifespan="off", server_header=False)
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())
-    while not server.started:
+    while not server.started:  # noqa: ASYNC110 - the server has no event
         await asyncio.sleep(0.001)
     try:
         port = server.servers[0].sockets[0].getsockname()[1]

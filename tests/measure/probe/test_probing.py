@@ -1,4 +1,4 @@
-"""Each broken rule of a real server is found by its probe, and a server that keeps all of them has no finding."""
+"""A real server: its probe finds each broken rule, and one that keeps all of them has no finding."""
 
 import asyncio
 import secrets
@@ -60,7 +60,7 @@ def probe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Probe:
         """Do not wait for the end of a window."""
 
     monkeypatch.setattr(Sender, "wait", wait)
-    monkeypatch.setattr(audit_log, "_TRIES", 2)
+    monkeypatch.setattr(audit_log, "_WITHIN_S", 0.0)
     monkeypatch.setattr(probe_plan, "_LARGE_BODY", MOST_BYTES + 1)
 
     def probe_chat(
