@@ -157,3 +157,10 @@ def test_unique_rows_must_be_enough() -> None:
     )
     with pytest.raises(ConfigError, match="up to 1000 VUs"):
         check_rows(make_journey(OPEN, executor="constant-arrival-rate", rate=1, duration="1s"))
+
+
+def test_the_messages_of_an_iteration_may_repeat() -> None:
+    """By a steep Zipf's law, nearly every message is the first one of the file."""
+    journey = make_journey(OPEN, ASK, repeat={"zipf": 10.0, "distinct": 2})
+    labels = [label for visit in iterations(plan(journey), 0, 20) for label in visit]
+    assert labels.count("short") > 30

@@ -13,9 +13,11 @@ from bench.core.config.open_loops import ConstantArrivalRate, RampingArrivalRate
 from bench.core.config.prompts import Prompt
 from bench.core.config.run_spec import RunSpec
 from bench.core.load.arrival import Arrival
+from bench.core.load.dealer import ZipfDealer
 from bench.core.load.plan import RunPlan, plan
 from bench.core.load.spans import Span
 from tests.factories import PROMPTS, make_scenario, make_spec
+from tests.journeys import ASK, OPEN, make_journey
 
 USERS = st.integers(1, 12)
 SEEDS = st.integers(-(2**40), 2**40)
@@ -564,3 +566,22 @@ def test_all_shares_together_are_the_load(shares: int, seed: int) -> None:
     arrivals = sorted((each for part in parts for each in part.arrivals(1)), key=lambda each: each.vu)
     assert arrivals == list(whole.arrivals(1))
     assert sum(part.max_vus(1) for part in parts) == 9
+
+
+@given(USERS, SEEDS, st.floats(0, 3))
+def test_repeated_messages_depend_on_their_number_only(vus: int, seed: int, zipf: float) -> None:
+    """In a closed loop, the number counts over all VUs, so a faster VU changes no message of another one."""
+    plan_ = make_plan(vus, 9, seed).model_copy(update={"zipf": zipf})
+    dealer = ZipfDealer(plan_.deck, f"{seed}:0", zipf)
+    for vu in range(vus):
+        for iteration in range(4):
+            assert request(plan_, 0, vu, iteration).prompt == dealer.deal(iteration * vus + vu)
+
+
+def test_a_scenario_with_repeats_plans_them() -> None:
+    """The plan of a scenario, and that of a journey, have the exponent of Zipf's law."""
+    spec = make_spec(make_scenario(repeat={"zipf": 1.2, "distinct": 4}))
+    assert plan(spec).zipf == 1.2
+    journey = make_journey(OPEN, ASK, repeat={"zipf": 0.0, "distinct": 2})
+    (part,) = plan(journey).parts
+    assert part.zipf == 0.0
