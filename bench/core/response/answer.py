@@ -13,6 +13,7 @@ from bench.core.response.document_reader import DocumentReader, without_halves
 from bench.core.response.either_form import NO_STREAM, EitherForm
 from bench.core.response.json_text import parse_json
 from bench.core.response.other_form import explain_body, find_body_error
+from bench.core.response.repeated_shape import RepeatedShape
 from bench.core.response.rules import describe_place
 from bench.core.response.server_words import BodyForm, find_words, guess_form
 from bench.core.response.stream import (
@@ -50,7 +51,7 @@ class AnswerReader:
 
     __slots__ = (
         "_content_type", "_decoder", "_either", "_form", "_head", "_is_over", "_is_too_long", "_last_s",
-        "_other_lines", "_parts", "_reader", "_room", "_times_s",
+        "_other_lines", "_parts", "_reader", "_room", "_shape", "_times_s",
     )  # fmt: skip
 
     def __init__(
@@ -73,6 +74,7 @@ class AnswerReader:
         self._parts: list[bytes] = []
         self._times_s: list[float] = []
         self._last_s = 0.0
+        self._shape = RepeatedShape(form.decisive_names)
 
     def feed(self, part: bytes, at_s: float) -> None:
         """Take a part that arrived at `at_s`, in seconds of any clock. Problems are stored, not raised."""
@@ -103,9 +105,20 @@ class AnswerReader:
 
     def is_decided(self) -> bool:
         """Return whether the answer is complete or has failed, so that no further part changes it."""
-        self._decode_parts()
+        parts = self._parts
+        if parts and self._shape.fits(parts[-1]):
+            return False
         content = self._reader.content
-        return content.ended_s is not None or content.error is not None or content.problem is not None
+        count = len(content.token_times_s)
+        self._decode_parts()
+        if content.ended_s is not None or content.error is not None or content.problem is not None:
+            return True
+        if len(parts) == 1 and len(content.token_times_s) == count + 1:
+            is_reasoning = content.last_reasoning_s == content.token_times_s[-1]
+            texts = self._reader.texts.get("reasoning" if is_reasoning else "content")
+            if texts:
+                self._shape.learn(parts[0], texts[-1])
+        return False
 
     def end(self, content_type: str | None = None, status: int = 200) -> AnswerContent:
         """Return the content of the response, which has ended.

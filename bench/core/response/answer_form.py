@@ -65,6 +65,7 @@ class AnswerForm:
     Attributes:
         answer: The declaration.
         asks_stream: Whether the request asks for a stream.
+        decisive_names: Names of the fields whose values may end the answer.
         has_rules: Whether the values of a document decide which places of the declaration apply to it.
         plain: Reads events that hold nothing but text.
         milestones: Moments within the answer, by name.
@@ -93,6 +94,7 @@ class AnswerForm:
         self._set_events(answer)
         rules = Rules(answer)
         self.has_rules = not rules.are_empty
+        self.decisive_names = rules.names.union(*(path.split(".")[-1:] for path in _deciding_paths(answer)))
         self.plain: PlainEvents | _RuledEvents
         if rules.are_empty:
             self._rules = None
@@ -263,6 +265,12 @@ class _RuledEvents:
         if forms or form.ends_always or form.is_error:
             return None
         return form.plain.read(documents)
+
+
+def _deciding_paths(answer: Answer) -> list[str]:
+    """Return the paths whose values may end an answer or report an error."""
+    done = () if isinstance(answer, JsonAnswer) else as_paths(answer.done)
+    return [*done, *as_paths(answer.error), *as_paths(answer.finish_reason), *ERROR_MARKS, _ERROR, "errors"]
 
 
 def _ends_with_body(answer: Answer) -> bool:

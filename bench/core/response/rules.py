@@ -54,6 +54,11 @@ class Rules:
         """Names of fields at the top of documents that conditions read."""
         return frozenset(keys[0] for keys in self._keys)
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Names of the fields whose values conditions compare."""
+        return frozenset(keys[-1] for keys in self._keys)
+
     def apply(self, document: Any) -> Applied:
         """Return which conditions a document fulfils."""
         values = [_value_at(document, keys) for keys in self._keys]
