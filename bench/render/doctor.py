@@ -59,7 +59,8 @@ def findings_text(findings: Iterable[Finding]) -> str:
 def _connection(explanation: Explanation) -> Iterator[str]:
     answer = explanation.answer
     target = explanation.target
-    yield _cut(f"{target.method} {answer.url}  (target {target.name})")
+    method = "WebSocket" if target.is_websocket else target.method
+    yield _cut(f"{method} {answer.url}  (target {target.name})")
     if answer.connect_s is None:
         return
     tls = "TLS" if answer.is_secure else "no TLS"

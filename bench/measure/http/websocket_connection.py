@@ -51,16 +51,18 @@ class WebSocketConnection(Connection):
         return MessageStream(self.handshake, self._clock, self._turn)
 
     async def _connect(self) -> TimedProtocol:
-        stream = await super()._connect()
-        assert isinstance(stream, MessageStream)  # noqa: S101 - `_new_stream` makes no other
         reply = self.reply
         began_s = self._clock()
+        stream = await super()._connect()
+        assert isinstance(stream, MessageStream)  # noqa: S101 - `_new_stream` makes no other
+        connected_s = self._clock()
+        reply.connect_s = connected_s - began_s  # also of a handshake that is refused
         try:
             await stream.shake_hands()
         except BaseException:
             stream.abort()
             raise
-        reply.handshake_s = self._clock() - began_s
+        reply.handshake_s = self._clock() - connected_s
         return stream
 
     def _fail(self, error: BaseException) -> None:
