@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.core.config.target import SocketOptions
 from bench.core.response.answer_content import AnswerContent
-from bench.core.response.failure import Failure, Response
+from bench.core.response.failure import ACCEPTED_WEBSOCKET, Failure, Response
 from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import Outcome
 from bench.measure.http.message_stream import Handshake
@@ -26,7 +26,8 @@ _NO_HEADERS = frozenset({"content-type", "host"})  # a message has no type
 class MessageClient(ChatClient):
     """A VU that sends messages over a WebSocket (see `virtual_user.VirtualUser`).
 
-    After an answer that is not OK, it closes the connection: further messages of this answer could follow.
+    After a failed answer and after an error, it closes the connection: further messages of this answer could
+    follow.
 
     Args:
         endpoint: The target, and the messages for it.
@@ -70,7 +71,8 @@ class MessageClient(ChatClient):
 
     def _make_sample(self, broken: Failure | None) -> tuple[RequestSample, Sequence[float]]:
         sample, token_times_s = super()._make_sample(broken)
-        if sample.outcome is not Outcome.OK or not self._use.keep:
+        is_answer = sample.outcome is Outcome.OK and sample.status == ACCEPTED_WEBSOCKET
+        if not is_answer or not self._use.keep:
             self._socket.close()
         return sample, token_times_s
 
