@@ -6,14 +6,14 @@ all of them.
 """
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
+from bench.core.experiment.experiment import Experiment
 from bench.core.experiment.experiment_result import ExperimentResult
 from bench.store import experiments
 from bench.store.files import write_text
-from benchmarks.experiments.measure import ACCEPTED, make_variables, measure_all
+from benchmarks.experiments.measure import ACCEPTED, measure_all
 from benchmarks.experiments.page import write_page
 
 RESULTS = Path(".bench/experiments")
@@ -26,17 +26,18 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help="experiments to measure (default: all)")
     parser.add_argument("--page", action="store_true", help="only write the page")
     arguments = parser.parse_args()
-    for name, value in make_variables().items():
-        os.environ.setdefault(name, value)
     if not arguments.page:
         for name, problem in measure_all(tuple(arguments.names) or experiments.list_all(), RESULTS):
             sys.stdout.write(f"{name}: {'measured' if problem is None else f'not measured: {problem}'}\n")
     results: list[ExperimentResult] = []
+    missing: list[Experiment] = []
     for name in experiments.list_all():
         file = ACCEPTED / f"{name}.json"
         if file.exists():
             results.append(experiments.read(file))
-    write_text(PAGE, write_page(results))
+        else:
+            missing.append(experiments.load(name))
+    write_text(PAGE, write_page(results, missing))
     sys.stdout.write(f"written to {PAGE}\n")
 
 

@@ -1,8 +1,7 @@
 """Measure experiments one after the other; an interrupted measurement continues."""
 
-import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from bench.errors import BenchError
@@ -12,16 +11,6 @@ from bench.usecases.experiment import experiment
 
 ACCEPTED = Path("baselines/experiments")
 """The results that belong to the commit."""
-FIRST_COMMIT = "91b05959"
-"""The last commit of the reference stack without parts."""
-
-
-def make_variables() -> Mapping[str, str]:
-    """Return the variables of the experiments: a clone may lack the commit without parts."""
-    known_commit = subprocess.run(
-        ["git", "cat-file", "-e", f"{FIRST_COMMIT}^{{commit}}"], capture_output=True, check=False
-    )
-    return {"PARTS_BASE": FIRST_COMMIT} if known_commit.returncode == 0 else {}
 
 
 def measure_all(names: tuple[str, ...], results: Path) -> Iterator[tuple[str, str | None]]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bench.core.experiment.claim_range import ClaimVerdict
+from bench.core.experiment.experiment import Experiment
 from bench.core.experiment.experiment_result import (
     ClaimResult,
     EffectResult,
@@ -25,12 +26,19 @@ _TABLE = ("e2e_ms mean", "e2e_ms p95", "first_output_ms", "requests_rps", "succe
 """Metrics of the tables of effects."""
 
 
-def write_page(results: Sequence[ExperimentResult]) -> str:
-    """Return the page, and write its charts."""
+def write_page(results: Sequence[ExperimentResult], missing: Sequence[Experiment] = ()) -> str:
+    """Return the page, and write its charts.
+
+    Args:
+        results: The results.
+        missing: The experiments without a result.
+    """
     PICTURES.mkdir(parents=True, exist_ok=True)
     parts = [_METHOD.read_text(encoding="utf-8").strip(), _summary_table(results)]
     for result in results:
         parts.append("\n".join(_list_lines(result)).strip())
+    if missing:
+        parts.append("\n".join(_missing_lines(missing)).strip())
     parts.append(_CLOSING.read_text(encoding="utf-8").strip())
     return "\n\n".join(parts) + "\n"
 
@@ -93,6 +101,20 @@ def _list_lines(result: ExperimentResult) -> Iterator[str]:
     yield from _problem_lines(result)
     commit = "" if result.commit is None else f", commit `{result.commit[:9]}`"
     yield f"Measured on {result.started_at:%Y-%m-%d}, {result.system}, {result.cpu_count} processors{commit}."
+
+
+def _missing_lines(missing: Sequence[Experiment]) -> Iterator[str]:
+    """Yield the experiments without a result."""
+    yield "## Not measured yet"
+    yield ""
+    yield "These experiments are ready, and their results are not part of this commit."
+    yield ""
+    yield "| promise | hypothesis | command |"
+    yield "| :--- | :--- | :--- |"
+    for declared in missing:
+        command = f"`bench experiment {declared.name}`"
+        yield f"| {declared.promise or declared.name} | {declared.hypothesis} | {command} |"
+    yield ""
 
 
 def _claim_lines(result: ExperimentResult) -> Iterator[str]:

@@ -165,7 +165,6 @@ def test_a_dry_run_states_runs_and_minutes(scripted: Callable[..., ScriptedArms]
 def test_every_shipped_experiment_has_a_plan(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its versions, scenarios and loads exist and fit each other."""
     monkeypatch.chdir(Path(__file__).parents[2])
-    monkeypatch.setenv("PARTS_BASE", "HEAD")
     for name in store.list_all():
         declared = store.load(name)
         if all("@" not in variant.version for variant in declared.versions.values()):
