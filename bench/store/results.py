@@ -155,6 +155,7 @@ def load_recording(home: Path) -> Recording | None:
         probes=stored.probes,
         gauges=stored.gauges,
         work=stored.work,
+        faults=stored.faults,
         warnings=() if opened.problem is None else (opened.problem,),
     )
 

@@ -24,6 +24,12 @@ SLOW_RATIO = 1.2
 """A response time is slow only if it is above that quantile by this factor."""
 MOST_SLOW = 0.25
 """Largest share of slow requests among the consecutive ones."""
+LONG_QUANTILE = 0.75
+"""Response times above this quantile of the time before a fault, by the same factor, are long."""
+MOST_LONG = 0.5
+"""Largest share of long requests among the consecutive ones."""
+LONG_AGAIN = 0.35
+"""The same for the first consecutive requests of a recovery."""
 CHANCE = 0.01
 """Probability that the steady state has more failed requests among the consecutive ones than are allowed."""
 
@@ -79,6 +85,8 @@ class SteadyState(NamedTuple):
     """Share of failed requests."""
     slow_ms: float
     """Response time above which a request is slow."""
+    long_ms: float
+    """Response time above which a request is long, as few are in a steady state."""
     requests_rps: float
     """Planned requests per second."""
 
@@ -107,6 +115,7 @@ def find_steady_state(requests: Requests, since_s: float, until_s: float) -> Ste
     return SteadyState(
         failed_ratio=float(before.failed.mean()),
         slow_ms=SLOW_RATIO * float(np.quantile(took_ms, SLOW_QUANTILE)),
+        long_ms=SLOW_RATIO * float(np.quantile(took_ms, LONG_QUANTILE)),
         requests_rps=float(planned.sum()) / (until_s - since_s),
     )
 
@@ -123,17 +132,22 @@ def find_recovery(requests: Requests, steady: SteadyState, ended_s: float) -> fl
         ended_s: The end of the fault.
 
     Returns:
-        None if there is no such request.
+        None if there is no such request, and a time before all of them if users noticed nothing.
     """
     if len(requests.failed) < CONSECUTIVE:
         return None
     is_slow = np.nan_to_num(requests.took_ms) > steady.slow_ms
+    long_ones = _count(np.nan_to_num(requests.took_ms) > steady.long_ms)
     holds = (_count(requests.failed) <= steady.most_failed) & (_count(is_slow) <= MOST_SLOW * CONSECUTIVE)
+    holds &= long_ones <= MOST_LONG * CONSECUTIVE
     starts_s = requests.scheduled_s[: len(holds)]
     broken = np.flatnonzero(~holds & (starts_s <= ended_s))
-    first = int(broken[-1]) + 1 if len(broken) else 0
+    if not len(broken):
+        return -math.inf
     is_good = ~requests.failed[: len(holds)] & ~is_slow[: len(holds)]
-    candidates = np.flatnonzero((holds & is_good)[first:])
+    first = int(broken[-1]) + 1
+    has_recovered = holds & is_good & (long_ones <= LONG_AGAIN * CONSECUTIVE)
+    candidates = np.flatnonzero(has_recovered[first:])
     return float(starts_s[first + int(candidates[0])]) if len(candidates) else None
 
 

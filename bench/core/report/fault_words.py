@@ -43,7 +43,7 @@ def _describe(effect: FaultEffect) -> str:
     elif effect.recovery_s:
         parts.append(f"users were served as before after {_seconds(effect.recovery_s)}")
     else:
-        parts.append("users noticed nothing")
+        parts.append("users were served as before throughout")
     if effect.lasted_s is not None:
         parts.append(f"the fault lasted {_seconds(effect.lasted_s)}")
     if effect.lost and effect.lost_s is not None:

@@ -198,3 +198,15 @@ def test_a_request_that_a_second_fault_broke_belongs_to_that_one() -> None:
     times = [happened(ended_s=None), happened(fault=1, began_s=20.0, ended_s=21.0)]
     first, second = measure_faults([KILL, KILL], times, samples, 40.0)
     assert (first.lost, second.lost, second.in_flight) == (0, 4, 4)
+
+
+def test_a_fault_that_makes_every_response_a_little_longer_is_seen() -> None:
+    """Half as long again is within the longest times of a mixed load, but not its usual ones."""
+    rows = [
+        row._replace(finished_s=row.scheduled_s + (0.3 if number % 10 == 0 else 0.08))
+        for number, row in enumerate(steady_requests(40))
+    ]
+    effect = measure(slow_down(rows, 10.0, 15.0, 0.1))
+    assert effect.lost == 0
+    assert effect.recovery_s == pytest.approx(5.0, abs=0.8)
+    assert measure(Samples.of(rows)).recovery_s == 0.0

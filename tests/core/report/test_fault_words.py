@@ -48,7 +48,10 @@ def test_a_run_without_a_loss_states_what_it_shows() -> None:
     """The claim of 99.9 % needs more requests, and the sentence has their number."""
     result = run(failed_over(10.0), faults=[KILL], claimed_availability="99.9%")
     assert describe_faults(result.summary) == (
-        "kill agent at 10.0 s: no request lost, users noticed nothing, the fault lasted 2,500 ms",
+        (
+            "kill agent at 10.0 s: no request lost, users were served as before throughout, "
+            "the fault lasted 2,500 ms"
+        ),
         "availability: 0 of 400 requests failed, which shows at least 99.08 %",
         (
             "availability of 99.9 %: cannot tell, 0 of 400 lost allows 99.08 % and more; "
