@@ -95,8 +95,11 @@ def _is_internal(address: str) -> bool:
 
 
 def _find_path(exchange: Exchange, context: LeakContext) -> str | None:  # noqa: ARG001 - one signature
-    match = _PATH.search(_error_text(exchange))
-    return None if match is None else match[0]
+    for match in _PATH.finditer(_error_text(exchange)):
+        # An error may quote the path of the request.
+        if match[0] not in exchange.request.path:
+            return match[0]
+    return None
 
 
 def _find_secret(exchange: Exchange, context: LeakContext) -> str | None:

@@ -76,6 +76,14 @@ def test_an_ordinary_error_leaks_nothing(text: str) -> None:
     assert find(text) == set()
 
 
+def test_an_error_may_quote_the_path_of_its_request() -> None:
+    """`Cannot GET /app/chat` shows no file."""
+    answer = ProbeAnswer(404, (), "Cannot GET /app/chat")
+    exchange = Exchange(ProbeRequest("GET", "/app/chat"), answer)
+    judgement, _ = judge_leaks([exchange], CONTEXT)[PATH]
+    assert judgement.status is ProbeStatus.PASSED
+
+
 def test_an_answer_of_a_model_may_contain_paths_but_no_secret() -> None:
     """A model may write about files and servers; a token is a leak everywhere."""
     assert find("run /usr/bin/python on localhost:8000", 200) == set()
