@@ -15,6 +15,7 @@ IMPLEMENTATION_DETAILS = {
     "answer.*": "speed and memory of parsing a response",
     "prompts._LONGEST_ID": "length of the id of a message without one",
     "scaling._TOLERANCE": "when an instance of the stack starts or ends, not how a run is judged",
+    "retry_budget.*": "retries that a quiet time saves up; the scenario declares their share",
     "repeat._LONGEST_ID": "length of the id of a message with a number",
     "quick_load.*": "the load from the command line without options",
     "description.*": "the number of requests that `bench scenarios plan` shows",

@@ -4,6 +4,7 @@ import pytest
 
 from bench.core.report.report import Report, make_report
 from bench.core.run.repeats import Repeats
+from bench.core.run.retries import RetryCounts
 from bench.core.samples.sample import Culprit, Outcome
 from bench.core.verdict.compare import MachineComparison
 from bench.render.document.facts import facts
@@ -92,3 +93,16 @@ def test_repeated_messages_have_a_line() -> None:
         result = report.result.model_copy(update={"summary": summary})
         line = dict(facts(report.model_copy(update={"result": result})))["repeated messages"]
         assert line == f"60 % of 200 requests (expected: 62 %){words}"
+
+
+def test_retries_have_a_line() -> None:
+    """It has the retries, their success, and how late the last attempts were."""
+    report = REPORTS["pass"]
+    lines = []
+    for numbers in ((0, 0, 0, 0.0), (2, 3, 1, 1.0)):
+        counts = RetryCounts(**dict(zip(RetryCounts.model_fields, numbers, strict=True)))
+        summary = report.result.summary.model_copy(update={"retries": counts})
+        result = report.result.model_copy(update={"summary": summary})
+        lines.append(dict(facts(report.model_copy(update={"result": result})))["retries"])
+    late = "the last attempt began 500 ms after the planned start (mean)"
+    assert lines == ["no request was sent again", f"3 retries of 2 requests, 1 of them succeeded; {late}"]

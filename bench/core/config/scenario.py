@@ -34,6 +34,7 @@ from bench.core.config.phase_fields import total_s
 from bench.core.config.placeholders import LITERAL, refuse
 from bench.core.config.prompts import Messages
 from bench.core.config.repeat import Repeat
+from bench.core.config.retry import Retry
 from bench.core.config.target import MilestoneName, Name
 from bench.core.limits.threshold import Thresholds
 from bench.core.limits.tolerance import Tolerances
@@ -108,6 +109,7 @@ _OF_PARTS = (
     "turn",
     "variables",
     "objectives",
+    "retry",
 )
 """Fields that belong to the scenarios of a mix."""
 
@@ -189,6 +191,9 @@ class Scenario(Inheriting):
     `message.ID` for one of them."""
     request_timeout_s: Annotated[PositiveDuration, Field(alias="request_timeout")] = 120.0
     """A request that takes longer has the outcome `timeout`."""
+    retry: Retry | None = None
+    """Sends a request again if the service refuses it for now, for example
+    `retry: {attempts: 3, backoff: 0.5s..8s}`. Without it, a VU never sends a request twice."""
     graceful_stop_s: Annotated[Duration | None, Field(alias="graceful_stop")] = None
     """Time that requests in flight get to finish after the end of a phase. Without this field, it is twice
     the slowest answer of the run so far, and at least 30 s, but not longer than `request_timeout`."""
@@ -277,7 +282,7 @@ class Scenario(Inheriting):
         return self
 
     def _check_turn(self) -> None:
-        for field in ("steps", "login", "mix", "prompts", "messages", "repeat", "leave_at"):
+        for field in ("steps", "login", "mix", "prompts", "messages", "repeat", "leave_at", "retry"):
             if getattr(self, field):
                 raise FieldError((field,), "cannot be combined with turn; remove one of them")
         if self.target is None and self.service is None:

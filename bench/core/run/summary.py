@@ -20,6 +20,7 @@ from bench.core.run.overhead import Overhead, OverheadDifference
 from bench.core.run.recording import Recording
 from bench.core.run.recovery import Recovery
 from bench.core.run.repeats import Repeats
+from bench.core.run.retries import RetryCounts, count_retries
 from bench.core.run.stall_effect import StallEffect
 from bench.core.run.stalls import TargetStall
 from bench.core.run.time_slices import TimeSlice, slice_run
@@ -93,6 +94,8 @@ class RunSummary(Record):
     """Latency after cancellations; null if the scenario has no cancellations."""
     repeats: Repeats | None = None
     """Repeated messages and the hit ratio of the service's cache; null without declared repeats."""
+    retries: RetryCounts | None = None
+    """Requests that VUs sent again; null if the scenario declares no `retry`."""
     bottleneck: Bottleneck | None = None
     """The run by load; null without answered requests."""
     goodput: Goodput | None = None
@@ -198,6 +201,7 @@ def summarise(
         loop_delays=summarise_delays(recording),
         availability=availability(recording.probes, elapsed_s),
         errors=tuple(error_samples(failed)),
+        retries=count_retries(answered),
     )
 
 

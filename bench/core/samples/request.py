@@ -74,6 +74,10 @@ class RequestSample(NamedTuple):
     """Time from the planned start to each milestone of the response, in milliseconds, by its name."""
     handshake_s: float | None = None
     """Duration of the handshake of a WebSocket, as a part of `connect_s`; null without a handshake."""
+    retries: Annotated[int | None, Stored("h")] = None
+    """Number of attempts before the last one, which this is; null if the scenario declares no `retry`."""
+    retried_s: Annotated[float | None, Moment()] = None
+    """Planned time of the last attempt; null without retries."""
 
 
 REQUEST_FIELDS = declared_fields(RequestSample)
@@ -176,7 +180,9 @@ def _time_per_output_token(requests: RequestColumns) -> Floats:
 
 
 def _send_lag(requests: RequestColumns) -> Floats:
-    delay_s = requests.column("sent_s") - requests.column("scheduled_s")
+    retried_s = requests.column("retried_s")
+    planned_s = np.where(np.isnan(retried_s), requests.column("scheduled_s"), retried_s)
+    delay_s = requests.column("sent_s") - planned_s
     connect_s = np.nan_to_num(requests.column("connect_s"))  # opening a connection is the target's time
     return ms(delay_s - connect_s)
 
@@ -284,7 +290,7 @@ REQUEST_METRICS = (
         label="send lag",
         unit="ms",
         description="Delay of the load generator: time from the planned start to the last byte sent.",
-        formula="sent_s - scheduled_s - connect_s",
+        formula="sent_s - (retried_s, else scheduled_s) - connect_s",
         values=_send_lag,
         adds_up=True,
         resolution=10.0,

@@ -59,6 +59,13 @@ class Journey:
         self._remarks = shared.remarks
         self._client = StepClient(setup.timeout_s, setup.tier_reader, shared)
         self._login_client = StepClient(setup.timeout_s, setup.tier_reader, shared)
+        self._steps: VirtualUser = self._client
+        self._messages: VirtualUser | None = chat
+        if setup.retry is not None:
+            from bench.measure.load.retrying_vu import RetryingVu  # noqa: PLC0415 - few loads need it
+
+            self._steps = RetryingVu(self._client, setup.retry, shared.retry_room)
+            self._messages = None if chat is None else RetryingVu(chat, setup.retry, shared.retry_room)
         self._credential = Credential(setup.login)
         self._values = UserValues(number, lambda: str(uuid.uuid4()))
         self._phase = -1
@@ -192,7 +199,7 @@ class Journey:
             self._values.message = self._setup.texts[planned.message]
         step = self._setup.steps[planned.step.name]
         self._client.request = self._prepare_request(step, self._values.saved)
-        return self._client
+        return self._steps
 
     def _is_expired(self, sample: RequestSample) -> bool:
         """Return whether an answer shows that the login has expired."""
@@ -254,8 +261,10 @@ class Journey:
     def _prepare_message(self, step: Step) -> VirtualUser:
         """Prepare the next message: its head has the user's credentials, and its body the user's values."""
         chat = self._chat
+        vu = self._messages
         message = self._setup.message
         assert chat is not None  # noqa: S101 - a journey with messages has a chat
+        assert vu is not None  # noqa: S101 - likewise
         assert message is not None  # noqa: S101 - a journey with messages has a target
         credential = self._credential
         path = message.path(self._values)
@@ -282,7 +291,7 @@ class Journey:
 
         paths = tuple(place.path for place in step.save.values() if place.path is not None)
         chat.context = MessageContext(message.body(self._values), paths, save)
-        return chat
+        return vu
 
     async def _log_in(self, arrival: Arrival, due_s: float, script: Script) -> float:
         """Send the requests of the login; return when the last one ended, on the pacer's clock."""

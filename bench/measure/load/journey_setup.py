@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from bench.core.config.journey import Login
 from bench.core.config.placeholders import environment_values
+from bench.core.config.retry import Retry
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.secret_names import SECRET_NAME
 from bench.core.config.template import expand_environment, is_dynamic
@@ -81,6 +82,8 @@ class JourneySetup:
     """Columns of the rows whose values must not appear in results."""
     timeout_s: float
     """Longest time for one request."""
+    retry: Retry | None
+    """How users send a step again."""
     tier_reader: TierReader
     """Reads the tier times of answers to requests."""
     uses_test_user: bool = False
@@ -142,6 +145,7 @@ class JourneySetup:
             secrets=[text for name, text in environ.items() if SECRET_NAME.search(name)],
             secret_columns=[column for column in columns if SECRET_NAME.search(column)],
             timeout_s=scenario.request_timeout_s,
+            retry=scenario.retry,
             tier_reader=TierReader(spec.target.forms[0].durations),
             uses_test_user=login is None and spec.target.auth == "bearer",
         )

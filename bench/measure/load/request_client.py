@@ -111,6 +111,10 @@ class RequestClient(ABC):
             on_sample: Called when the request has ended, never before this function returns.
         """
 
+    def response_header(self, name: str) -> str | None:
+        """Return a header of the newest response; `None` without it."""
+        return self._connection.reply.header(name)
+
     @abstractmethod
     def _make_sample(self, broken: Failure | None) -> tuple[RequestSample, Sequence[float]]:
         """Return the sample of the newest request, and when each piece of text was read.

@@ -17,6 +17,7 @@ from functools import partial
 
 from bench.core.load.graceful_stop import graceful_stop
 from bench.core.load.plan import plan
+from bench.core.load.retry_budget import RetryBudget
 from bench.core.load.signs_of_life import PULSE_S, Pulse
 from bench.core.samples.request import RequestSample
 from bench.core.samples.samples import SampleLog
@@ -43,7 +44,9 @@ from bench.measure.load.messages import (
 )
 from bench.measure.load.new_client import new_client
 from bench.measure.load.request_client import Exchanger
+from bench.measure.load.retry_room import RetryRoom
 from bench.measure.load.shared import Shared
+from bench.measure.load.virtual_user import VirtualUser
 from bench.measure.machine.capacity import raise_open_file_limit
 from bench.timing.pacing import Pacer, event_loop, pacer, real_s
 
@@ -71,7 +74,8 @@ class RunningJob:
             for url, target in zip(job.base_urls, spec.targets, strict=True)
         ]
         self._connections: list[Exchanger] = []
-        self._shared = Shared(trace_prefix=job.trace_prefix)
+        room = RetryRoom(RetryBudget(), spec.scenario.seed, clock)
+        self._shared = Shared(trace_prefix=job.trace_prefix, retry_room=room)
         self._addresses = [check_url(url, job.route.context) for url in job.base_urls]
         self._service_addresses: dict[str, Address] = {}
         share = plan(spec).model_copy(update={"share": job.share})
@@ -127,7 +131,7 @@ class RunningJob:
         scenario = self._job.spec.scenario
         return graceful_stop(scenario.graceful_stop_s, slowest_s, scenario.request_timeout_s)
 
-    def _open_vu(self, number: int, arm: int) -> ChatClient:
+    def _open_vu(self, number: int, arm: int) -> VirtualUser:
         endpoint = self._endpoints[arm]
         has_token = bool(self._tokens) and endpoint.target.auth == "bearer"
         token_number = number % len(self._tokens) if has_token else 0
@@ -136,7 +140,12 @@ class RunningJob:
         client = new_client(endpoint, token, connect, self._addresses[arm], self._shared)
         if has_token:
             self._clients.setdefault(token_number, []).append(client)
-        return client
+        retry = self._job.spec.scenario.retry
+        if retry is None:
+            return client
+        from bench.measure.load.retrying_vu import RetryingVu  # noqa: PLC0415 - few loads need it
+
+        return RetryingVu(client, retry, self._shared.retry_room)
 
     def _new_connection(self, arm: int) -> Exchanger:
         return self._connect(self._job.base_urls[arm], self._addresses[arm])

@@ -113,6 +113,8 @@ def fingerprint(
         work["faults"] = [_declared(fault) for fault in scenario.faults]
     if scenario.repeat is not None:
         work["repeat"] = _declared(scenario.repeat)
+    if scenario.retry is not None:
+        work["retry"] = _declared(scenario.retry)
     if scenario.leave_at is not None:
         work["leave_at"] = scenario.leave_at
     if scenario.is_journey:
@@ -148,7 +150,11 @@ def _declared_journey(spec: RunSpec, values: Mapping[str, str]) -> dict[str, Any
     """Return the steps of a journey, its target and messages, and the digests of its rows and files."""
     scenario = spec.scenario
     files = {name: hashlib.sha256(content).hexdigest() for name, content in spec.files.items()}
-    repeat = {} if scenario.repeat is None else {"repeat": _declared(scenario.repeat)}
+    options: dict[str, Any] = {}
+    if scenario.repeat is not None:
+        options["repeat"] = _declared(scenario.repeat)
+    if scenario.retry is not None:
+        options["retry"] = _declared(scenario.retry)
     return {
         "target": _work_of_target(spec.target, values),
         "prompts": [_work_of_prompt(prompt) for prompt in spec.prompts],
@@ -157,7 +163,7 @@ def _declared_journey(spec: RunSpec, values: Mapping[str, str]) -> dict[str, Any
         "data": None if scenario.data is None else _declared(scenario.data),
         "rows": hashlib.sha256(repr(spec.rows).encode()).hexdigest(),
         "files": files,
-        **repeat,
+        **options,
     }
 
 

@@ -11,6 +11,7 @@ from bench.core.run.overhead import CONFIDENCE, Overhead
 from bench.core.run.recovery import Recovery
 from bench.core.run.repeats import Repeats
 from bench.core.run.result import RunResult, environment
+from bench.core.run.retries import RetryCounts
 from bench.core.run.summary import RunSummary
 from bench.core.run.token_gaps import TokenGaps
 from bench.core.samples.metrics import metric
@@ -62,6 +63,7 @@ def measured_facts(result: RunResult) -> tuple[tuple[str, str], ...]:
             "corrected p99": _corrected_p99(summary),
             "work per message": _work(summary),
             "repeated messages": _repeats(summary.repeats),
+            "retries": _retries(summary.retries),
             "between tokens": _token_gaps(summary.itl),
             "recovery": _recovery(summary.recovery),
             "overhead": _overhead(summary.overhead),
@@ -166,6 +168,20 @@ def _repeats(repeats: Repeats | None) -> str:
     if repeats.hit_ratio is None:
         return line
     return f"{line}; hit ratio of the cache {wording.percent(repeats.hit_ratio)}"
+
+
+def _retries(counts: RetryCounts | None) -> str:
+    """Return how many requests were sent again, how many of them succeeded, and their mean wait."""
+    if counts is None:
+        return ""
+    if not counts.requests:
+        return "no request was sent again"
+    wait = wording.duration(1000 * counts.waited_s / counts.requests)
+    retries = "1 retry" if counts.retries == 1 else f"{counts.retries:,} retries"
+    return (
+        f"{retries} of {wording.counted(counts.requests, 'request')}, {counts.rescued:,} of them succeeded; "
+        f"the last attempt began {wait} after the planned start (mean)"
+    )
 
 
 def _token_gaps(gaps: TokenGaps | None) -> str:

@@ -447,6 +447,8 @@ def test_the_fingerprint_changes_with_the_work_and_the_stack(monkeypatch: pytest
     assert fingerprint(_short(seed=1), stack).work_digest != original.work_digest
     repeats = [_short(repeat={"zipf": zipf, "distinct": 20}) for zipf in (1.0, 1.1)]
     assert len({fingerprint(repeated, stack).work_digest for repeated in (spec, *repeats)}) == 3
+    retries = [_short(retry={"attempts": attempts}) for attempts in (2, 3)]
+    assert len({fingerprint(retried, stack).work_digest for retried in (spec, *retries)}) == 3
     assert fingerprint(spec, _fast(MODEL_SEED="2")).stack_digest != original.stack_digest
     assert fingerprint(spec, stack, {"backend": "http://x"}).stack_digest != original.stack_digest
     monkeypatch.setenv("ImageOS", "ubuntu24")
