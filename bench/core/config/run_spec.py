@@ -210,6 +210,14 @@ class RunSpec(Record):
         return self
 
     @model_validator(mode="after")
+    def _require_faults_at_the_top(self) -> "RunSpec":
+        for part in self.mix:
+            name = part.spec.scenario.name
+            if part.spec.scenario.faults:
+                raise FieldError(("mix",), f"'{name}' has faults; write them in the scenario of the mix")
+        return self
+
+    @model_validator(mode="after")
     def _require_closed_loops_for_conversations(self) -> "RunSpec":
         if self.is_journey:  # an arrival is a complete iteration
             return self
