@@ -6,6 +6,7 @@ from bench.core.config.prompts import Prompts
 from bench.core.config.scenario import Scenario
 from bench.core.config.stack import Stack
 from bench.core.config.target import Target
+from bench.core.experiment.experiment import Experiment
 from bench.store.fields import list_fields
 
 _KINDS: dict[type[BaseModel], str] = {
@@ -13,6 +14,7 @@ _KINDS: dict[type[BaseModel], str] = {
     Target: "a target, the interface that requests go to",
     Prompts: "a file of messages",
     Stack: "a stack",
+    Experiment: "an experiment",
 }
 # Fields that several kinds have.
 _COMMON = {"name", "purpose", "thresholds"}

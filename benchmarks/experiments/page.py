@@ -67,7 +67,8 @@ def _describe_claim(claim: ClaimResult) -> str:
     for test in claim.tests:
         estimate = test.doubt or describe_estimate(claim, test).partition(" (")[0]
         texts.append(f"{estimate} at {test.load}" if several else estimate)
-    return f"{_code(claim.text)}: {', '.join(texts)}"
+    icon = ICONS[CLAIM_WORDS[claim.verdict].tone]
+    return f"{icon} {_code(claim.text)}: {', '.join(texts)}"
 
 
 def _code(text: str) -> str:

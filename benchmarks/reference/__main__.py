@@ -10,6 +10,7 @@ from bench.core.config.prompts import Prompts
 from bench.core.config.scenario import Scenario
 from bench.core.config.stack import Stack
 from bench.core.config.target import Target
+from bench.core.experiment.experiment import Experiment
 
 from .answers import answers_page
 from .commands import commands_page
@@ -53,12 +54,22 @@ A scenario names it in its field `prompts`; `bench schema prompts` prints the JS
 Messages are dealt like cards: a deck contains each message as often as its weight.
 The seed of the scenario shuffles every deck.
 """
+_EXPERIMENT = """\
+Which fields can an experiment file have?
+An experiment names a hypothesis, the versions that test it, the loads, and the claims.
+Its file is `scenarios/experiments/NAME.yaml`.
+[Test a claim](../how-to/test-a-claim.md) shows a complete example.
+`bench schema experiment` prints the JSON Schema for your editor.
+
+A version may be a text, as for `bench ab`, or a map.
+"""
 PAGES: dict[str, Callable[[], str]] = {
     "cli.md": lambda: commands_page(app, SECTIONS),
     "scenario.md": FieldPage("Scenario file", _SCENARIO, Scenario).text,
     "prompts.md": FieldPage("Prompts file", _PROMPTS, Prompts).text,
     "target.md": FieldPage("Target file", _TARGET, Target).text,
     "stack.md": FieldPage("Stack file", _STACK, Stack).text,
+    "experiment.md": FieldPage("Experiment file", _EXPERIMENT, Experiment).text,
     "metrics.md": metrics_page,
     "exit-codes.md": exit_codes_page,
     "outcomes.md": outcomes_page,
