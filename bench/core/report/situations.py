@@ -20,6 +20,8 @@ MOST_OF_THE_TIME = 0.5
 """A tier's share of the response time from which on it is worth a change."""
 LOADING_SHARE = 0.1
 """Share of the time to load a model from which on it should stay loaded."""
+REPEATED_SHARE = 0.1
+"""Share of repeated messages without a cached answer from which on a cache is worth a try."""
 REFUSED_SHARE = 0.01
 """Share of refused requests from which on users notice."""
 BUSY_CPU_PCT = 80.0
@@ -54,7 +56,7 @@ def find_situations(result: RunResult) -> tuple[ObservedSituation, ...]:
     summary = result.summary
     by_load = summary.bottleneck
     findings = [] if by_load is None else [*_slow_tiers(by_load), *_busy_services(by_load, summary)]
-    return (*findings, *_refusals(summary))
+    return (*findings, *_refusals(summary), *_repeats(summary))
 
 
 def _slow_tiers(by_load: Bottleneck) -> Iterator[ObservedSituation]:
@@ -82,6 +84,17 @@ def _refusals(summary: RunSummary) -> Iterator[ObservedSituation]:
         yield ObservedSituation(
             Situation.REFUSED, f"{share} of the requests are refused with status 429", None
         )
+
+
+def _repeats(summary: RunSummary) -> Iterator[ObservedSituation]:
+    repeats = summary.repeats
+    if repeats is None or not repeats.requests:
+        return
+    unused = max(0.0, repeats.repeated_ratio - (repeats.hit_ratio or 0.0))
+    count = round(unused * repeats.requests)
+    if stats.binomial_upper_tail(count, repeats.requests, REPEATED_SHARE) <= _BY_CHANCE:
+        text = f"{wording.percent(unused)} of the messages repeat an earlier one, and no cache answers them"
+        yield ObservedSituation(Situation.REPEATED, text, None)
 
 
 def _first_band(by_load: Bottleneck, tier: str, limit: float) -> int | None:

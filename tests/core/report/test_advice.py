@@ -15,6 +15,7 @@ from bench.core.experiment.experiment_result import (
 from bench.core.experiment.situation import Situation
 from bench.core.report.advice import Remedy, describe_advice, give_advice
 from bench.core.report.situations import find_situations
+from bench.core.run.repeats import Repeats
 from bench.core.run.result import RunResult
 from bench.core.samples.sample import Outcome
 from bench.core.verdict.verdict import Verdict
@@ -84,6 +85,28 @@ def test_refused_requests_are_named_if_they_are_more_than_chance() -> None:
     """One refusal of sixty may be chance, and ten are not."""
     assert situations_of(run_with({}, refused=1)) == []
     assert situations_of(run_with({}, refused=10)) == [Situation.REFUSED]
+
+
+@pytest.mark.parametrize(
+    ("repeated", "hits", "situations"),
+    [
+        (0.5, None, [Situation.REPEATED]),
+        (0.5, 0.0, [Situation.REPEATED]),
+        (0.5, 0.5, []),
+        (0.12, None, []),
+        (0.0, None, []),
+    ],
+)
+def test_repeated_messages_without_a_cache_are_named(
+    repeated: float, hits: float | None, situations: list[Situation]
+) -> None:
+    """A cache that answers them, and a share that may be chance, are no situation."""
+    repeats = Repeats(
+        requests=60, distinct=30, expected_ratio=repeated, repeated_ratio=repeated, hit_ratio=hits
+    )
+    result = run_with({})
+    summary = result.summary.model_copy(update={"repeats": repeats})
+    assert situations_of(result.model_copy(update={"summary": summary})) == situations
 
 
 def effect(metric: str, size: float, verdict: Verdict = Verdict.BETTER) -> EffectResult:
