@@ -3,12 +3,15 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING
 
 from bench.core.config.autoscaling import Autoscaling
 from bench.core.samples.sample import GaugeSample
 from bench.core.watch.scaling import Scaler, ScalingDecision
 from bench.errors import BenchError
-from bench.measure.stacks.replicas import Replicas
+
+if TYPE_CHECKING:  # a load must not import how instances start
+    from bench.measure.stacks.replicas import Replicas
 
 ReadGauges = Callable[[float], Awaitable[Sequence[object]]]
 """Reads the gauges of all instances of a service; their samples are `GaugeSample`s."""
@@ -24,7 +27,9 @@ class Autoscaler:
         read_gauges: Reads the gauges of the instances of the rule's service.
     """
 
-    def __init__(self, service: str, rule: Autoscaling, replicas: Replicas, read_gauges: ReadGauges) -> None:
+    def __init__(
+        self, service: str, rule: Autoscaling, replicas: "Replicas", read_gauges: ReadGauges
+    ) -> None:
         self._service = service
         self._rule = rule
         self._replicas = replicas

@@ -15,7 +15,6 @@ from bench.core.samples.sample import GaugeSample, Probe, ResourceSample
 from bench.core.watch.scaling import ScalingDecision
 from bench.errors import BenchError
 from bench.measure.http.route import Route
-from bench.measure.stacks.replicas import Replicas
 from bench.measure.stacks.running_stack import RunningStack
 from bench.measure.stacks.stack_processes import StackProcesses
 from bench.measure.watch.autoscaler import Autoscaler
@@ -269,6 +268,8 @@ def _add_autoscaler(
     watch: Watch, started: StackProcesses, service: str, rule: Autoscaling, closing: AsyncExitStack
 ) -> None:
     """Follow the gauge that the stack already reads."""
+    from bench.measure.stacks.replicas import Replicas  # noqa: PLC0415 - only a stack that scales starts any
+
     autoscaler = Autoscaler(service, rule, Replicas(started), watch.readers[f"gauges {rule.of or service}"])
     closing.push_async_callback(autoscaler.close)
     watch.add(f"scaling {service}", autoscaler.read, rule.interval_s)
