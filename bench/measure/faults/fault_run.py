@@ -5,14 +5,17 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.core.config.fault import Fault, KillFault, RestartFault, end_of, name_fault
 from bench.core.faults.fault_plan import PlannedFault
 from bench.core.faults.fault_times import FaultTimes
 from bench.core.samples.sample import Stop, StopCause
 from bench.errors import BenchError
-from bench.measure.faults.service_actions import FaultActor
+
+if TYPE_CHECKING:
+    # Only scenarios with faults need this code.
+    from bench.measure.faults.service_actions import FaultActor
 
 _POLL_S = 0.01
 
@@ -23,7 +26,7 @@ class Injection:
 
     planned: Sequence[PlannedFault]
     """The faults."""
-    actor: FaultActor
+    actor: "FaultActor"
     """Begins and ends them."""
 
 
@@ -95,7 +98,7 @@ class FaultRun:
                 await self._end(fault, self._injection.actor)
 
     async def _inject(
-        self, fault: PlannedFault, find_origin: Callable[[], tuple[float, float] | None], actor: FaultActor
+        self, fault: PlannedFault, find_origin: Callable[[], tuple[float, float] | None], actor: "FaultActor"
     ) -> None:
         while (origin := find_origin()) is None:  # noqa: ASYNC110 - load generators report it by pipes
             await asyncio.sleep(_POLL_S)
@@ -107,7 +110,7 @@ class FaultRun:
             await _sleep_until(origin_s + end_s)
             await self._complete(self._end(fault, actor))
 
-    async def _begin(self, fault: PlannedFault, actor: FaultActor) -> None:
+    async def _begin(self, fault: PlannedFault, actor: "FaultActor") -> None:
         name = name_fault(fault.fault)
         times = FaultTimes(fault=fault.index, instances=fault.instances, began_s=self._now_s())
         self._times[fault.index] = times
@@ -121,7 +124,7 @@ class FaultRun:
         elif is_done:
             self._note(fault, active_s=now_s)
 
-    async def _end(self, fault: PlannedFault, actor: FaultActor) -> None:
+    async def _end(self, fault: PlannedFault, actor: "FaultActor") -> None:
         self._note(fault, lifted_s=self._now_s())
         del self._active[fault.index]
         if await self._act(actor.end, fault):
