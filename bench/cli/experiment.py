@@ -1,19 +1,26 @@
 """`bench experiment`: test claims about variants of a stack."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from bench.cli import options
 from bench.cli.console import say
 from bench.cli.live import listen
-from bench.cli.outputs import out_option, parse_outputs, write_outputs
+from bench.cli.outputs import Output, out_option, parse_outputs, write_outputs
 from bench.core.experiment.claim_range import ClaimVerdict
 from bench.errors import ConfigError, Exit
 from bench.render.document.format import ExperimentInput
 from bench.render.formats import EXPERIMENT_FORMATS
-from bench.usecases.experiment import ExperimentOptions, describe_experiment, list_experiments
+from bench.usecases.experiment import (
+    ExperimentOptions,
+    MeasuredExperiment,
+    describe_experiment,
+    list_experiments,
+    read_experiment,
+)
 from bench.usecases.experiment import experiment as measure_experiment
 
 _EXITS = {
@@ -23,7 +30,7 @@ _EXITS = {
 }
 Name = Annotated[
     str | None,
-    typer.Argument(metavar="[EXPERIMENT]", help="Name of an experiment, or the path of its file."),
+    typer.Argument(metavar="[EXPERIMENT]", help="Name or file of an experiment, or a result's folder."),
 ]
 ListAll = Annotated[bool, typer.Option("--list", help="List all experiments and what they expect.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the runs and their duration, and end.")]
@@ -52,7 +59,7 @@ def experiment(
     """Test claims about variants of a stack.
 
     A block has one run of the base and one of each variant, each on a stack of its own.
-    The blocks end when each claim has a verdict.
+    The blocks end when each claim has a verdict. A folder with a result is not measured again.
     Exits with 0 if all claims are supported, with 1 if one is refuted, and else with 3.
     """
     if list_all:
@@ -70,19 +77,32 @@ def experiment(
         allow_side_effects=allow_side_effects,
         results=results,
     )
-    with listen(name, live=False) as listener:
-        if dry_run:
+    if dry_run:
+        with listen(name, live=False) as listener:
             print("\n".join(describe_experiment(name, listener=listener, **chosen)))
-            return
-        measured = measure_experiment(name, listener=listener, **chosen)
+        return
+    _end(_measure_or_read(name, chosen), outputs)
+
+
+def _measure_or_read(name: str, chosen: ExperimentOptions) -> MeasuredExperiment:
+    """Return the stored result in a folder, or measure an experiment."""
+    if Path(name).is_dir():
+        return MeasuredExperiment(read_experiment(name), Path(name))
+    with listen(name, live=False) as listener:
+        return measure_experiment(name, listener=listener, **chosen)
+
+
+def _end(measured: MeasuredExperiment, outputs: Sequence[Output[ExperimentInput]]) -> NoReturn:
+    """Print the report, name the folder, and exit with the code of the verdict."""
+    result = measured.result
     write_outputs(
         outputs,
-        lambda form, terminal: form.render(ExperimentInput(measured.result, terminal)),
-        Path(measured.folder),
+        lambda form, terminal: form.render(ExperimentInput(result, terminal)),
+        measured.folder,
         default=EXPERIMENT_FORMATS["text"],
     )
     say(f"\nwritten to {measured.folder}")
-    raise typer.Exit(_EXITS[measured.result.verdict] if measured.result.verdict else Exit.PASS)
+    raise typer.Exit(_EXITS[result.verdict] if result.verdict else Exit.PASS)
 
 
 def _print_list() -> None:

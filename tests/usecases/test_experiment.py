@@ -95,6 +95,17 @@ def test_the_result_is_stored_and_the_newest_counts(scripted: Callable[..., Scri
     assert newest == first.result
 
 
+def test_a_stored_result_is_printed_again(scripted: Callable[..., ScriptedArms], tmp_path: Path) -> None:
+    """The folder of a result replaces the name; the exit code is that of the verdict."""
+    scripted(fast=1.0)
+    folder = str(usecase.experiment("faster.yaml").folder)
+    done = bench("experiment", folder, cwd=tmp_path)
+    assert done.code == 1
+    assert done.out.startswith("REFUTED: response time: -40%..-60% is refuted in 2 of 2 tests")
+    done = bench("experiment", folder, "--out", "markdown=report.md", cwd=tmp_path)
+    assert "| response time: -40%..-60% |" in (tmp_path / "report.md").read_text(encoding="utf-8")
+
+
 def test_a_block_that_fails_once_is_measured_again(scripted: Callable[..., ScriptedArms]) -> None:
     """One bad run costs its block, and not the experiment."""
     scripted("the machine was not quiet", TargetError("port in use"))
