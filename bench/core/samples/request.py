@@ -289,8 +289,9 @@ REQUEST_METRICS = (
         key="send_lag_ms",
         label="send lag",
         unit="ms",
-        description="Delay of the load generator: time from the planned start to the last byte sent.",
-        formula="sent_s - (retried_s, else scheduled_s) - connect_s",
+        description="Delay of the load generator: time from the planned start to the last byte sent; for a "
+        "request that was sent again, from `retried_s`.",
+        formula="sent_s - scheduled_s - connect_s",
         values=_send_lag,
         adds_up=True,
         resolution=10.0,
