@@ -7,7 +7,7 @@ import typer
 
 from bench.cli import options
 from bench.cli.console import say, warn
-from bench.core.config.service import MOST_REPLICAS
+from bench.core.config.compose import MOST_REPLICAS
 from bench.errors import ConfigError, Exit
 from bench.measure.run.conditions import Listener
 from bench.usecases import stack as stacks

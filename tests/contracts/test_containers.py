@@ -14,6 +14,7 @@ COMPOSE = yaml.safe_load((ROOT / "docker-compose.ci.yml").read_text(encoding="ut
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 PROFILES = {
     "sim": {"mongodb", "model", "agent", "backend"},
+    "scaled": {"mongodb", "model", "model-balancer", "agent", "backend", "balancer"},
     "ollama": {"mongodb", "ollama", "model-loader", "agent", "backend"},
 }
 

@@ -30,7 +30,7 @@ for start, (code, out, err) in settings["answers"].items():
 match arguments:
     case ["compose", *_, "config"]:
         print(json.dumps(settings["config"]))
-    case ["compose", *_, "up", "--detach", "--no-build"]:
+    case ["compose", *_, "up", "--detach", "--no-build"] | ["compose", *_, "--scale", _]:
         up.touch()
         files = [name for flag, name in zip(arguments, arguments[1:]) if flag == "--file"]
         (home / "files").write_text(json.dumps({{name: Path(name).read_text() for name in files}}))

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
-from bench.core.config.service import MOST_REPLICAS, Service
+from bench.core.config.compose import MOST_REPLICAS
+from bench.core.config.service import Service
 from bench.core.config.target import Name
 from bench.core.config.watching import GaugeName, Readings
 from bench.core.samples.sample import QUEUE_DEPTH

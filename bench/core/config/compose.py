@@ -17,6 +17,7 @@ from bench.core.values.record import FieldError, Record
 Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 KnobName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+MOST_REPLICAS = 100
 _LABEL = "com.docker.compose"
 # A service that restarted this often while it started will not become ready.
 _MOST_RESTARTS = 3
@@ -44,6 +45,12 @@ class ComposeService(Record):
     """Command in the container that prints what else must be the same, for example the digest of a model."""
     knobs: dict[KnobName, Variable] = {}
     """Variables that make the service worse on purpose, by the knob's name; see `--inject`."""
+    replicas: Annotated[int, Field(ge=1, le=MOST_REPLICAS)] | None = None
+    """Number of its containers, called `NAME-1`, `NAME-2`, …. By default the compose file sets it."""
+    balances: Name | None = None
+    """Service whose requests this one distributes over its containers."""
+    reload: tuple[str, ...] = ()
+    """Command in the container that finds the containers of the service that it `balances` again."""
 
     @model_validator(mode="after")
     def _require_port(self) -> "ComposeService":
@@ -135,6 +142,8 @@ class Container:
     """State of the container."""
     exit_code: int
     """Exit code of its last end."""
+    number: int
+    """Number of the container among those of its service, from 1."""
     restarts: int
     """Number of times that its restart policy started it again."""
     ports: Mapping[int, int]
@@ -181,7 +190,9 @@ def parse_containers(text: str) -> tuple[Container, ...]:
     for content in json.loads(text or "[]"):
         if not _is_one_off(content):
             containers.append(_parse_container(content))
-    return tuple(sorted(containers, key=lambda container: (container.service, container.id)))
+    return tuple(
+        sorted(containers, key=lambda container: (container.service, container.number, container.id))
+    )
 
 
 def _is_one_off(content: Mapping[str, Any]) -> bool:
@@ -196,6 +207,7 @@ def _parse_container(content: Mapping[str, Any]) -> Container:
         image=content["Image"],
         state=_parse_state(state, content["HostConfig"]["RestartPolicy"]["Name"]),
         exit_code=state["ExitCode"],
+        number=int(content["Config"]["Labels"].get(f"{_LABEL}.container-number") or 1),
         restarts=content["RestartCount"],
         ports=_parse_ports(content["NetworkSettings"].get("Ports") or {}),
         cores=content["HostConfig"].get("CpusetCpus", ""),

@@ -5,6 +5,7 @@ A service with several replicas has no address of its own, unless another one di
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from bench.core.config.service import Service
 from bench.core.config.target import Name
@@ -14,6 +15,16 @@ from bench.core.values.record import FieldError
 _BEFORE_NUMBER = "-"
 _BETWEEN_ADDRESSES = ","
 _AFTER_SCHEME = "://"
+
+
+class Replicable(Protocol):
+    """The declaration of a service that may have several instances: a process, or a container."""
+
+    @property
+    def replicas(self) -> int | None: ...  # noqa: D102 - a field of the declarations
+
+    @property
+    def balances(self) -> Name | None: ...  # noqa: D102 - likewise
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +55,18 @@ def name_replica(service: Name, number: int) -> Name:
     return f"{service}{_BEFORE_NUMBER}{number}"
 
 
-def check_instances(services: Mapping[Name, Service]) -> None:
+def check_instances(services: Mapping[Name, Replicable]) -> None:
     """Check the names of instances, and the services that distribute requests.
 
     Raises:
         FieldError: Two instances have the same name, or a balancer has no service before it.
     """
-    for instance in list_instances(services):
-        if instance.name != instance.service_name and instance.name in services:
-            message = f"its instance '{instance.name}' has the name of another service"
-            raise FieldError(("services", instance.service_name), message)
+    for name, service in services.items():
+        for number in range(1, (service.replicas or 0) + 1):
+            replica = name_replica(name, number)
+            if replica in services:
+                message = f"its instance '{replica}' has the name of another service"
+                raise FieldError(("services", name), message)
     earlier: list[Name] = []
     for name, service in services.items():
         other = service.balances
@@ -70,7 +83,7 @@ def check_instances(services: Mapping[Name, Service]) -> None:
 
 
 def select_instances(
-    services: Mapping[Name, Service], service: Name, names: Iterable[Name]
+    services: Mapping[Name, Replicable], service: Name, names: Iterable[Name]
 ) -> tuple[Name, ...]:
     """Return the names that are instances of a service: its replicas by number, or the service itself.
 
@@ -90,7 +103,7 @@ def select_instances(
     return tuple(by_number[number] for number in sorted(by_number))
 
 
-def find_service(services: Mapping[Name, Service], instance: Name) -> Name:
+def find_service(services: Mapping[Name, Replicable], instance: Name) -> Name:
     """Return the service that an instance belongs to: `backend-2` → `backend`."""
     beginning, _, number = instance.rpartition(_BEFORE_NUMBER)
     declared = services.get(beginning)
@@ -98,7 +111,7 @@ def find_service(services: Mapping[Name, Service], instance: Name) -> Name:
     return beginning if is_replica and number.isdecimal() else instance
 
 
-def find_balancer(services: Mapping[Name, Service], service: Name) -> Name | None:
+def find_balancer(services: Mapping[Name, Replicable], service: Name) -> Name | None:
     """Return the service that distributes the requests for a service; `None` without one."""
     for name, other in services.items():
         if other.balances == service:
@@ -106,12 +119,12 @@ def find_balancer(services: Mapping[Name, Service], service: Name) -> Name | Non
     return None
 
 
-def has_one_address(services: Mapping[Name, Service], service: Name) -> bool:
+def has_one_address(services: Mapping[Name, Replicable], service: Name) -> bool:
     """Return whether a service has one address: its own, or that of its only replica or of its balancer."""
     return (services[service].replicas or 1) == 1 or find_balancer(services, service) is not None
 
 
-def share_addresses(services: Mapping[Name, Service], urls: Mapping[Name, str]) -> dict[Name, str]:
+def share_addresses(services: Mapping[Name, Replicable], urls: Mapping[Name, str]) -> dict[Name, str]:
     """Return the addresses of instances, with those of replicated services that have one address.
 
     Args:
@@ -128,7 +141,7 @@ def share_addresses(services: Mapping[Name, Service], urls: Mapping[Name, str]) 
     return shared
 
 
-def address_values(services: Mapping[Name, Service], urls: Mapping[Name, str]) -> dict[str, str]:
+def address_values(services: Mapping[Name, Replicable], urls: Mapping[Name, str]) -> dict[str, str]:
     """Return the values of the placeholders of addresses: `backend.url`, `backend.addresses`, ….
 
     Args:

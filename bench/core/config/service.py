@@ -14,14 +14,13 @@ from pydantic import (
     model_validator,
 )
 
-from bench.core.config.compose import KnobName
+from bench.core.config.compose import MOST_REPLICAS, KnobName
 from bench.core.config.placeholders import KEEPS_PLACEHOLDERS
 from bench.core.config.target import Name, UrlPath
 from bench.core.values.duration import PositiveDuration
 from bench.core.values.record import FieldError, Record
 
 _HIGHEST_PORT = 65_535
-MOST_REPLICAS = 100
 _RANGE = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
 
 

@@ -19,7 +19,7 @@ Texts may hold placeholders:
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
@@ -28,7 +28,7 @@ from bench.core.config.autoscaling import Autoscaling, check_scaling
 from bench.core.config.compose import Compose
 from bench.core.config.configuration import list_instance_placeholders
 from bench.core.config.inheritance import Inheriting
-from bench.core.config.instances import check_instances, has_one_address, list_instances
+from bench.core.config.instances import Replicable, check_instances, has_one_address, list_instances
 from bench.core.config.placeholders import (
     KEEPS_PLACEHOLDERS,
     SECRET,
@@ -218,7 +218,7 @@ class Stack(Inheriting):
 
     @model_validator(mode="after")
     def _check_instances(self) -> "Stack":
-        check_instances(self.services)
+        check_instances(self.declared_services)
         check_scaling(self.services, self.scaling, self.gauges)
         return self
 
@@ -235,7 +235,8 @@ class Stack(Inheriting):
     def _find_unknown_placeholders(self) -> Iterator[PlaceholderProblem]:
         names = list(_SERVICE_PLACEHOLDERS)
         for service in self.service_names:
-            if service not in self.services or has_one_address(self.services, service):
+            declared = self.declared_services
+            if service not in declared or has_one_address(declared, service):
                 names += [f"{service}.url", f"{service}.address"]
         for service in self.services:
             names += [f"{service}.urls", f"{service}.addresses"]
@@ -257,6 +258,11 @@ class Stack(Inheriting):
             place = ("services", name, CONFIGURATION)
             yield from find_unknown(service.pop(CONFIGURATION), repeating, (VARIABLE, SECRET), place)
         yield from find_unknown(services, names, (VARIABLE, SECRET))
+
+    @property
+    def declared_services(self) -> Mapping[Name, Replicable]:
+        """Declarations of the processes or containers; empty if `bench` starts neither."""
+        return self.services if self.compose is None else self.compose.services
 
     @property
     def service_names(self) -> tuple[Name, ...]:

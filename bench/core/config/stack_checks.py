@@ -50,7 +50,7 @@ def find_health_checks(stack: Stack, services: Collection[Name]) -> dict[Name, C
     for name in services:
         if name in covering or name in checks:
             continue
-        service = find_service(stack.services, name)
+        service = find_service(stack.declared_services, name)
         checks[name] = _make_check(name, covering.get(service), ready_checks.get(service))
     return checks
 

@@ -15,7 +15,8 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from bench.core.config.compose import Compose
+from bench.core.config.compose import Compose, Container
+from bench.core.config.instances import name_replica
 from bench.core.config.stack import ReadyCheck, Stack, uses_secret
 from bench.core.watch.readiness import ReadyCondition
 from bench.errors import ConfigError, TargetError
@@ -211,7 +212,7 @@ def attach(stack: Stack, secret: SecretStr | None = None) -> RunningStack:
                 f"stack '{stack.name}' was started with {name}={old}, but {name} is now '{new}'",
                 f"bench stack down --stack {stack.name}",
             )
-    return compose.attach(stack, persistent_project(stack.name), _secrets(stack), StartOptions())
+    return compose.attach(stack, persistent_project(stack.name), read_secrets(stack), StartOptions())
 
 
 def secret(stack: Stack) -> SecretStr:
@@ -237,7 +238,7 @@ def statuses(stack: Stack) -> dict[str, str]:
         return detached.statuses(stack)
     states = {}
     for container in docker.list_containers(persistent_project(stack.name)):
-        states[container.service] = "up" if container.ready else container.description
+        states[_name(stack, container)] = "up" if container.ready else container.description
     return describe_start(states, _read_state(stack))
 
 
@@ -299,7 +300,7 @@ def logs(stack: Stack, service: str | None, lines: int) -> dict[str, str]:
         texts = detached.logs(stack.name, lines)
     else:
         containers = docker.list_containers(persistent_project(stack.name))
-        texts = {container.service: docker.read_log(container.id, lines) for container in containers}
+        texts = {_name(stack, container): docker.read_log(container.id, lines) for container in containers}
     if not texts:
         raise TargetError(f"stack '{stack.name}' is not up", f"bench stack up --stack {stack.name}")
     if service is None:
@@ -310,6 +311,14 @@ def logs(stack: Stack, service: str | None, lines: int) -> dict[str, str]:
     return {service: texts[service]}
 
 
+def _name(stack: Stack, container: Container) -> str:
+    """Return the name of a container's service in the compose file, with its number if it has replicas."""
+    for name, service in stack.compose.services.items() if stack.compose else ():
+        if (service.service or name) == container.service and service.replicas is not None:
+            return name_replica(container.service, container.number)
+    return container.service
+
+
 def _home(stack: Stack) -> Path:
     return FOLDER / stack.name
 
@@ -318,7 +327,7 @@ def _state_file(stack: Stack) -> Path:
     return _home(stack) / (detached.STATE_FILE if stack.compose is None else _STATE_FILE)
 
 
-def _secrets(stack: Stack) -> dict[str, str]:
+def read_secrets(stack: Stack) -> dict[str, str]:
     """Return the secrets of a stack that is up, from its state or from the environment."""
     generated = _read_section(stack, "secrets")
     values = {}

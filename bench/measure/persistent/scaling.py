@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from bench.core.config.stack import Stack
-from bench.errors import ConfigError, TargetError
+from bench.errors import TargetError
 from bench.measure.persistent.attach import is_started
-from bench.measure.persistent.persistent import attach
+from bench.measure.persistent.persistent import attach, read_secrets
 from bench.measure.persistent.stack_state import lock_stack
+from bench.measure.stacks.container_replicas import ContainerReplicas
+from bench.measure.stacks.projects import persistent_project
 from bench.measure.stacks.replicas import Replicas
 
 
@@ -51,14 +53,13 @@ def restart(stack: Stack, service: str, on_note: Callable[[str], None], *, rolli
 
 
 @contextmanager
-def _change(stack: Stack, on_note: Callable[[str], None]) -> Iterator[Replicas]:
+def _change(stack: Stack, on_note: Callable[[str], None]) -> Iterator[Replicas | ContainerReplicas]:
     """Provide the instances of a stack that is up, while no other command changes it."""
     with lock_stack(stack.name, lambda: on_note(f"waiting for another command on stack '{stack.name}'")):
         if not is_started(stack):
             raise TargetError(f"stack '{stack.name}' is not up", f"bench stack up --stack {stack.name}")
         processes = attach(stack).processes
         if processes is None:
-            raise ConfigError(
-                f"stack '{stack.name}' runs containers", "docker compose --project-name NAME up --scale …"
-            )
-        yield Replicas(processes, on_note)
+            yield ContainerReplicas(stack, persistent_project(stack.name), read_secrets(stack), on_note)
+        else:
+            yield Replicas(processes, on_note)

@@ -13,6 +13,7 @@ import yaml
 from bench.core.config.compose import Compose, Container, ContainerState, list_parts, name_built_images
 from bench.core.config.compose_file import active_services, isolate
 from bench.core.config.engine_errors import PORT_TAKEN, explain
+from bench.core.config.instances import address_values, name_replica, share_addresses
 from bench.core.config.stack import Stack
 from bench.errors import BenchError, TargetError
 from bench.measure.machine.signals import defer_signals
@@ -170,7 +171,7 @@ def _up(
             created = [*command, "--no-start", "--no-build"]
             docker.run(created, action, environment=environment, timeout_s=timeout_s)
             options.shared_services.connect(project, call)
-        started = [*command, "--detach", "--no-build"]
+        started = [*command, "--detach", "--no-build", *_scale_options(call.compose)]
         code, _, stderr = docker.attempt(
             started, action, environment=environment, timeout_s=timeout_s, meanwhile=check
         )
@@ -183,6 +184,15 @@ def _up(
         return None
     refusal = explain(action, hide_secrets(stderr, secret_values))
     return refusal if PORT_TAKEN in refusal.message else find_suspect(project, secret_values) or refusal
+
+
+def _scale_options(compose: Compose) -> list[str]:
+    """Return the options of `compose up` for the numbers of containers."""
+    options: list[str] = []
+    for name, service in compose.services.items():
+        if service.replicas is not None:
+            options += ["--scale", f"{compose.compose_name(name)}={service.replicas}"]
+    return options
 
 
 def attach(
@@ -210,13 +220,16 @@ def attach(
         service = compose.services.get(name)
         if service is None or service.port is None:
             continue
+        if service.replicas is not None:
+            name = name_replica(name, container.number)
+            if service.port not in container.ports:
+                continue  # requests reach it through its balancer
         if service.port not in container.ports:
             message = f"port {service.port} of service '{container.service}' is not open on this machine"
             raise TargetError(message, f"add it to ports: in {compose.file}")
-        address = f"127.0.0.1:{container.ports[service.port]}"
-        urls[name] = f"http://{address}"
-        values[f"{name}.address"] = address
-        values[f"{name}.url"] = urls[name]
+        urls[name] = f"http://127.0.0.1:{container.ports[service.port]}"
+    urls = share_addresses(compose.services, urls)
+    values |= address_values(compose.services, urls)
     running = [container for container in containers if container.state is ContainerState.UP]
     absent: set[str] = set()
     return RunningStack(
@@ -240,7 +253,8 @@ def _choose_ports(compose: Compose, options: StartOptions) -> dict[str, int]:
     with ExitStack() as open_sockets:
         for name, service in compose.services.items():
             has_variable = service.port_variable is not None
-            if has_variable or (options.is_compared and service.port is not None):
+            is_open = options.is_compared and service.port is not None and service.replicas is None
+            if has_variable or is_open:
                 free = open_sockets.enter_context(socket.socket())
                 free.bind(("127.0.0.1", 0))
                 ports[name] = options.ports.get(name) or int(free.getsockname()[1])
@@ -283,11 +297,18 @@ def _late_error(
 
 
 def _ids_by_name(compose: Compose, containers: Sequence[Container]) -> dict[str, str]:
-    """Return the container ids by the service names of targets; further containers get `-2`, `-3`, …."""
+    """Return the container ids by the service names of targets.
+
+    Containers of a service with replicas have their numbers; further containers of others get `-2`, `-3`, ….
+    """
     ids: dict[str, str] = {}
     counts: dict[str, int] = {}
     for container in containers:
         name = compose.target_name(container.service)
+        service = compose.services.get(name)
+        if service is not None and service.replicas is not None:
+            ids[name_replica(name, container.number)] = container.id
+            continue
         counts[name] = counts.get(name, 0) + 1
         ids[name if counts[name] == 1 else f"{name}-{counts[name]}"] = container.id
     return ids

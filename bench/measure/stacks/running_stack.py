@@ -66,12 +66,12 @@ class RunningStack:
 
     def is_replicated(self, service: str) -> bool:
         """Return whether a service consists of instances with names of their own."""
-        declared = self.stack.services.get(service)
+        declared = self.stack.declared_services.get(service)
         return declared is not None and declared.replicas is not None
 
     def instance_urls(self, service: str) -> dict[str, str]:
         """Return the addresses of the instances of a service that run at the moment, by instance."""
-        instances = select_instances(self.stack.services, service, self.urls)
+        instances = select_instances(self.stack.declared_services, service, self.urls)
         return {name: self.urls[name] for name in instances}
 
 
