@@ -11,7 +11,6 @@ from bench.core.config.early_variables import EarlyVariables
 from bench.core.config.inheritance import Inheriting, MergedContent, as_text
 from bench.core.config.setting import Setting
 from bench.errors import ConfigError
-from bench.store.kinds import find_other_kind
 from bench.store.problems import Location, format_location, list_problems
 from bench.store.yaml_document import YamlDocument, read_documents
 
@@ -84,6 +83,9 @@ class YamlFile(Generic[Model]):
         try:
             value = self._model.model_validate(self.content, by_alias=True, by_name=False)
         except ValidationError as error:
+            # Only an error needs the kinds, whose imports would delay every load.
+            from bench.store.kinds import find_other_kind  # noqa: PLC0415 - see above
+
             other = find_other_kind({str(name) for name in self.content}, self._model)
             if other is not None:
                 raise ConfigError(f"{self.path}:1: this file is {other}", hint) from error
