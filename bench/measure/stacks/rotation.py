@@ -5,6 +5,7 @@ processes, and the old ones answer the requests that they have accepted. The new
 none of the old processes listens, and an instance is drained when no connection to it is open.
 """
 
+import os
 import signal
 import subprocess
 import time
@@ -87,7 +88,7 @@ def take_out(started: StackProcesses, name: str, on_note: Callable[[str], None] 
         raise
     instance = started.instances[name]
     limit_s = instance.service.drain_timeout_s
-    is_drained = not instance.service.listens or _await_drained(started, started.urls[name], limit_s)
+    is_drained = not instance.service.listens or _await_drained(started, name, limit_s)
     if not is_drained and not started.is_ending.is_set():
         on_note(f"{name} still has connections after {limit_s:g} s (drain_timeout) and ends with them")
 
@@ -175,22 +176,32 @@ def _is_listening(process: psutil.Process) -> bool:
     return False
 
 
-def _await_drained(started: StackProcesses, url: str, limit_s: float) -> bool:
-    """Wait until no connection to an address is open; return whether that happened within the limit."""
-    _, port = host_and_port(url)
+def _await_drained(started: StackProcesses, name: str, limit_s: float) -> bool:
+    """Wait until no client is connected to an instance; return whether that happened within the limit."""
+    _, port = host_and_port(started.urls[name])
+    balancer = find_balancer(started.stack.services, started.instances[name].service_name)
     end_s = time.monotonic() + limit_s
     quiet = 0
     while quiet < _QUIET_LOOKS:
-        quiet = 0 if _has_connection(port) else quiet + 1
+        quiet = 0 if _has_client(port, started.pids.get(balancer or "")) else quiet + 1
         if time.monotonic() > end_s or started.is_ending.wait(_POLL_S):
             return False
     return True
 
 
-def _has_connection(port: int) -> bool:
-    """Return whether a connection to a port of this machine is open, also one that was not accepted yet."""
+def _has_client(port: int, balancer_pid: int | None) -> bool:
+    """Return whether a process of the balancer has a connection to a port of this machine.
+
+    Health checks of `bench` also keep connections open, and they never end. Without a balancer, the
+    connections of all other processes count.
+    """
+    clients: set[int] = set()
+    with suppress(psutil.Error):
+        if balancer_pid is not None:
+            clients = {process.pid for process in psutil.Process(balancer_pid).children(recursive=True)}
     for connection in psutil.net_connections("tcp"):
-        is_open = connection.status == psutil.CONN_ESTABLISHED
-        if is_open and connection.laddr[1:] == (port,):
+        is_open = connection.status == psutil.CONN_ESTABLISHED and connection.raddr[1:] == (port,)
+        is_client = connection.pid in clients if balancer_pid is not None else connection.pid != os.getpid()
+        if is_open and is_client:
             return True
     return False

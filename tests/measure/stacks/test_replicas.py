@@ -2,6 +2,7 @@
 
 import secrets
 import shutil
+import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from pydantic import SecretStr
 
 from bench.core.config.stack import Stack
 from bench.errors import ConfigError, TargetError
+from bench.measure.stacks.ports import host_and_port
 from bench.measure.stacks.processes import prepare, run_processes
 from bench.measure.stacks.replicas import Replicas
 from bench.measure.stacks.running_stack import RunningStack
@@ -99,6 +101,15 @@ def test_an_instance_answers_what_it_has_before_it_ends(tmp_path: Path) -> None:
         (tmp_path / "go-on").touch()
         assert waiting.result()
         scaled.result()
+        assert replicas.list_names("backend") == ("backend-1",)
+
+
+def test_a_health_check_does_not_keep_an_instance(tmp_path: Path) -> None:
+    """Its connection stays open for the whole run, but it is no request of a user."""
+    with _running(tmp_path, 2) as (running, replicas):
+        _, port = host_and_port(running.url("backend-2"))
+        with socket.create_connection(("127.0.0.1", port)):
+            replicas.scale("backend", 1)
         assert replicas.list_names("backend") == ("backend-1",)
 
 
