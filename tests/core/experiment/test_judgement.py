@@ -12,8 +12,8 @@ from bench.core.verdict.verdict import Verdict
 from tests.core.experiment.simulated import make_experiment, make_run, measure_cell
 from tests.factories import make_scenario
 
-EDGE_TRIALS = 80
-CLEAR_TRIALS = 40
+EDGE_TRIALS = 60
+CLEAR_TRIALS = 30
 SUPPORTED = ClaimVerdict.SUPPORTED
 REFUTED = ClaimVerdict.REFUTED
 INCONCLUSIVE = ClaimVerdict.INCONCLUSIVE
