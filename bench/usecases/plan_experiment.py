@@ -67,12 +67,12 @@ class PlannedExperiment:
         block_s = 0.0
         for cell in self.cells:
             block_s += cell.expected_s
-            minutes = f"{least * cell.expected_s / 60:.1f} to {most * cell.expected_s / 60:.1f} min"
-            runs = f"{least * versions} to {most * versions} runs"
-            lines.append(f"  {cell.scenario.name}, {cell.load}: {runs}, {minutes}")
-        cells = wording.counted(len(self.cells), "scenario and load")
-        total = f"{least * block_s / 60:.1f} to {most * block_s / 60:.1f} min"
-        lines.append(f"{cells}, {least} to {most} blocks, {total}")
+            minutes = _describe_range(least * cell.expected_s / 60, most * cell.expected_s / 60, ".1f")
+            runs = _describe_range(least * versions, most * versions, "d")
+            lines.append(f"  {cell.scenario.name}, {cell.load}: {runs} runs, {minutes} min")
+        cells = f"{wording.counted(len(self.cells), 'load')} of a scenario"
+        total = _describe_range(least * block_s / 60, most * block_s / 60, ".1f")
+        lines.append(f"{cells}, {_describe_range(least, most, 'd')} blocks, {total} min")
         return tuple(lines)
 
 
@@ -147,3 +147,10 @@ def _describe_version(variant: Variant) -> str:
 def describe_versions(experiment: Experiment) -> dict[str, str]:
     """Return every version in words, by its name."""
     return {name: _describe_version(variant) for name, variant in experiment.versions.items()}
+
+
+def _describe_range(least: float, most: float, form: str) -> str:
+    """Return a range of numbers in a format, or one number if both are equal."""
+    first = format(least, form)
+    last = format(most, form)
+    return first if first == last else f"{first} to {last}"
