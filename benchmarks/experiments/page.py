@@ -20,6 +20,8 @@ from benchmarks.experiments.pareto_chart import draw_front, list_front
 
 PICTURES = Path("docs/pictures/experiments")
 """Folder of the charts."""
+_ONE_VARIANT = 2
+"""Number of versions of an experiment with one variant: the base and the variant."""
 _METHOD = Path(__file__).with_name("method.md")
 _CLOSING = Path(__file__).with_name("closing.md")
 _TABLE = ("e2e_ms mean", "e2e_ms p95", "first_output_ms", "requests_rps", "success_ratio", "cpu_ms")
@@ -47,7 +49,9 @@ def _summary_table(results: Sequence[ExperimentResult]) -> str:
     lines = ["| promise | measured | verdict | when to use it |", "| :--- | :--- | :--- | :--- |"]
     for result in results:
         link = f"[{result.promise or result.hypothesis}](#{result.name})"
-        measured = "<br>".join(map(_describe_claim, result.claims)) or "–"  # noqa: RUF001 - missing data
+        has_variants = len(result.versions) > _ONE_VARIANT
+        texts = [_describe_claim(claim, names_variants=has_variants) for claim in result.claims]
+        measured = "<br>".join(texts) or "–"  # noqa: RUF001 - missing data
         lines.append(f"| {link} | {measured} | {_verdict(result.verdict)} | {result.advice or ''} |")
     return "\n".join(lines)
 
@@ -60,13 +64,14 @@ def _show(word: Word) -> str:
     return f"{ICONS[word.tone]} {word.text}"
 
 
-def _describe_claim(claim: ClaimResult) -> str:
+def _describe_claim(claim: ClaimResult, *, names_variants: bool) -> str:
     """Return a claim and its measured estimates."""
     texts: list[str] = []
     several = len({test.load for test in claim.tests}) > 1
     for test in claim.tests:
         estimate = test.doubt or describe_estimate(claim, test).partition(" (")[0]
-        texts.append(f"{estimate} at {test.load}" if several else estimate)
+        text = f"{estimate} with {test.variant}" if names_variants else estimate
+        texts.append(f"{text} at {test.load}" if several else text)
     icon = ICONS[CLAIM_WORDS[claim.verdict].tone]
     return f"{icon} {_code(claim.text)}: {', '.join(texts)}"
 
