@@ -1,6 +1,7 @@
 """Cancellation of the work for a client that disconnected."""
 
 import asyncio
+from contextvars import Context
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -19,11 +20,16 @@ class CancelOnDisconnect:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the app, and watch its connection."""
+        # The server may begin a request in the context of the one before it on the same connection.
+        context = Context()
+        if scope["type"] == "websocket":
+            await asyncio.create_task(self._run(scope, receive, send), context=context)
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         messages: asyncio.Queue[Message] = asyncio.Queue(_MOST_MESSAGES)
-        work = asyncio.ensure_future(self._app(scope, messages.get, send))
+        work = asyncio.create_task(self._run(scope, messages.get, send), context=context)
         watch = asyncio.ensure_future(_watch(receive, messages))
         try:
             await asyncio.wait({work, watch}, return_when=asyncio.FIRST_COMPLETED)
@@ -34,6 +40,9 @@ class CancelOnDisconnect:
             await asyncio.gather(work, watch, return_exceptions=True)
         if not gone:
             work.result()
+
+    async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
 
 
 async def _watch(receive: Receive, messages: asyncio.Queue[Message]) -> None:

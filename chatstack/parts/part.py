@@ -16,6 +16,12 @@ from chatstack.tokens import Tokens
 
 RecordChat = Callable[[str, int, datetime], Awaitable[None]]
 """Records a chat: the id of the user, the characters of the message, and the time."""
+RecordEnd = Callable[[datetime, int | None, float], None]
+"""Takes the end of a chat request: its time, its status (`None` if it was cancelled), and its seconds."""
+
+
+def record_no_end(at: datetime, status: int | None, seconds: float) -> None:
+    """Do nothing, because the end of a request is recorded only in an audit log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,8 @@ class Surroundings:
     """Reads the body of a request."""
     record_chat: RecordChat
     """Records a chat before it begins."""
+    record_end: RecordEnd = record_no_end
+    """Records the end of a request that did not come over HTTP. It runs in the context of the request."""
 
 
 @dataclass(frozen=True, slots=True)

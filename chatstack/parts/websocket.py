@@ -11,12 +11,13 @@ import json
 import time
 from collections.abc import Mapping
 from contextlib import aclosing
+from contextvars import copy_context
 from datetime import UTC, datetime
 from typing import Any
 
 from starlette.responses import JSONResponse
 from starlette.routing import WebSocketRoute
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from chatstack.bodies import BodyError, parse_object
 from chatstack.chat.calls import DEFAULT_MODEL, read_message
@@ -33,7 +34,9 @@ _BEARER = "bearer."
 _METHOD = "WEBSOCKET"  # in the counters of requests
 _OK = 200
 _UNAUTHORIZED = 401
+_SERVER_ERROR = 500
 _CLOSE_UNAUTHORIZED = 4401
+_CLOSE_ERROR = 1011
 _CLOSE_POLICY = 1008
 _MOST_WAITING = 10
 """Messages of one client that wait for the answer before them."""
@@ -58,9 +61,12 @@ class SocketCalls:
 
     async def serve(self, socket: WebSocket) -> None:
         """Accept a client with a valid token, and answer its messages until it leaves."""
+        at = datetime.now(UTC)
+        began_s = time.perf_counter()
         try:
             asker = await _find_asker(socket, self._surroundings.tokens)
         except RefusedError as error:
+            self._surroundings.record_end(at, _UNAUTHORIZED, time.perf_counter() - began_s)
             await socket.send_denial_response(JSONResponse({"error": str(error)}, _UNAUTHORIZED))
             return
         offered = socket.scope["subprotocols"]
@@ -85,64 +91,89 @@ class _Dialogue:
         self._surroundings = surroundings
         self._model = surroundings.settings.text("MODEL", DEFAULT_MODEL)
         self._waiting: asyncio.Queue[str] = asyncio.Queue(_MOST_WAITING)
-        self._answer: asyncio.Task[None] | None = None
+        self._answer: asyncio.Task[int] | None = None
 
     async def run(self) -> None:
         """Answer messages until the client leaves, which cancels the current answer."""
         work = asyncio.ensure_future(self._answer_all())
+        is_too_fast = False
         try:
-            while True:
-                received = await self._socket.receive()
-                if received["type"] == "websocket.disconnect":
-                    break
-                self._take(received.get("text") or "")
+            await self._take_all()
         except asyncio.QueueFull:
-            await self._socket.close(_CLOSE_POLICY, f"more than {_MOST_WAITING} messages wait")
+            is_too_fast = True
         finally:
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
+            for _ in range(self._waiting.qsize()):
+                self._surroundings.record_end(datetime.now(UTC), None, 0.0)
+        if is_too_fast and self._is_open():
+            await self._socket.close(_CLOSE_POLICY, f"more than {_MOST_WAITING} messages wait")
         if not work.cancelled():
             work.result()
 
-    def _take(self, text: str) -> None:
-        """Take a message of the client: end the current answer, or let the message wait for its answer.
+    def _is_open(self) -> bool:
+        return self._socket.application_state is WebSocketState.CONNECTED
+
+    async def _take_all(self) -> None:
+        """Take messages of the client until it leaves: let a question wait, or end the current answer.
 
         Raises:
             asyncio.QueueFull: Too many messages wait.
         """
-        if _read_type(text) != "cancel":
-            self._waiting.put_nowait(text)
-        elif self._answer is not None:
-            self._answer.cancel()
+        while True:
+            received = await self._socket.receive()
+            if received["type"] == "websocket.disconnect":
+                return
+            text = received.get("text") or ""
+            if _read_type(text) != "cancel":
+                self._waiting.put_nowait(text)
+                await asyncio.sleep(0)  # so that its answer begins, and the next message can cancel it
+            elif self._answer is not None:
+                self._answer.cancel()
 
     async def _answer_all(self) -> None:
-        this_task = asyncio.current_task()
-        assert this_task is not None  # noqa: S101 - it runs in a task
-        while True:
-            text = await self._waiting.get()
-            self._answer = asyncio.ensure_future(self._answer_one(text))
-            try:
-                await self._answer
-            except asyncio.CancelledError:
-                if this_task.cancelling():
-                    raise
-                await self._send({"type": "cancelled"})
-            except WebSocketDisconnect:
-                return
-            finally:
-                self._answer = None
+        try:
+            while self._is_open():
+                await self._answer_one(await self._waiting.get())
+        except WebSocketDisconnect:
+            return
 
     async def _answer_one(self, text: str) -> None:
         """Answer a message, and count it as a request."""
         measures = self._surroundings.measures
+        at = datetime.now(UTC)
         began_s = time.perf_counter()
-        status = "none"
+        status: int | None = None
+        context = copy_context()  # each message has its own, as a request over HTTP
+        self._answer = asyncio.create_task(self._try_to_answer(text), context=context)
         try:
             with measures.in_flight.track_inprogress():
-                status = str(await self._try_to_answer(text))
+                status = await self._await(self._answer)
+        except WebSocketDisconnect:
+            raise
+        except Exception:
+            status = _SERVER_ERROR
+            await self._send_error(_SERVER_ERROR, "error")
+            await self._socket.close(_CLOSE_ERROR)
+            raise
         finally:
-            measures.requests.labels(_METHOD, status).inc()
-            measures.seconds.observe(time.perf_counter() - began_s)
+            self._answer = None
+            seconds = time.perf_counter() - began_s
+            measures.requests.labels(_METHOD, "none" if status is None else str(status)).inc()
+            measures.seconds.observe(seconds)
+            context.run(self._surroundings.record_end, at, status, seconds)
+
+    async def _await(self, answer: "asyncio.Task[int]") -> int | None:
+        """Return the status of an answer; `None` if the client cancelled it."""
+        this_task = asyncio.current_task()
+        assert this_task is not None  # noqa: S101 - it runs in a task
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            if this_task.cancelling():
+                raise
+            await self._send({"type": "cancelled"})
+            return None
 
     async def _try_to_answer(self, text: str) -> int:
         """Answer a message; return the status that the same answer has over HTTP."""

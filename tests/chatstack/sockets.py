@@ -32,6 +32,10 @@ class RefusedError(Exception):
         self.body = body
 
 
+def _chat_message(message: object) -> str:
+    return json.dumps({"type": "message", "message": message})
+
+
 class ChatSocket:
     """An open WebSocket.
 
@@ -73,7 +77,12 @@ class ChatSocket:
 
     def ask(self, message: object) -> None:
         """Send a chat message."""
-        self.send_text(json.dumps({"type": "message", "message": message}))
+        self.send_text(_chat_message(message))
+
+    def ask_and_cancel(self, message: object) -> None:
+        """Send a chat message and its cancellation at the same time."""
+        texts = (_chat_message(message), '{"type": "cancel"}')
+        self.send_bytes(b"".join(self._socket.send(TextMessage(data=text)) for text in texts))
 
     def read(self) -> dict[str, Any] | None:
         """Return the next message; `None` if the server has closed."""

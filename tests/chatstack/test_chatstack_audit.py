@@ -1,5 +1,6 @@
 import asyncio
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -20,6 +21,7 @@ from chatstack.stores.opening import open_store
 from chatstack.stores.store import ChatRecord, Store
 from chatstack.timing import Stopwatch
 from tests.chatstack.conftest import Stack
+from tests.chatstack.sockets import RefusedError, chat_socket
 from tests.chatstack.stacks import (
     ENDLESS,
     FAST,
@@ -28,6 +30,7 @@ from tests.chatstack.stacks import (
     assert_usage_error,
     bearer,
     change,
+    connect,
     hex_id,
     make_user,
     mint,
@@ -201,6 +204,10 @@ class Audited:
         """Return the user's records when this many are complete."""
         return eventually(lambda: self._complete(count))
 
+    def anonymous(self) -> list[ChatRecord]:
+        """Return the records of requests without a user."""
+        return read_store(self.stack.variables, lambda store: store.chat_records(None))
+
     def _complete(self, count: int) -> list[ChatRecord]:
         records = read_store(self.stack.variables, lambda store: store.chat_records(self.user["_id"]))
         return [] if len(records) < count or any(item.outcome == "open" for item in records) else records
@@ -252,14 +259,67 @@ def test_each_interaction_has_one_record(audited: Callable[..., Audited]) -> Non
 def test_a_request_without_a_token_has_a_record_without_a_user(audited: Callable[..., Audited]) -> None:
     """Refused tokens are recorded, so that attempts can be counted."""
     backend = audited()
-
-    def anonymous() -> list[ChatRecord]:
-        return read_store(backend.stack.variables, lambda store: store.chat_records(None))
-
-    before = len(anonymous())
+    before = len(backend.anonymous())
     assert backend.ask(headers={}).status_code == 401
-    records = eventually(lambda: anonymous()[before:])
+    records = eventually(lambda: backend.anonymous()[before:])
     assert [(item.outcome, item.status) for item in records] == [("refused", 401)]
+
+
+def test_each_message_over_a_websocket_has_one_record(audited: Callable[..., Audited]) -> None:
+    """Refused messages and refused handshakes are recorded like refused requests over HTTP."""
+    backend = audited(WEBSOCKET="1")
+    before = len(backend.anonymous())
+    with chat_socket(backend.url, backend.headers) as chat:
+        chat.ask(MESSAGE)
+        chat.ask("")
+        chat.send_text("no JSON")
+        assert [chat.read_answer()[-1]["type"] for _ in range(3)] == ["done", "error", "error"]
+    records = backend.records(3)
+    assert [(item.outcome, item.status, item.characters) for item in records] == [
+        ("answered", 200, len(MESSAGE)),
+        ("refused", 400, None),
+        ("refused", 400, None),
+    ]
+    with pytest.raises(RefusedError), chat_socket(backend.url):
+        pass
+    refused = eventually(lambda: backend.anonymous()[before:])
+    assert [(item.outcome, item.status) for item in refused] == [("refused", 401)]
+
+
+def test_messages_over_a_websocket_whose_client_leaves_are_recorded(
+    audited: Callable[..., Audited], stack: Stack
+) -> None:
+    """The message in progress and the messages that wait for it are cancelled."""
+    with (
+        serving("model", {**FAST, **ENDLESS, "MODEL": MODEL}) as model,
+        serving("agent", {**stack.variables, "OLLAMA_URL": model.url}) as agent,
+    ):
+        backend = audited(AGENT_URL=agent.url, WEBSOCKET="1")
+        with chat_socket(backend.url, backend.headers) as chat:
+            chat.ask_and_cancel(MESSAGE)
+            chat.read_answer()
+            for _ in range(3):
+                chat.ask(MESSAGE)
+            eventually(lambda: queue_state(model.url)[0] == 1)
+        records = backend.records(4)
+    assert [(item.outcome, item.status) for item in records] == [("cancelled", None)] * 4
+
+
+def test_requests_on_one_connection_have_records_of_their_own(audited: Callable[..., Audited]) -> None:
+    """A request that is sent before the answer to the last one is not taken for a part of it."""
+    backend = audited()
+    before = len(backend.anonymous())
+    content = json.dumps({"message": MESSAGE})
+    first = f"POST {CHAT} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(content)}\r\n"
+    token = f"Authorization: {backend.headers['Authorization']}\r\n"
+    last = f"{first}Connection: close\r\n\r\n{content}"
+    with connect(backend.url) as connection:
+        connection.sendall(f"{first}{token}\r\n{content}{last}".encode())
+        answers = b"".join(iter(lambda: connection.recv(65_536), b""))
+    assert re.findall(rb"HTTP/1.1 (\d+)", answers) == [b"200", b"401"]
+    assert [item.status for item in backend.records(1)] == [200]
+    refused = eventually(lambda: backend.anonymous()[before:])
+    assert [item.status for item in refused] == [401]
 
 
 def test_texts_are_recorded_only_by_request(audited: Callable[..., Audited]) -> None:

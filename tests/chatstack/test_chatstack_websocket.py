@@ -1,7 +1,10 @@
 """Chat over a WebSocket: the events of the stream over HTTP, and cancellation by a message."""
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -155,6 +158,8 @@ def test_a_cancellation_and_a_disconnect_free_the_slot(stack: Stack, user: dict[
                 chat.send_text('{"type": "cancel"}')
                 assert chat.read_answer() == [{"type": "cancelled"}]
                 eventually(lambda: queue_state(model.url) == (0, 0))
+            chat.ask_and_cancel(GREETING)
+            assert chat.read_answer() == [{"type": "cancelled"}]
             chat.send_text('{"type": "cancel"}')  # without an answer in progress, it has no effect
             chat.ask(GREETING)
             eventually(lambda: queue_state(model.url) == (1, 0))
@@ -176,6 +181,24 @@ def test_a_failure_of_the_agent_is_an_error_with_its_status(stack: Stack, token:
             chat.ask(GREETING)
             (error,) = chat.read_answer()
             assert (error["type"], error["status"]) == ("error", 503)
+
+
+def test_a_failure_of_the_backend_is_an_error_and_ends_the_connection(stack: Stack, tmp_path: Path) -> None:
+    """No client waits for an answer that cannot come, for example after an error of the store."""
+    variables = {**stack.variables, "SQLITE_PATH": str(tmp_path / "store.sqlite"), "WEBSOCKET": "1"}
+    user = make_user()
+    change("users", "add", [user], variables)
+    token = mint(stack.secret, user)
+    with (
+        serving("backend", {**variables, "AGENT_URL": stack.agent.url}) as backend,
+        chat_socket(backend.url, bearer(token)) as chat,
+    ):
+        with closing(sqlite3.connect(variables["SQLITE_PATH"])) as store:
+            store.execute("DROP TABLE users")
+        chat.ask(GREETING)
+        assert chat.read_answer() == [{"type": "error", "status": 500, "error": "error"}]
+        assert chat.read() is None
+        assert chat.close_code == 1011
 
 
 def test_answers_are_counted(backend: Service, chat: ChatSocket) -> None:

@@ -1,6 +1,5 @@
 """Records chat requests that never became a question: without an accepted token, or with a refused body."""
 
-import secrets
 import time
 from datetime import UTC, datetime
 
@@ -9,11 +8,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chatstack.chat.calls import CHAT_PATH
 from chatstack.measures import Measures
-from chatstack.parts.audit.outcome import CANCELLED, outcome_of
-from chatstack.parts.audit.writer import AuditWriter, has_record
+from chatstack.parts.audit.writer import AuditWriter
 from chatstack.settings import Settings
-from chatstack.stores.store import ChatRecord
-from chatstack.tokens import asking_user
+
+_SERVER_ERROR = 500
 
 
 def make_middleware(settings: Settings, measures: Measures) -> Middleware:  # noqa: ARG001 - the interface
@@ -44,16 +42,9 @@ class AuditMiddleware:
 
         try:
             await self._app(scope, receive, observed)
+        except Exception:
+            status = _SERVER_ERROR  # of the response, which is sent outside this middleware
+            raise
         finally:
-            if not has_record.get():
-                writer: AuditWriter = scope["app"].state.audit
-                writer.end(
-                    ChatRecord(
-                        id=secrets.token_hex(12),
-                        at=at,
-                        user_id=asking_user.get(),
-                        outcome=CANCELLED if status is None else outcome_of(status),
-                        status=status,
-                        duration_s=round(time.perf_counter() - began_s, 6),
-                    )
-                )
+            writer: AuditWriter = scope["app"].state.audit
+            writer.end_request(at, status, time.perf_counter() - began_s)

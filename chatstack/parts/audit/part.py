@@ -28,7 +28,7 @@ async def open_part(surroundings: Surroundings) -> AsyncIterator[OpenPart]:
     try:
         yield OpenPart(
             Audit(writer, keeps_text=keeps_text).wrap,
-            surroundings=replace(surroundings, record_chat=_record_no_chat),
+            surroundings=replace(surroundings, record_chat=_record_no_chat, record_end=writer.end_request),
         )
     finally:
         await writer.close()

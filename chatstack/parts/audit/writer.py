@@ -1,13 +1,17 @@
 """Writes records of the audit log without a delay for the answer."""
 
 import asyncio
+import secrets
 from contextvars import ContextVar
+from datetime import datetime
 
 from prometheus_client import Counter
 
 from chatstack.measures import Measures
+from chatstack.parts.audit.outcome import CANCELLED, outcome_of
 from chatstack.parts.log import open_log
 from chatstack.stores.store import ChatRecord, Store
+from chatstack.tokens import asking_user
 
 # Records that wait for the store. Above this number, the store cannot keep up, and memory must not grow.
 _MOST_WAITING = 1_000
@@ -50,6 +54,26 @@ class AuditWriter:
         write = asyncio.ensure_future(self._write(record))
         self._writes.add(write)
         write.add_done_callback(self._writes.discard)
+
+    def end_request(self, at: datetime, status: int | None, seconds: float) -> None:
+        """Write the record of a request that never became a question; do nothing for others.
+
+        Args:
+            at: Time of the request.
+            status: Status of the response; `None` if the request was cancelled.
+            seconds: Time until the response.
+        """
+        if not has_record.get():
+            self.end(
+                ChatRecord(
+                    id=secrets.token_hex(12),
+                    at=at,
+                    user_id=asking_user.get(),
+                    outcome=CANCELLED if status is None else outcome_of(status),
+                    status=status,
+                    duration_s=round(seconds, 6),
+                )
+            )
 
     async def close(self) -> None:
         """Wait until all records are written."""
