@@ -18,7 +18,7 @@ from chatstack.chat.calls import CHAT_PATH, DEFAULT_MODEL, Chat
 from chatstack.connection import CancelOnDisconnect
 from chatstack.knobs import Knobs, KnobsMiddleware
 from chatstack.measures import Measures, MeasuresMiddleware
-from chatstack.parts.chain import list_middleware, open_chain
+from chatstack.parts.chain import list_middleware, needing_packages, open_chain
 from chatstack.parts.part import Surroundings
 from chatstack.settings import Settings
 from chatstack.signing import Keys, OneKey
@@ -82,7 +82,8 @@ def _open_keys(settings: Settings, measures: Measures) -> Keys:
     path = settings.optional("JWT_KEYS_FILE")
     if path is None:
         return OneKey(settings.text("JWT_SECRET"))
-    from chatstack.parts.keys_file import open_keys_file  # noqa: PLC0415 - a part that is off is not imported
+    with needing_packages("JWT_KEYS_FILE"):
+        from chatstack.parts.keys_file import open_keys_file  # noqa: PLC0415 - only a part that is on is imported
 
     return open_keys_file(path, settings, measures)
 

@@ -50,7 +50,7 @@ class Settings:
             raise SettingsError(f"{name}={text}: not an address like http://127.0.0.1:11434")
         return text
 
-    def number(self, name: str, default: float, *, low: float = 0.0, high: float = float("inf")) -> float:
+    def number(self, name: str, default: float, *, low: float = 0.0, high: float = math.inf) -> float:
         """Return a number from `low` to `high`.
 
         Raises:
@@ -62,7 +62,8 @@ class Settings:
         except ValueError:
             raise SettingsError(f"{name}={text}: not a number") from None
         if not (math.isfinite(value) and low <= value <= high):
-            raise SettingsError(f"{name}={text}: must be {low:g} to {high:g}")
+            bounds = f"at least {low:.10g}" if high == math.inf else f"{low:.10g} to {high:.10g}"
+            raise SettingsError(f"{name}={text}: must be {bounds}")
         return value
 
     def count(self, name: str, default: int, *, low: int = 0, high: int = 1_000_000_000) -> int:
@@ -75,6 +76,17 @@ class Settings:
         if not value.is_integer():
             raise SettingsError(f"{name}={self._environ[name]}: not a whole number")
         return int(value)
+
+    def switch(self, name: str) -> bool:
+        """Return whether the variable is 1; without a value, it is 0.
+
+        Raises:
+            SettingsError: The value is neither 0 nor 1.
+        """
+        text = self._environ.get(name) or "0"
+        if text not in {"0", "1"}:
+            raise SettingsError(f"{name}={text}: must be 0 or 1")
+        return text == "1"
 
     def table(self, name: str, example: str) -> dict[str, str]:
         """Return a table such as `a=1,b=2`; empty if the variable is not set.

@@ -6,8 +6,8 @@ A part that sees requests before they are questions has a module with `make_midd
 A part is imported only if it is on, so a backend without parts needs none of their packages.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 
@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute
 from chatstack.chat.events import Ask
 from chatstack.measures import Measures
 from chatstack.parts.part import OpenPart, Surroundings
-from chatstack.settings import Settings
+from chatstack.settings import Settings, SettingsError
 
 # The variable that switches a part on, and its module, from the outermost part to the innermost. Each of
 # several variables may switch on the same part.
@@ -80,13 +80,14 @@ async def open_chain(surroundings: Surroundings) -> AsyncIterator[Chain]:
         SettingsError: A setting is wrong.
     """
     async with AsyncExitStack() as stack:
-        modules: dict[str, None] = {}
+        variables: dict[str, str] = {}
         for variable, module in PARTS.items():
             if _is_on(surroundings.settings, variable):
-                modules[module] = None
+                variables.setdefault(module, variable)
         opened: list[OpenPart] = []
-        for module in modules:
-            part = await stack.enter_async_context(import_module(module).open_part(surroundings))
+        for module, variable in variables.items():
+            with needing_packages(variable):
+                part = await stack.enter_async_context(import_module(module).open_part(surroundings))
             opened.append(part)
             surroundings = part.surroundings or surroundings
         yield Chain(opened, surroundings)
@@ -101,8 +102,24 @@ def list_middleware(settings: Settings, measures: Measures) -> list[Middleware]:
     chosen: list[Middleware] = []
     for variable, module in MIDDLEWARE.items():
         if _is_on(settings, variable):
-            chosen.append(import_module(module).make_middleware(settings, measures))
+            with needing_packages(variable):
+                chosen.append(import_module(module).make_middleware(settings, measures))
     return chosen
+
+
+@contextmanager
+def needing_packages(variable: str) -> Iterator[None]:
+    """Run a block that imports a part.
+
+    Raises:
+        SettingsError: A package of the part is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            f"{variable}: the package {error.name} is not installed; run: pip install 'chatbench[parts]'"
+        ) from None
 
 
 def _is_on(settings: Settings, variable: str) -> bool:

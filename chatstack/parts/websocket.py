@@ -43,7 +43,12 @@ _MOST_WAITING = 10
 
 
 def make_routes(surroundings: Surroundings, ask: Ask) -> list[WebSocketRoute]:
-    """Return the route of the call."""
+    """Return the route of the call.
+
+    Raises:
+        SettingsError: WEBSOCKET is neither 0 nor 1.
+    """
+    surroundings.settings.switch("WEBSOCKET")
     return [WebSocketRoute(PATH, SocketCalls(surroundings, ask).serve)]
 
 

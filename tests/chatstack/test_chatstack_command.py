@@ -17,6 +17,7 @@ USAGE = (
 )
 # A role that unexpectedly listens ends with its stdin, so that its test fails instead of hanging.
 ENDING = {"EXIT_WITH_STDIN": "1"}
+BACKEND = {"JWT_SECRET": secrets.token_hex(32), "AGENT_URL": "http://x", "SQLITE_PATH": ":memory:"}
 
 
 @pytest.mark.parametrize(
@@ -33,6 +34,8 @@ def test_wrong_arguments_show_the_usage(arguments: list[str]) -> None:
     [
         ("backend", {}, "JWT_SECRET is not set"),
         ("backend", {"JWT_SECRET": secrets.token_hex(32)}, "AGENT_URL is not set"),
+        ("backend", {**BACKEND, "WEBSOCKET": "false"}, "WEBSOCKET=false: must be 0 or 1"),
+        ("backend", {**BACKEND, "RATE_LIMIT_PER_MINUTE": "00"}, "RATE_LIMIT_PER_MINUTE=00: must be 1 to"),
         ("agent", {}, "OLLAMA_URL is not set"),
         ("agent", {"OLLAMA_URL": "localhost:11434"}, "OLLAMA_URL=localhost:11434: not an address"),
         (
@@ -43,7 +46,7 @@ def test_wrong_arguments_show_the_usage(arguments: list[str]) -> None:
         ("agent", {"OLLAMA_URL": "http://x", "UPSTREAM_TIMEOUT_S": "0"}, "UPSTREAM_TIMEOUT_S=0: must be"),
         ("model", {"MODEL_DECODE_TPS": "fast"}, "MODEL_DECODE_TPS=fast: not a number"),
         ("model", {"OLLAMA_NUM_PARALLEL": "1.5"}, "OLLAMA_NUM_PARALLEL=1.5: not a whole number"),
-        ("model", {"OLLAMA_NUM_PARALLEL": "0"}, "OLLAMA_NUM_PARALLEL=0: must be 1 to 1e+09"),
+        ("model", {"OLLAMA_NUM_PARALLEL": "0"}, "OLLAMA_NUM_PARALLEL=0: must be 1 to 1000000000"),
         ("model", {"MODEL_ERROR_RATIO": "2"}, "MODEL_ERROR_RATIO=2: must be 0 to 1"),
         ("model", {"MODEL_SLOWDOWN": "inf"}, "MODEL_SLOWDOWN=inf: must be"),
         ("model", {"PORT": "65536"}, "PORT=65536: must be 0 to 65535"),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from chatstack.parts.input.body import MOST_BYTES
 from chatstack.parts.input.text import find_control_character, find_injection_markers, list_texts
 from tests.chatstack.conftest import Stack
-from tests.chatstack.stacks import Service, bearer, connect, serving, stop_process
+from tests.chatstack.stacks import Service, bearer, change, connect, make_user, serving, stop_process
 from tests.chatstack.stacks import mint as mint_token
 
 CHAT = "/api/chat/ask-dynaform"
@@ -140,6 +140,7 @@ def test_malformed_input_is_refused(
         {"content-type": ""},
         {"content-type": "application/x-www-form-urlencoded"},
         {"content-type": "application/json; charset=latin-1"},
+        {"content-type": "application/json; version=1; charset=latin-1"},
         {"content-type": "application/json", "content-encoding": "gzip"},
     ],
 )
@@ -157,6 +158,19 @@ def test_json_in_utf_8_is_accepted(client: httpx.Client, kind: str) -> None:
     for text in ("Grüße 👋\r\n\t", "😀" * 10_000):
         body = json.dumps({"message": text}).encode()
         assert client.post(CHAT, content=body, headers={"content-type": kind}).status_code == 200
+
+
+def test_the_bodies_of_other_parts_are_checked_too(stack: Stack) -> None:
+    """The call that removes cached answers reads its body as strictly as the chat."""
+    administrator = make_user(role="admin")
+    change("users", "add", [administrator], stack.variables)
+    headers = bearer(mint_token(stack.secret, administrator))
+    variables = {**stack.variables, "AGENT_URL": stack.agent.url, "INPUT_CHECK": "1", "CACHE_TTL_S": "60"}
+    with serving("backend", variables) as backend:
+        url = f"{backend.url}/api/chat/cache"
+        for content, status in ((b'{"message": "a\\u0000b"}', 400), (b'{"message": "ab"}', 200)):
+            answer = httpx.request("DELETE", url, content=content, headers=headers | JSON, trust_env=False)
+            assert answer.status_code == status, answer.text
 
 
 def test_a_body_that_is_too_long_is_refused_before_it_arrives(checked: Service, token: str) -> None:

@@ -52,6 +52,22 @@ def test_a_wrong_number_is_refused(text: str, message: str) -> None:
     assert str(raised.value) == message
 
 
+def test_a_number_without_an_upper_bound_has_only_a_lower_one() -> None:
+    """The error does not name infinity."""
+    with pytest.raises(SettingsError, match=r"^DELAY=-1: must be at least 0\.001$"):
+        Settings({"DELAY": "-1"}).number("DELAY", 1.0, low=0.001)
+
+
+def test_a_switch_is_0_or_1() -> None:
+    """A word such as `false` is refused, because another program may read it as true."""
+    settings = Settings({"ON": "1", "OFF": "0", "EMPTY": "", "WRONG": "false", "ZERO": "00"})
+    assert settings.switch("ON")
+    assert not any(settings.switch(name) for name in ("OFF", "EMPTY", "MISSING"))
+    for name in ("WRONG", "ZERO"):
+        with pytest.raises(SettingsError, match=rf"^{name}=\w+: must be 0 or 1$"):
+            settings.switch(name)
+
+
 @pytest.mark.parametrize("text", ["inf", "-inf", "nan", "1e999"])
 def test_a_number_is_finite(text: str) -> None:
     """Infinity is refused, even without an upper bound."""
@@ -99,8 +115,8 @@ def test_a_count_is_an_integer() -> None:
     [
         ("2.5", "PARALLEL=2.5: not a whole number"),
         ("two", "PARALLEL=two: not a number"),
-        ("0", "PARALLEL=0: must be 1 to 1e+09"),
-        ("inf", "PARALLEL=inf: must be 1 to 1e+09"),
+        ("0", "PARALLEL=0: must be 1 to 1000000000"),
+        ("inf", "PARALLEL=inf: must be 1 to 1000000000"),
     ],
 )
 def test_a_wrong_count_is_refused(text: str, message: str) -> None:

@@ -21,8 +21,8 @@ _SERVER_ERROR = 500
 @asynccontextmanager
 async def open_part(surroundings: Surroundings) -> AsyncIterator[OpenPart]:
     """Open the part."""
-    surroundings.settings.count("AUDIT_LOG", 0, high=1)
-    keeps_text = surroundings.settings.count("AUDIT_TEXT", 0, high=1) == 1
+    surroundings.settings.switch("AUDIT_LOG")
+    keeps_text = surroundings.settings.switch("AUDIT_TEXT")
     writer = AuditWriter(surroundings.store, surroundings.measures)
     surroundings.state.audit = writer
     try:

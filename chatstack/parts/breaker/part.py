@@ -27,7 +27,7 @@ async def open_part(surroundings: Surroundings) -> AsyncIterator[OpenPart]:
     """Open the part."""
     settings = surroundings.settings
     breaker = Breaker(
-        settings.count("BREAKER_FAILURES", 0, high=_MOST_FAILURES),
+        settings.count("BREAKER_FAILURES", 0, low=1, high=_MOST_FAILURES),
         settings.number("BREAKER_OPEN_S", _OPEN_S, low=_SHORTEST_OPEN_S),
     )
     yield OpenPart(CircuitBreaker(breaker, surroundings.measures).wrap)

@@ -23,9 +23,9 @@ async def open_part(surroundings: Surroundings) -> AsyncIterator[OpenPart]:
     settings = surroundings.settings
     counts = CacheCounts(surroundings.measures)
     answers = _open_answers(settings, counts)
-    cache = Cache(answers, counts, per_user=settings.count("CACHE_PER_USER", 0, high=1) == 1)
+    cache = Cache(answers, counts, per_user=settings.switch("CACHE_PER_USER"))
     try:
-        yield OpenPart(cache.wrap, [Removal(cache, surroundings.tokens).route()])
+        yield OpenPart(cache.wrap, [Removal(cache, surroundings.tokens, surroundings.read_body).route()])
     finally:
         await answers.close()
 

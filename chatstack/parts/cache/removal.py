@@ -1,10 +1,13 @@
 """`DELETE /api/chat/cache`: an administrator removes answers."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from chatstack.bodies import BodyError, json_object
+from chatstack.bodies import BodyError, ReadBody
 from chatstack.chat.agent import UNAVAILABLE
 from chatstack.parts.cache.cache import Cache
 from chatstack.tokens import Tokens
@@ -20,11 +23,13 @@ class Removal:
     Args:
         cache: The cache.
         tokens: Checks the tokens of users.
+        read_body: Reads the body of a request.
     """
 
-    def __init__(self, cache: Cache, tokens: Tokens) -> None:
+    def __init__(self, cache: Cache, tokens: Tokens, read_body: ReadBody) -> None:
         self._cache = cache
         self._tokens = tokens
+        self._read_body = read_body
 
     def route(self) -> Route:
         """The call."""
@@ -34,7 +39,7 @@ class Removal:
         asker = await self._tokens.asker(request.headers)
         if asker.user.get("role") != "admin":
             return JSONResponse({"error": "only an administrator may remove cached answers"}, _FORBIDDEN)
-        message = await _read_choice(request)
+        message = _read_choice(await self._read_body(request))
         try:
             removed = await self._cache.remove(message)
         except ConnectionError as error:
@@ -42,7 +47,7 @@ class Removal:
         return JSONResponse({"success": True, "removed": removed})
 
 
-async def _read_choice(request: Request) -> str | None:
+def _read_choice(body: Mapping[str, Any]) -> str | None:
     """Return the message of the body; `None` for all answers.
 
     The body must name its choice: a proxy that drops the body of a DELETE must not remove all answers.
@@ -50,7 +55,6 @@ async def _read_choice(request: Request) -> str | None:
     Raises:
         BodyError: The body names neither, or both.
     """
-    body = await json_object(request)
     match body:
         case {"message": str() as message, **rest} if not rest and message.strip():
             return message

@@ -41,12 +41,13 @@ async def checked_object(request: Request) -> dict[str, Any]:
 
 
 def _check_headers(request: Request) -> None:
-    kind, _, parameters = request.headers.get("content-type", "").partition(";")
+    kind, *parameters = request.headers.get("content-type", "").split(";")
     if kind.strip().lower() != _JSON:
         raise BodyError(f"the content type must be {_JSON}", _UNSUPPORTED)
-    name, _, charset = parameters.strip().partition("=")
-    if name.strip().lower() == "charset" and charset.strip().strip('"').lower() not in _CHARSETS:
-        raise BodyError("the character set must be UTF-8", _UNSUPPORTED)
+    for parameter in parameters:
+        name, _, charset = parameter.partition("=")
+        if name.strip().lower() == "charset" and charset.strip().strip('"').lower() not in _CHARSETS:
+            raise BodyError("the character set must be UTF-8", _UNSUPPORTED)
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise BodyError("the body must not be compressed", _UNSUPPORTED)
     if int(request.headers.get("content-length", "0")) > MOST_BYTES:

@@ -20,7 +20,7 @@ _BAD_REQUEST = 400
 @asynccontextmanager
 async def open_part(surroundings: Surroundings) -> AsyncIterator[OpenPart]:
     """Open the part."""
-    surroundings.settings.count("INPUT_CHECK", 0, high=1)
+    surroundings.settings.switch("INPUT_CHECK")
     check = InputCheck(surroundings.measures)
     yield OpenPart(check.wrap, surroundings=replace(surroundings, read_body=checked_object))
 

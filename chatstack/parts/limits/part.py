@@ -23,7 +23,7 @@ Admit = Callable[[str, float], Awaitable[Admission]]
 async def open_part(surroundings: Surroundings) -> AsyncIterator[OpenPart]:
     """Open the part."""
     settings = surroundings.settings
-    limit = settings.count("RATE_LIMIT_PER_MINUTE", 0, high=_MOST_PER_MINUTE)
+    limit = settings.count("RATE_LIMIT_PER_MINUTE", 0, low=1, high=_MOST_PER_MINUTE)
     limits = RateLimit(limit, surroundings.measures)
     if settings.optional("REDIS_URL") is None:
         window = SlidingWindow(limit, _WINDOW_S)

@@ -94,11 +94,13 @@ class BullQueue:
         self._queue = Queue(name, {"connection": self._redis, "lockDuration": LOCK_MS})
         self._keys: Mapping[str, str] = self._queue.backend.keys
         self._last_event = "0"
+        self._concurrency = 1
 
     async def prepare(self, concurrency: int) -> None:
         """Connect, set the concurrency of all workers, and begin to read the events from now on."""
         # Connections of before an outage would fail at their next command.
         await self._redis.connection_pool.disconnect(inuse_connections=False)
+        self._concurrency = concurrency
         await self._queue.setGlobalConcurrency(concurrency)
         latest: Any = await self._redis.xrevrange(self._keys["events"], count=1)
         self._last_event = latest[0][0] if latest else "0"
@@ -166,6 +168,8 @@ class BullQueue:
 
     async def keep(self, job_ids: Sequence[str]) -> None:
         """Keep the locks of jobs, and let BullMQ return jobs that lost theirs to the queue."""
+        # Redis without a concurrency, because it was emptied, would let all jobs run at once.
+        await self._redis.hsetnx(self._keys["meta"], "concurrency", str(self._concurrency))
         if job_ids:
             await self._queue.backend.extendLocks(list(job_ids), [TOKEN] * len(job_ids), LOCK_MS)
         await self._queue.backend.moveStalledJobsToWait(_MOST_STALLS, STALLED_MS)
@@ -178,6 +182,14 @@ class BullQueue:
             pipe.zrange(self._keys["prioritized"], 0, -1)
             running, unprioritized, prioritized = await pipe.execute()
         return Waiting(running, [*reversed(unprioritized), *prioritized])
+
+    async def missing(self, job_ids: Sequence[str]) -> set[str]:
+        """Return those of these jobs that Redis does not have."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for job_id in job_ids:
+                pipe.exists(f"{self._keys['']}{job_id}")
+            exist = await pipe.execute()
+        return {job_id for job_id, exists in zip(job_ids, exist, strict=True) if not exists}
 
     async def events(self) -> list[QueueEvent]:
         """Return the next events, or none after a second."""

@@ -69,5 +69,7 @@ def _read_priorities(text: str) -> dict[str, int]:
         priority = int(number)
         if not 1 <= priority <= _LARGEST_PRIORITY:
             raise SettingsError(f"QUEUE_PRIORITIES={text}: a priority must be 1 to {_LARGEST_PRIORITY}")
+        if role.strip() in priorities:
+            raise SettingsError(f"QUEUE_PRIORITIES={text}: {role.strip()} occurs twice")
         priorities[role.strip()] = priority
     return priorities

@@ -227,13 +227,27 @@ class SharedQueue:
             await asyncio.sleep(_KEEP_S)
 
     async def _look_at_positions(self) -> None:
+        missing: set[str] = set()
         while self.up.is_set():
             if any(not ticket.turn.done() for ticket in self._tickets.values()):
                 waiting = await self._bull.waiting()
                 for position, job_id in enumerate(waiting.job_ids, start=1):
                     if job_id in self._tickets:
                         self._positions[job_id] = position
+                missing = await self._fail_missing(missing)
             await asyncio.sleep(_LOOK_S)
+
+    async def _fail_missing(self, missing_before: set[str]) -> set[str]:
+        """Fail the waiting requests whose jobs Redis has lost, and return the jobs that are missing now.
+
+        A job must be missing in two looks: one that another worker has just answered is missing, too.
+        """
+        added = [self._tickets[job_id] for job_id in self._positions]
+        missing = await self._bull.missing([ticket.id for ticket in added if not ticket.turn.done()])
+        for job_id in missing & missing_before:
+            if job_id in self._tickets:
+                _fail_turn(self._tickets[job_id], unavailable())
+        return missing
 
     async def _react(self, event: QueueEvent) -> None:
         """React to an event of one of this backend's jobs."""

@@ -358,6 +358,7 @@ def test_a_role_without_a_priority_is_the_last(role: object) -> None:
         ("QUEUE_MAX_WAITING", "1.5"),
         ("QUEUE_ATTEMPTS", "0"),
         ("QUEUE_PRIORITIES", "admin"),
+        ("QUEUE_PRIORITIES", "admin=1,admin=2"),
         ("QUEUE_PRIORITIES", "admin=0"),
         ("QUEUE_PRIORITIES", "admin=one"),
         ("QUEUE_PRIORITIES", "admin=3000000"),

@@ -168,6 +168,31 @@ def test_the_queue_of_all_backends_has_a_length(redis_url: str) -> None:
     run_with_patience(run())
 
 
+def test_no_request_waits_for_a_job_that_redis_has_lost(redis_url: str) -> None:
+    """After Redis was emptied, waiting requests fail, running ones go on, and the limit still holds."""
+
+    async def run() -> None:
+        agent = Agent(gate=asyncio.Event())
+        async with sharing(redis_url, agent, make_limits(1), 2) as stack:
+            first = start(stack.backends[0].ask)
+            await until(lambda: _has(stack, 1, 0))
+            waiting = [start(backend.ask) for backend in stack.backends]
+            await until(lambda: _has(stack, 1, 2))
+            await stack.redis.delete(*[key async for key in stack.redis.scan_iter(f"bull:{stack.name}:*")])
+            errors = await asyncio.gather(*waiting, return_exceptions=True)
+            assert [error.status for error in errors if isinstance(error, FailedError)] == [503, 503]
+            await until(lambda: _has_concurrency(stack, b"1"))
+            agent.gate.set()  # type: ignore[union-attr]
+            assert isinstance((await first)[-1], Done)
+            assert isinstance((await start(stack.backends[1].ask))[-1], Done)
+
+    run_with_patience(run())
+
+
+async def _has_concurrency(stack: Shared, concurrency: bytes) -> bool:
+    return bool(await stack.redis.hget(f"bull:{stack.name}:meta", "concurrency") == concurrency)
+
+
 def test_a_failed_request_waits_again_in_redis(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every request gets its attempts, and no request runs without a turn, however late commands end."""
     draw = random.Random(3)
