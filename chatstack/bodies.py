@@ -25,6 +25,8 @@ class BodyError(Exception):
 
 ReadBody = Callable[[Request], Awaitable[dict[str, Any]]]
 """Returns the body of a request as a JSON object, or raises a `BodyError`."""
+ParseContent = Callable[[bytes], dict[str, Any]]
+"""Returns the JSON object of a body or of a message, or raises a `BodyError`."""
 
 
 async def json_object(request: Request) -> dict[str, Any]:

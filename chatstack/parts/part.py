@@ -7,7 +7,7 @@ from datetime import datetime
 from starlette.datastructures import State
 from starlette.routing import BaseRoute
 
-from chatstack.bodies import ReadBody
+from chatstack.bodies import ParseContent, ReadBody, parse_object
 from chatstack.chat.events import Part
 from chatstack.measures import Measures
 from chatstack.settings import Settings
@@ -38,6 +38,8 @@ class Surroundings:
     """Reads the body of a request."""
     record_chat: RecordChat
     """Records a chat before it begins."""
+    parse_message: ParseContent = parse_object
+    """Parses a message over a WebSocket."""
     record_end: RecordEnd = record_no_end
     """Records the end of a request that did not come over HTTP. It runs in the context of the request."""
 

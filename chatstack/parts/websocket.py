@@ -211,7 +211,7 @@ class _Dialogue:
         watch = Stopwatch("backend")
         with watch.part("auth"):
             asker = await self._surroundings.tokens.check(self._token, ACCESS)
-        body = parse_object(text.encode(errors="replace"))
+        body = self._surroundings.parse_message(text.encode(errors="replace"))
         if body.get("type") != "message":
             raise BodyError("type must be message or cancel")
         message = read_message(body)

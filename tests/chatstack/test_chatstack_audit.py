@@ -1,8 +1,9 @@
 import asyncio
 import json
 import re
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -340,6 +341,21 @@ def test_failed_interactions_are_recorded(audited: Callable[..., Audited]) -> No
     assert failing.ask().status_code == 500
     count = read_store(failing.stack.variables, lambda store: store.chat_records(None))
     assert count[-1].status == 500
+
+
+def test_an_error_of_the_backend_is_recorded_as_a_failure(
+    audited: Callable[..., Audited], tmp_path: Path
+) -> None:
+    """For example, an error of the store is not taken for a client that left."""
+    path = tmp_path / "store.sqlite"
+    backend = audited(SQLITE_PATH=str(path))
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP TABLE token_blacklist")
+    assert backend.ask().status_code == 500
+    records = eventually(
+        lambda: read_store({"SQLITE_PATH": str(path)}, lambda store: store.chat_records(None))
+    )
+    assert [(item.outcome, item.status) for item in records] == [("failed", 500)]
 
 
 def test_cancelled_interactions_are_recorded(audited: Callable[..., Audited], stack: Stack) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from chatstack.parts.input.body import MOST_BYTES
 from chatstack.parts.input.text import find_control_character, find_injection_markers, list_texts
 from tests.chatstack.conftest import Stack
+from tests.chatstack.sockets import chat_socket
 from tests.chatstack.stacks import Service, bearer, change, connect, make_user, serving, stop_process
 from tests.chatstack.stacks import mint as mint_token
 
@@ -96,7 +97,7 @@ def test_depth_counts_objects_and_lists(depth: int, most: int) -> None:
 @pytest.fixture(scope="module")
 def checked(stack: Stack) -> Iterator[Service]:
     """Run a backend that checks its input."""
-    variables = {**stack.variables, "AGENT_URL": stack.agent.url, "INPUT_CHECK": "1"}
+    variables = {**stack.variables, "AGENT_URL": stack.agent.url, "INPUT_CHECK": "1", "WEBSOCKET": "1"}
     with serving("backend", variables) as backend:
         yield backend
 
@@ -131,6 +132,22 @@ def test_malformed_input_is_refused(
     for body in (content, iter([content[:9], content[9:]])):
         answer = client.post(path, content=body, headers=JSON)
         assert (answer.status_code, words in answer.json()["error"]) == (status, True), answer.text
+
+
+def test_malformed_messages_over_a_websocket_are_refused(checked: Service, token: str) -> None:
+    """They have the same limits as bodies, and the connection stays open."""
+    cases = [
+        ("\0", 400, "control character U+0000"),
+        ([[[[[[[[1]]]]]]]], 400, "more than 8 levels"),
+        ("a" * MOST_BYTES, 413, "too large"),
+    ]
+    with chat_socket(checked.url, bearer(token)) as chat:
+        for more, status, words in cases:
+            chat.send_text(json.dumps({"type": "message", "message": "Hello", "more": more}))
+            (error,) = chat.read_answer()
+            assert (error["status"], words in error["error"]) == (status, True), error
+        chat.ask("Hello")
+        assert chat.read_answer()[-1]["type"] == "done"
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,17 @@ async def checked_object(request: Request) -> dict[str, Any]:
             control character. A body that is too long by its header is not read.
     """
     _check_headers(request)
-    content = await read_content(request, MOST_BYTES, _TOO_LARGE)
+    return checked_content(await read_content(request, MOST_BYTES, _TOO_LARGE))
+
+
+def checked_content(content: bytes) -> dict[str, Any]:
+    """Return the JSON object of a body or of a message over a WebSocket.
+
+    Raises:
+        BodyError: The content is not JSON in UTF-8, is too long or too deep, or has a control character.
+    """
+    if len(content) > MOST_BYTES:
+        raise _too_large()
     try:
         text = content.decode()
     except UnicodeDecodeError:
@@ -51,4 +61,8 @@ def _check_headers(request: Request) -> None:
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise BodyError("the body must not be compressed", _UNSUPPORTED)
     if int(request.headers.get("content-length", "0")) > MOST_BYTES:
-        raise BodyError("the body is too large", _TOO_LARGE)
+        raise _too_large()
+
+
+def _too_large() -> BodyError:
+    return BodyError("the body is too large", _TOO_LARGE)

@@ -9,7 +9,7 @@ from prometheus_client import Counter
 
 from chatstack.chat.events import Ask, Event, FailedError, Question
 from chatstack.measures import Measures
-from chatstack.parts.input.body import checked_object
+from chatstack.parts.input.body import checked_content, checked_object
 from chatstack.parts.input.text import find_control_character, find_injection_markers
 from chatstack.parts.log import open_log
 from chatstack.parts.part import OpenPart, Surroundings
@@ -22,7 +22,10 @@ async def open_part(surroundings: Surroundings) -> AsyncIterator[OpenPart]:
     """Open the part."""
     surroundings.settings.switch("INPUT_CHECK")
     check = InputCheck(surroundings.measures)
-    yield OpenPart(check.wrap, surroundings=replace(surroundings, read_body=checked_object))
+    yield OpenPart(
+        check.wrap,
+        surroundings=replace(surroundings, read_body=checked_object, parse_message=checked_content),
+    )
 
 
 class InputCheck:
