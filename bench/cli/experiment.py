@@ -30,7 +30,7 @@ _EXITS = {
 }
 Name = Annotated[
     str | None,
-    typer.Argument(metavar="[EXPERIMENT]", help="Name or file of an experiment, or a result's folder."),
+    typer.Argument(metavar="[NAME]", help="Name or file of an experiment, or a result's folder."),
 ]
 ListAll = Annotated[bool, typer.Option("--list", help="List all experiments and what they expect.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the runs and their duration, and end.")]

@@ -16,7 +16,7 @@ OPTIONS = (
     ("-h, --help", "Print this help."),
 )
 EXAMPLE = "Example: bench check quick"
-_COMMAND_WIDTH = 17
+_COMMAND_WIDTH = 18
 _OPTION_WIDTH = 24
 _LINE_WIDTH = 80 - 2 - _COMMAND_WIDTH
 

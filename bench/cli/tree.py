@@ -263,7 +263,7 @@ SECTIONS = (
                 "experiment:experiment",
                 "Test claims about variants of a stack.",
                 "bench experiment queue --dry-run",
-                "[EXPERIMENT]",
+                "[NAME]",
                 sends_load=True,
             ),
         ),

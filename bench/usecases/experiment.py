@@ -1,5 +1,6 @@
 """Test claims about variants of a stack: measure them in blocks with their base, and judge the claims."""
 
+import shlex
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -112,7 +113,7 @@ def experiment(
     results = Path(options.get("results", RESULTS))
     with ExitStack() as files:
         plan = _plan(declared, options, files, listener)
-        measurement = _Measurement(plan, results, listener)
+        measurement = _Measurement(plan, results, listener, _write_resume_command(name, options))
         if options.get("resume", False):
             measurement.resume()
         measurement.measure()
@@ -152,6 +153,18 @@ def _plan(
     return plan_experiment(declared, of_runs, conditions, files, listener)
 
 
+def _write_resume_command(name: str, options: ExperimentOptions) -> str:
+    """Return the command that continues a measurement: it needs the same blocks and folder."""
+    words = ["bench", "experiment", name, "--resume"]
+    blocks = options.get("blocks")
+    if blocks is not None:
+        words += ["--blocks", blocks]
+    results = str(options.get("results", RESULTS))
+    if results != str(RESULTS):
+        words += ["--results", results]
+    return shlex.join(words)
+
+
 @dataclass(slots=True)
 class _Measurement:
     """The blocks of an experiment so far."""
@@ -159,6 +172,7 @@ class _Measurement:
     plan: PlannedExperiment
     results: Path
     listener: Listener
+    resume_command: str
     run_id: str = ""
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     cells: list[CellRuns] = field(default_factory=list)
@@ -211,9 +225,8 @@ class _Measurement:
                 while self.judge.find_end(cell) is None:
                     self._measure_block(planned, cell)
         except KeyboardInterrupt as interrupt:
-            command = f"bench experiment {self.plan.experiment.name} --resume"
-            message = f"interrupted after {len(self.blocks)} complete blocks; continue with: {command}"
-            raise KeyboardInterrupt(message) from interrupt
+            message = f"interrupted after {len(self.blocks)} complete blocks; continue with: "
+            raise KeyboardInterrupt(message + self.resume_command) from interrupt
 
     def finish(self) -> MeasuredExperiment:
         """Judge the experiment, and store the result.

@@ -1,7 +1,7 @@
 """Plan an experiment: its versions, and each scenario at each load as each version gets it."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
 from bench.core.config.load_override import LoadOverrides
@@ -17,6 +17,7 @@ from bench.core.experiment.experiment import (
     change_services,
 )
 from bench.core.values import wording
+from bench.errors import ConfigError
 from bench.measure.run.alternate import Arm
 from bench.measure.run.conditions import Conditions, Listener
 from bench.usecases.options import RunOptions
@@ -95,18 +96,28 @@ def plan_experiment(
     arms: dict[str, Arm] = {}
     specs: dict[str, list[RunSpec]] = {}
     for name, variant in experiment.versions.items():
-        planner = VersionPlanner(
-            experiment.scenarios, _options_of(variant, options), conditions, files, listener
-        )
-        arm = planner.plan(variant.version, variant.inject).arm
-        arm = replace(arm, name=name, stack=change_services(arm.stack, variant.services))
-        arms[name] = arm
-        specs[name] = _list_specs(experiment, variant, arm, options)
+        with _name_place(f"experiment '{experiment.name}', {name}"):
+            planner = VersionPlanner(
+                experiment.scenarios, _options_of(variant, options), conditions, files, listener
+            )
+            arm = planner.plan(variant.version, variant.inject).arm
+            arm = replace(arm, name=name, stack=change_services(arm.stack, variant.services))
+            arms[name] = arm
+            specs[name] = _list_specs(experiment, variant, arm, options)
     cells: list[PlannedCell] = []
     labels = experiment.load_labels
     for index, label in enumerate(labels * len(experiment.scenarios)):
         cells.append(PlannedCell(label, {name: of_version[index] for name, of_version in specs.items()}))
     return PlannedExperiment(experiment, arms, cells)
+
+
+@contextmanager
+def _name_place(place: str) -> Iterator[None]:
+    """Name the place in the experiment in the message of an error."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(f"{place}: {error.message}", error.hint) from error
 
 
 def _list_specs(experiment: Experiment, variant: Variant, arm: Arm, options: RunOptions) -> list[RunSpec]:
@@ -116,8 +127,9 @@ def _list_specs(experiment: Experiment, variant: Variant, arm: Arm, options: Run
     for scenario in experiment.scenarios:
         for load in experiment.loads:
             own = _options_of(variant, options, load)
-            (spec,) = load_specs([scenario], arm.stack, own, variables)
-            specs.append(_apply_load(spec, load).with_objectives(experiment.objectives))
+            with _name_place(f"{scenario}, {load.label}"):
+                (spec,) = load_specs([scenario], arm.stack, own, variables)
+                specs.append(_apply_load(spec, load).with_objectives(experiment.objectives))
     return specs
 
 

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from bench.core.config.choices import model_variables
 from bench.core.config.stack import Stack
-from bench.core.config.target import Target
+from bench.core.config.target import Target, WebSocketAnswer
 from bench.core.config.version import Version, parse_version
 from bench.core.probe.chat_call import MARK, ChatCall
 from bench.core.probe.probe_result import ProbeReport
@@ -119,6 +119,9 @@ def _parse_version(text: str) -> Version:
 
 def _load_target(name: str, stack: Stack, service: str | None, variables: Mapping[str, str]) -> Target:
     target = scenarios.load_target(name, variables)
+    if isinstance(target.answer, WebSocketAnswer):
+        message = f"target '{target.name}' uses a WebSocket, and probes need requests of HTTP"
+        raise ConfigError(message, "name a target that answers over HTTP, such as --target chat")
     return target.model_copy(update={"service": service or stack.service_of(target)})
 
 
@@ -185,7 +188,7 @@ def _make_subject(
     tokens = None
     if accounts:
         tokens = TokenMaker(require_users(running.stack), _find_secret(running))
-    return ProbeSubject(running, url, call, stream, accounts, tokens)
+    return ProbeSubject(running, url, target, call, stream, accounts, tokens)
 
 
 def _make_call(target: Target, running: RunningStack, environ: Mapping[str, str]) -> ChatCall:

@@ -133,7 +133,9 @@ def test_an_interrupted_experiment_continues(scripted: Callable[..., ScriptedArm
     """Complete blocks are not measured again, and a finished experiment is not continued."""
     arms = scripted()
     arms.errors = [*[None] * 4, KeyboardInterrupt()]
-    with pytest.raises(KeyboardInterrupt, match="after 2 complete blocks; continue with: bench experiment"):
+    with pytest.raises(
+        KeyboardInterrupt, match="after 2 complete blocks; continue with: bench experiment faster"
+    ):
         usecase.experiment("faster.yaml")
     arms.order.clear()
     continued = usecase.experiment("faster.yaml", resume=True)
@@ -150,6 +152,14 @@ def test_an_interrupted_experiment_continues(scripted: Callable[..., ScriptedArm
     assert len([*Path("results").glob("*/experiment.json")]) == 1
     again = usecase.experiment("faster.yaml", resume=True)
     assert again.folder != continued.folder
+
+
+def test_the_command_that_continues_finds_the_same_measurement(scripted: Callable[..., ScriptedArms]) -> None:
+    """It has the file, the blocks and the folder of the measurement, in words of a shell."""
+    scripted().errors = [KeyboardInterrupt()]
+    expected = "bench experiment faster.yaml --resume --blocks 3 --results 'my results'$"
+    with pytest.raises(KeyboardInterrupt, match=expected):
+        usecase.experiment("faster.yaml", blocks="3", results="my results")
 
 
 def test_a_changed_experiment_is_not_continued(scripted: Callable[..., ScriptedArms]) -> None:
@@ -194,7 +204,15 @@ def test_a_wrong_file_is_explained(tmp_path: Path) -> None:
     (tmp_path / "faster.yaml").write_text(text.replace("e2e,", "e2e_ms,"), encoding="utf-8")
     done = bench("experiment", "faster.yaml", "--dry-run", cwd=tmp_path)
     assert done.code == 2
-    assert "stack 'embeded' does not exist" in done.err
+    assert "experiment 'faster', fast: stack 'embeded' does not exist" in done.err
+
+
+def test_an_error_names_the_version_and_the_load(scripted: Callable[..., ScriptedArms]) -> None:
+    """The author of the file typed no option, so the place in the file leads to the mistake."""
+    scripted()
+    Path("faster.yaml").write_text(EXPERIMENT.replace("{vus: 10,", "{rate: 10,"), encoding="utf-8")
+    with pytest.raises(ConfigError, match="experiment 'faster', base: quick, many: --rate 10"):
+        usecase.experiment("faster.yaml")
 
 
 def test_a_service_that_does_not_exist_is_refused(scripted: Callable[..., ScriptedArms]) -> None:

@@ -107,13 +107,21 @@ def parse_effect(text: str, *, higher_is_better: bool) -> ClaimRange:
     return ClaimRange(scale, lowest, highest)
 
 
-def parse_value(text: str) -> ClaimRange:
+def parse_value(text: str, unit: str) -> ClaimRange:
     """Return the range of a claimed value of the variant.
 
+    Args:
+        text: The range, such as `>= 99.9%`.
+        unit: Unit of the metric: a share is a percentage, and a time is a number of `ms` or `s`.
+
     Raises:
-        ValueError: The text is not such a range.
+        ValueError: The text is not such a range, or has another unit.
     """
-    low, high = _parse_ends(text, _parse_value_bound, _VALUES)
+
+    def parse(end: str, hint: str) -> _Bound:
+        return _parse_value_bound(end, hint, unit)
+
+    low, high = _parse_ends(text, parse, _VALUES)
     return ClaimRange(
         ClaimScale.VALUE, None if low is None else low.value, None if high is None else high.value
     )
@@ -145,16 +153,19 @@ def _parse_effect_bound(text: str, hint: str) -> _Bound:
     raise ValueError(f"'{text}' is not an effect; {hint}")
 
 
-def _parse_value_bound(text: str, hint: str) -> _Bound:
-    number, unit = _split(text, hint)
-    match unit:
-        case "%":
+def _parse_value_bound(text: str, hint: str, unit: str) -> _Bound:
+    number, written = _split(text, hint)
+    match unit, written:
+        case "ratio", "%" if 0.0 <= number <= 100.0:  # noqa: PLR2004 - per cent
             return _Bound(round(number / 100.0, _DIGITS), ClaimScale.VALUE)
-        case "s":
+        case "ms", "s":
             return _Bound(number * _MS_PER_S, ClaimScale.VALUE)
-        case "ms" | None:
+        case "ms", "ms" | None:
             return _Bound(number, ClaimScale.VALUE)
-    raise ValueError(f"'{text}' is not a value; {hint}")
+        case other, None if other != "ratio":
+            return _Bound(number, ClaimScale.VALUE)
+    forms = {"ratio": "a percentage from 0% to 100%", "ms": "a time in ms or s"}
+    raise ValueError(f"'{text}' is not {forms.get(unit, 'a number without a unit')}; {hint}")
 
 
 def _split(text: str, hint: str) -> tuple[float, str | None]:

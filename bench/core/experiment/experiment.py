@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
@@ -144,7 +144,7 @@ class ExperimentClaim(Record):
     def range(self) -> ClaimRange:
         """The claimed range."""
         if self.value is not None:
-            return parse_value(self.value)
+            return parse_value(self.value, self.quantity.unit)
         return parse_effect(self.effect or "", higher_is_better=self.quantity.higher_is_better)
 
     @property
@@ -251,9 +251,8 @@ class Experiment(Inheriting):
         if len(versions) > MOST_VARIANTS:
             raise FieldError(("grid",), f"has {len(versions) - 1} variants; the most are {MOST_VARIANTS - 1}")
         labels = self.load_labels
-        for index, label in enumerate(labels):
-            if label in labels[:index]:
-                raise FieldError(("loads", index), f"another load is '{label}' too; give it a name")
+        _refuse_repeated("scenarios", self.scenarios, "remove one")
+        _refuse_repeated("loads", labels, "give it a name")
         for index, claim in enumerate(self.claims):
             place = ("claims", index)
             _require_names((*place, "variants"), claim.variants, [*versions][1:])
@@ -309,6 +308,12 @@ def change_services(stack: Stack, changes: Mapping[Name, ServiceChange]) -> Stac
             update["replicas"] = change.replicas
         services[name] = service.model_copy(update=update)
     return stack.model_copy(update={"services": services})
+
+
+def _refuse_repeated(field: str, names: Sequence[str], cure: str) -> None:
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            raise FieldError((field, index), f"another one is '{name}' too; {cure}")
 
 
 def _require_names(path: tuple[str | int, ...], names: Collection[str], existing: Collection[str]) -> None:

@@ -36,7 +36,7 @@ class EffectResult(Record):
     verdict: Verdict
     """`better` or `worse`: the interval excludes no change; `unchanged`: it excludes a relevant change."""
     doubt: str | None = None
-    """Why the effect is unknown; null if it is known."""
+    """Why the effect is unknown, or why a gain does not count; null otherwise."""
 
 
 class ClaimTest(Record):
@@ -59,7 +59,7 @@ class ClaimTest(Record):
     exceeds: bool = False
     """Whether the gain is certainly larger than the largest one that the claim names."""
     doubt: str | None = None
-    """Why the quantity is unknown; null if it is known."""
+    """Why the quantity is unknown, or why a gain does not count; null otherwise."""
 
 
 class ClaimResult(Record):

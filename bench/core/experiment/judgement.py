@@ -3,6 +3,9 @@
 A claim is *supported* if the interval of its effect lies within the claimed range, *refuted* if the interval
 lies outside the range, and otherwise the result is inconclusive (interval inclusion; Schuirmann, 1987, "A
 comparison of the two one-sided tests procedure").
+
+A request that fails is fast and costs little, and the latencies are those of the others. So a variant that
+certainly answers fewer requests than its base has no gain in a latency or a cost.
 """
 
 import math
@@ -38,6 +41,8 @@ RELEVANT_RATIO = 0.10
 """An effect within this share of the base is no change."""
 RELEVANT_POINTS = 0.01
 """An effect on a share within one point is no change."""
+FEWER_SUCCEED = "fewer requests succeed than with the base"
+"""Why a gain in a latency or a cost does not count."""
 
 Block = Mapping[str, RunSummary]
 
@@ -156,8 +161,21 @@ class ExperimentJudge:
         tests: list[ClaimTest] = []
         for variant in self._variants:
             if claim.covers(cell.scenario.name, cell.load, variant):
-                tests.append(_test_variant(claim, cell, variant, alpha))
+                test = _test_variant(claim, cell, variant, alpha)
+                is_gain = test.verdict is ClaimVerdict.SUPPORTED and not claim.quantity.higher_is_better
+                if is_gain and self._answers_fewer(cell, variant):
+                    update = {"verdict": ClaimVerdict.INCONCLUSIVE, "doubt": FEWER_SUCCEED}
+                    test = test.model_copy(update=update)
+                tests.append(test)
         return tests
+
+    def _answers_fewer(self, cell: CellRuns, variant: str) -> bool:
+        """Return whether a variant certainly answers a smaller share of its requests than the base."""
+        quantity = parse_quantity(SUCCESS_RATIO)
+        estimate = estimate_effect(quantity, cell.runs_of(BASE), cell.runs_of(variant))
+        tests = len(self._variants) * self.cell_count
+        alpha = alpha_of_test(EFFECT_ALPHA, tests, self.experiment.block_limits)
+        return estimate is not None and _judge_effect(quantity, estimate, alpha).verdict is Verdict.WORSE
 
     def _judge_variant(self, cell: CellRuns, variant: str) -> VariantEffects:
         repeats = [run.repeats for run in cell.runs_of(variant) if run.repeats is not None]
@@ -181,6 +199,8 @@ class ExperimentJudge:
             estimate = estimate_effect(quantity, base_runs, variant_runs)
             if estimate is not None:
                 effects.append(_judge_effect(quantity, estimate, alpha))
+        if self._answers_fewer(cell, variant):
+            return tuple(map(_doubt_gain, effects))
         return tuple(effects)
 
 
@@ -257,6 +277,13 @@ def _judge_effect(quantity: Quantity, estimate: EffectEstimate | str, alpha: flo
         high=to_share(estimate.scale, high),
         verdict=verdict,
     )
+
+
+def _doubt_gain(effect: EffectResult) -> EffectResult:
+    """Return an effect of a variant that answers fewer requests: its latencies and costs cannot be a gain."""
+    if effect.verdict is not Verdict.BETTER or parse_quantity(effect.metric).higher_is_better:
+        return effect
+    return effect.model_copy(update={"verdict": Verdict.INCONCLUSIVE, "doubt": FEWER_SUCCEED})
 
 
 def _measure_versions(

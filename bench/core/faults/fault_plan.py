@@ -51,7 +51,7 @@ def plan_faults(faults: Sequence[Fault], stack: Stack) -> tuple[PlannedFault, ..
         )
     planned = []
     for index, fault in enumerate(faults):
-        where = f"faults.{index}"
+        where = f"faults[{index}]"
         instances = _find_instances(fault.service, stack, f"{where}.service")
         if isinstance(fault, NetworkFault):
             _check_network(fault, stack, where)
@@ -83,7 +83,7 @@ def _check_overlaps(planned: Sequence[PlannedFault]) -> None:
         end_s = end_of(earlier.fault)
         if both and (end_s is None or later.fault.at_s < end_s or later.fault.at_s == earlier.fault.at_s):
             raise ConfigError(
-                f"faults.{later.index}: '{both[0]}' still has the fault '{name_fault(earlier.fault)}'",
+                f"faults[{later.index}]: '{both[0]}' still has the fault '{name_fault(earlier.fault)}'",
                 f"end that fault before {format_duration(later.fault.at_s)}, by its `duration`",
             )
 
@@ -110,6 +110,6 @@ def _find_instances(name: str, stack: Stack, where: str) -> tuple[str, ...]:
     names = [instance.name for instance in list_instances(stack.services)] or list(stack.service_names)
     instances = select_instances(stack.services, name, names) or tuple(filter(name.__eq__, names))
     if not instances:
-        hint = suggest(name, [*stack.service_names, *names])
+        hint = suggest(name, {*stack.service_names, *names})
         raise ConfigError(f"{where}: stack '{stack.name}' has no service '{name}'", hint)
     return instances

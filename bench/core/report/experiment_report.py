@@ -46,7 +46,7 @@ def _describe_claim(claim: ClaimResult) -> str:
     word = CLAIM_WORDS[claim.verdict].text
     measured = [test for test in claim.tests if test.estimate is not None]
     if len(claim.tests) == 1 and measured:
-        return f"{word} ({describe_estimate(claim, measured[0])})"
+        return f"{word} ({measured[0].doubt or describe_estimate(claim, measured[0])})"
     deciding = claim.with_verdict(claim.verdict)
     return word if not deciding else f"{word} in {len(deciding)} of {len(claim.tests)} tests"
 

@@ -26,6 +26,7 @@ from bench.core.probe.probe_plan import (
 )
 from bench.core.probe.probe_result import Judgement, ProbeResult, ProbeStatus, order_results
 from bench.core.probe.probe_rules import RULES
+from bench.core.response.explanation import BodyPart, RecordedAnswer, explain
 from bench.errors import TargetError
 from bench.measure.probe.audit_log import observe_audit
 from bench.measure.probe.cancelled import SlotGauge, observe_cancelled
@@ -112,12 +113,19 @@ class _Probing:
         """Send an ordinary request: without its answer, no refusal proves anything.
 
         Raises:
-            TargetError: The service refuses it, or does not answer.
+            TargetError: The service refuses it, does not answer, or its answer is not that of the chat.
         """
         exchange = await self._users.next().send(ask(self._subject.call, MESSAGE))
-        if not exchange.answer.is_success:
-            problem = f"{self._subject.url} did not answer an ordinary request: {exchange.answer.describe()}"
-            raise TargetError(problem, "check it first: bench health, or bench doctor --url")
+        answer = exchange.answer
+        url = self._subject.url
+        check = f"check it first: bench doctor --url {url} --target {self._subject.chat.name}"
+        if answer.status is None or not answer.is_success:
+            raise TargetError(f"{url} did not answer an ordinary request: {answer.describe()}", check)
+        parts = (BodyPart(answer.text.encode(), 0.0),)
+        recorded = RecordedAnswer(url, status=answer.status, headers=answer.headers, parts=parts)
+        if explain(self._subject.chat, recorded).failure is not None:
+            problem = f"{url} answered an ordinary request with {answer.describe()}"
+            raise TargetError(f"{problem}: target '{self._subject.chat.name}' reads no answer in it", check)
 
     async def run(self) -> None:
         """Send the groups of probes. Those that may disturb others come last."""

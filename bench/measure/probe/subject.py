@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bench.core.config.promises import Promises
+from bench.core.config.target import Target
 from bench.core.probe.chat_call import ChatCall
 from bench.core.probe.exchange import Exchange, ProbeRequest, TokenKind
 from bench.measure.probe.forged_tokens import TokenMaker
@@ -20,8 +21,10 @@ class ProbeSubject:
     """The stack."""
     url: str
     """Address of the service."""
+    chat: Target
+    """The target that describes the chat and its answers."""
     call: ChatCall
-    """The chat."""
+    """The call of the chat."""
     stream: ChatCall
     """The chat whose answers are cancelled."""
     accounts: Sequence[Account] = ()

@@ -26,18 +26,38 @@ def test_a_cost_and_no_change_have_two_ends(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "lowest", "highest"),
+    ("text", "unit", "lowest", "highest"),
     [
-        (">= 99.9%", 0.999, None),
-        ("≥ 99.9 %", 0.999, None),
-        ("<= 2s", None, 2000.0),
-        ("<=800ms", None, 800.0),
-        ("10..20", 10.0, 20.0),
+        (">= 99.9%", "ratio", 0.999, None),
+        ("≥ 99.9 %", "ratio", 0.999, None),
+        ("<= 2s", "ms", None, 2000.0),
+        ("<=800ms", "ms", None, 800.0),
+        ("<=800", "ms", None, 800.0),
+        ("10..20", "requests/s", 10.0, 20.0),
     ],
 )
-def test_a_value_has_the_unit_of_its_metric(text: str, lowest: float | None, highest: float | None) -> None:
+def test_a_value_has_the_unit_of_its_metric(
+    text: str, unit: str, lowest: float | None, highest: float | None
+) -> None:
     """Per cents become shares, and seconds become milliseconds."""
-    assert parse_value(text) == ClaimRange(ClaimScale.VALUE, lowest, highest)
+    assert parse_value(text, unit) == ClaimRange(ClaimScale.VALUE, lowest, highest)
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "part"),
+    [
+        (">= 99", "ratio", "'99' is not a percentage from 0% to 100%"),
+        (">= 200%", "ratio", "'200%' is not a percentage from 0% to 100%"),
+        (">= 99s", "ratio", "'99s' is not a percentage"),
+        ("<= 5%", "ms", "'5%' is not a time in ms or s"),
+        (">= 99%", "requests/s", "'99%' is not a number without a unit"),
+        ("<= 5s", "bytes", "'5s' is not a number without a unit"),
+    ],
+)
+def test_a_value_with_another_unit_is_refused(text: str, unit: str, part: str) -> None:
+    """A claim of 99 instead of 99 % would be refuted, however many requests succeed."""
+    with pytest.raises(ValueError, match=part):
+        parse_value(text, unit)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,13 @@ import random
 import pytest
 
 from bench.core.experiment.claim_range import ClaimVerdict
-from bench.core.experiment.judgement import Block, CellRuns, ExperimentJudge, join_verdicts
+from bench.core.experiment.judgement import (
+    FEWER_SUCCEED,
+    Block,
+    CellRuns,
+    ExperimentJudge,
+    join_verdicts,
+)
 from bench.core.experiment.sequential import CLAIM_ALPHA
 from bench.core.verdict.verdict import Verdict
 from tests.core.experiment.simulated import make_experiment, make_run, measure_cell
@@ -170,3 +176,26 @@ def test_a_grid_has_a_front() -> None:
         "N=1": True,
         "N=2": True,
     }
+
+
+@pytest.mark.parametrize(
+    "claim", [{"metric": "e2e_ms", "effect": "-40%..-60%"}, {"metric": "e2e_ms", "value": "<= 2s"}]
+)
+def test_a_dying_server_is_never_an_improvement(claim: dict[str, str]) -> None:
+    """A variant that fails half of its requests has no gain, however fast the others are."""
+    experiment = make_experiment(claims=[claim])
+    cell = measure_cell(experiment, 7, latency_ms=200.0, success=0.5)
+    judge = ExperimentJudge(experiment, 1)
+    (test,) = judge.judge_claims([cell])[0].tests
+    assert test.verdict is INCONCLUSIVE
+    assert test.doubt == FEWER_SUCCEED
+    verdicts = {effect.metric: effect.verdict for effect in judge.judge_cell(cell).variants[0].effects}
+    assert verdicts["success_ratio"] is Verdict.WORSE
+    assert Verdict.BETTER not in verdicts.values()
+
+
+def test_a_slower_variant_that_fails_more_is_still_slower() -> None:
+    """Failures hide gains, and never losses."""
+    experiment = make_experiment(claims=[{"metric": "e2e_ms", "effect": "<= +10%"}])
+    cell = measure_cell(experiment, 7, latency_ms=1500.0, success=0.5)
+    assert ExperimentJudge(experiment, 1).judge_claims([cell])[0].verdict is REFUTED

@@ -31,7 +31,7 @@ def test_an_instance_has_one_fault_at_a_time() -> None:
     after_each_other = scenario(kill_later, {**KILL, "duration": "5s"}).faults
     assert [fault.index for fault in plan_faults(after_each_other, STACK)] == [0, 1]
     for overlapping in ([KILL, kill_later], [KILL, KILL], [{**KILL, "duration": "6s"}, kill_later]):
-        with pytest.raises(ConfigError, match=r"faults\.1: 'agent' still has the fault 'kill agent'"):
+        with pytest.raises(ConfigError, match=r"faults\[1\]: 'agent' still has the fault 'kill agent'"):
             plan_faults(scenario(*overlapping).faults, STACK)
 
 
@@ -64,10 +64,10 @@ def test_a_stack_that_bench_did_not_start_has_no_faults() -> None:
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
-        ({**KILL, "service": "agnet"}, r"faults.0.service: stack 'local' has no service 'agnet'"),
+        ({**KILL, "service": "agnet"}, r"faults\[0\].service: stack 'local' has no service 'agnet'"),
         (
             {"at": 1, "action": "cut-network", "service": "agent", "from": "front"},
-            r"faults.0.from: stack 'local' has no service 'front'",
+            r"faults\[0\].from: stack 'local' has no service 'front'",
         ),
         ({"at": 1, "action": "cut-network", "service": "agent", "from": "agent"}, "is the service itself"),
     ],
@@ -128,3 +128,12 @@ def test_a_fault_has_a_name_for_people() -> None:
         action="slow-network", at_s=1, service="agent", caller="backend", latency_s=0.2, bandwidth=64_000
     )
     assert name_fault(slow) == "slow network from backend to agent (+200ms, 64 kB/s)"
+
+
+def test_the_error_lists_each_name_once() -> None:
+    """A service with one instance has the same name as its instance."""
+    with pytest.raises(ConfigError) as error:
+        plan_faults(scenario({**KILL, "service": "zzz"}).faults, STACK)
+    assert error.value.hint is not None
+    names = error.value.hint.removeprefix("existing names: ").split(", ")
+    assert len(names) == len(set(names))

@@ -16,7 +16,7 @@ from typing import Any
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 LIMIT = 4
@@ -159,6 +159,8 @@ class SafeChat:
         return PlainTextResponse(f"chat_running {self.running}\n")
 
     async def _chat(self, request: Request) -> Response:
+        if self._breaks("page"):
+            return HTMLResponse("<html><body>Welcome</body></html>")
         claims = self._claims(request)
         if request.method == "GET":
             if self._breaks("input-method"):

@@ -21,6 +21,7 @@ from bench.measure.probe.sender import ProbeLimits, Sender
 from bench.measure.probe.subject import ProbeSubject
 from bench.measure.stacks.running_stack import RunningStack
 from bench.measure.users.auth import Account
+from tests.factories import make_target
 from tests.measure.probe.safe_chat import LIMIT, LONGEST, MOST_BYTES, NAMES, SafeChat, serving
 
 PROMISES = {
@@ -106,7 +107,9 @@ def make_subject(url: str, secret: str, state: Path, promises: object, *, has_to
     call = ChatCall("chat", "POST", "/chat", body, has_token, headers)
     stream = ChatCall("chat", "POST", "/chat", body[:-1] + b', "stream": true}', has_token, headers)
     tokens = TokenMaker(USERS, SecretStr(secret)) if has_token else None
-    return ProbeSubject(RunningStack(stack, values, {"chat": url}), url, call, stream, accounts, tokens)
+    running = RunningStack(stack, values, {"chat": url})
+    target = make_target(answer={"kind": "json", "text": "message"})
+    return ProbeSubject(running, url, target, call, stream, accounts, tokens)
 
 
 def findings(results: dict[str, ProbeResult]) -> set[str]:
@@ -180,6 +183,14 @@ def test_no_more_requests_are_sent_than_the_limit_permits(probe: Probe) -> None:
     }
     assert results["auth-expired"].status is ProbeStatus.CANNOT_TELL
     assert "3 requests" in results["auth-expired"].actual
+
+
+def test_a_page_that_answers_everything_is_not_judged(probe: Probe) -> None:
+    """A web page with status 200 is no chat, so its answers prove nothing about safeguards."""
+    with pytest.raises(TargetError, match="target 'chat' reads no answer in it") as error:
+        probe("page")
+    assert error.value.hint is not None
+    assert "bench doctor" in error.value.hint
 
 
 def test_a_service_that_refuses_ordinary_requests_is_not_judged(probe: Probe) -> None:
