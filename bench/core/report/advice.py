@@ -8,6 +8,7 @@ from bench.core.experiment.experiment_result import EffectResult, ExperimentCell
 from bench.core.experiment.situation import Situation
 from bench.core.report.situations import ObservedSituation, find_situations
 from bench.core.run.result import RunResult
+from bench.core.samples.metrics import SUCCESS_RATIO
 from bench.core.values import wording
 from bench.core.values.record import Record
 from bench.core.verdict.verdict import Verdict
@@ -99,11 +100,16 @@ def _advise(finding: ObservedSituation, remedies: Sequence[Remedy]) -> Advice:
 
 
 def _list_gains(experiment: ExperimentResult, vus: int | None) -> Iterator[_Gain]:
-    """Yield the largest certain gain of each variant, at the load that is the closest to the run's."""
+    """Yield the largest certain gain of each variant, at the load that is the closest to the run's.
+
+    A variant that answers fewer requests is no advice, also if it answers some of them faster.
+    """
     for cell in _closest_cells(experiment.cells, vus):
         for variant in cell.variants:
             better = [effect for effect in variant.effects if _is_gain(effect)]
-            if better:
+            success = variant.find(SUCCESS_RATIO)
+            answers_fewer = success is not None and success.verdict is Verdict.WORSE
+            if better and not answers_fewer:
                 largest = max(better, key=_size)
                 version = experiment.versions.get(variant.variant, variant.variant)
                 text = f"{version}: {_describe(largest)} at {cell.load} (experiment {experiment.name}"

@@ -181,3 +181,19 @@ def test_an_experiment_without_a_gain_recommends_nothing(verdict: Verdict) -> No
     (advice,) = give_advice(run_with({"queue": 0.85}), [Remedy("slots", (Situation.WAITING,), measured)])
     assert (advice.evidence, advice.no_gain) == ((), ("slots",))
     assert "No certain gain: slots." in describe_advice(advice)
+
+
+def test_a_variant_that_answers_fewer_requests_is_no_advice() -> None:
+    """A server that refuses most requests answers the others at once."""
+    measured = experiment((5, effect("e2e_ms p50", -0.8)))
+    (cell,) = measured.cells
+    (variant,) = cell.variants
+    failing = variant.model_copy(
+        update={"effects": (*variant.effects, effect("success_ratio", -0.7, Verdict.WORSE))}
+    )
+    failed = measured.model_copy(update={"cells": (cell.model_copy(update={"variants": (failing,)}),)})
+    run = run_with({"queue": 0.85})
+    (gain,) = give_advice(run, [Remedy("slots", (Situation.WAITING,), measured)])
+    assert gain.evidence
+    (advice,) = give_advice(run, [Remedy("slots", (Situation.WAITING,), failed)])
+    assert (advice.evidence, advice.no_gain) == ((), ("slots",))
