@@ -12,6 +12,7 @@ from bullmq import Job, Queue
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
 
 # All backends of this kind use the same token, because a backend may take the ticket of another one.
 TOKEN = "chatstack"  # noqa: S105 - the owner of a lock, and not a secret
@@ -150,9 +151,22 @@ class BullQueue:
         return _taken(await job.moveToCompleted(answer, TOKEN, fetchNext=True))
 
     async def fail_foreign(self, taken: TakenJob, reason: str) -> TakenJob | None:
-        """End the turn of a job without an answer; it waits again if its producer wants further attempts."""
-        job = Job.fromJSON(self._queue, dict(taken.fields), taken.id)
-        return _taken(await job.moveToFailed(RuntimeError(reason), TOKEN, fetchNext=True))
+        """End the turn of a job without an answer; it waits again if its producer wants further attempts.
+
+        A job fails for good if its fields are not valid, if its back-off is a function of another worker, or
+        if BullMQ has given it up. Otherwise it would hold a slot again and again.
+        """
+        if not taken.given_up:
+            try:
+                job = Job.fromJSON(self._queue, dict(taken.fields), taken.id)
+                return _taken(await job.moveToFailed(RuntimeError(reason), TOKEN, fetchNext=True))
+            except (RedisError, OSError, TypeError):
+                raise
+            except Exception as error:  # noqa: BLE001 - BullMQ raises no error of its own
+                reason = f"{reason}; {error}"
+        fail = self._queue.backend.moveToFailed
+        move = await fail(self._job(taken.id), reason, remove_on_fail=False, token=TOKEN, fetch_next=True)
+        return _taken(move["result"])
 
     async def wait_again(self, job_id: str) -> None:
         """End the turn of a job, which waits for another one behind those of the same priority."""

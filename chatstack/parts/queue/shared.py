@@ -272,7 +272,9 @@ class SharedQueue:
     async def _dispatch(self, taken: TakenJob) -> None:
         """Give a turn that began here to the backend whose client waits for it."""
         ticket = _TICKET_ID.fullmatch(taken.id)
-        if ticket is None:
+        if ticket is None and taken.given_up:
+            self._start(self._end(self._bull.fail_foreign(taken, "the worker of the job ended")))
+        elif ticket is None:
             self._start(self._serve(taken))
         elif ticket["backend"] == self.name:
             self._begin(taken.id)

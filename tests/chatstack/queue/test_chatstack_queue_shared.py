@@ -307,6 +307,31 @@ async def _is_finished(queue: Queue, *job_ids: str) -> bool:
 
 
 @pytest.mark.parametrize(
+    ("message", "options"),
+    [("A" * 10_001, {"attempts": 2, "backoff": {"type": "custom"}}), (None, {}), (5, {"attempts": 2})],
+)
+def test_a_job_that_cannot_be_answered_fails_and_frees_its_slot(
+    redis_url: str, message: object, options: dict[str, Any]
+) -> None:
+    """Also if its back-off is a function that only a worker of another kind has."""
+
+    async def run() -> None:
+        async with sharing(redis_url, Agent(lambda: 0.0), make_limits(1)) as stack:
+            producer = Queue(stack.name, {"connection": redis_url})
+            await producer.add("chat", {"message": message}, options)
+            await until(lambda: _has_failed(producer))
+            assert isinstance((await start(stack.backends[0].ask))[-1], Done)
+            await producer.close()
+
+    run_with_patience(run())
+
+
+async def _has_failed(producer: Queue) -> bool:
+    counts = await producer.getJobCounts("failed", "active", "waiting", "delayed")
+    return bool(counts == {"failed": 1, "active": 0, "waiting": 0, "delayed": 0})
+
+
+@pytest.mark.parametrize(
     ("value", "expected"), [({"message": "Three."}, "Three."), ("Three.", "Three."), ({"text": 3}, None)]
 )
 def test_a_worker_of_another_kind_may_answer(
