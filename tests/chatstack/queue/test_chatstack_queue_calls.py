@@ -113,9 +113,9 @@ def test_a_request_runs_waits_is_refused_or_leaves(
             assert refused.status_code == 429
             assert int(refused.headers["Retry-After"]) >= 1
             assert "try again" in refused.json()["error"]
+            client.wait_for(1, 1)  # the job of the refused request is removed in the background
             status = client.status()
             assert (status["concurrency"], status["max_waiting"]) == (1, 1)
-            assert (status["running"], status["waiting"]) == (1, 1)
             assert status["own"] == [{"position": 1, "wait_s": None}]
             assert client.gauge("chatstack_requests_queued") == 1
             assert client.gauge("chatstack_requests_running") == 1
