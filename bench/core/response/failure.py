@@ -1,5 +1,7 @@
 """Find why a request failed, from its response and from the reason for which its exchange ended early."""
 
+from contextlib import suppress
+from http import HTTPStatus
 from typing import NamedTuple
 
 from bench.core.config.prompts import Expectation
@@ -61,8 +63,15 @@ def _check_refused(response: Response, expected: Expectation) -> Failure | None:
     """Return why a response whose status is not one of success is a failure, if it is."""
     status = response.status
     if status != expected.status:
-        return STATUS_OUTCOMES.get(status, Outcome.HTTP_ERROR), response.words
+        return STATUS_OUTCOMES.get(status, Outcome.HTTP_ERROR), response.words or _find_phrase(status)
     return response.broken or _wrong_content(check_time(response.took_ms, expected))
+
+
+def _find_phrase(status: int) -> str:
+    """Return the phrase of a status, such as `Forbidden`; empty for one that has none."""
+    with suppress(ValueError):
+        return HTTPStatus(status).phrase
+    return ""
 
 
 def _wrong_content(unmet: str | None) -> Failure | None:

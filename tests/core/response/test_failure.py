@@ -74,6 +74,12 @@ def test_a_refusal_keeps_its_status_and_words(status: int, outcome: Outcome, bro
     assert find(status, broken, words="Bad gateway") == (outcome, "Bad gateway")
 
 
+@pytest.mark.parametrize(("status", "words"), [(403, "Forbidden"), (502, "Bad Gateway"), (599, "")])
+def test_a_refusal_without_words_has_those_of_its_status(status: int, words: str) -> None:
+    """A refused handshake of a WebSocket often has an empty body."""
+    assert find(status) == (Outcome.HTTP_ERROR, words)
+
+
 def test_an_expected_refusal_must_be_complete_and_in_time() -> None:
     """The expected status is ok; its body must end, and `max_ms` holds for it too."""
     assert find(400, expect={"status": 400}) is None

@@ -177,7 +177,7 @@ def test_open_ignores_a_missing_target() -> None:
     ("answer", "outcome", "detail"),
     [
         (response(b'{"error":"Token expired"}', "401 Unauthorized"), Outcome.UNAUTHORIZED, "Token expired"),
-        (response(b"", "429 Too Many Requests"), Outcome.RATE_LIMITED, "rate_limited"),
+        (response(b"", "429 Too Many Requests"), Outcome.RATE_LIMITED, "Too Many Requests"),
         (response(b"x" * 900, "500 Internal Server Error"), Outcome.HTTP_ERROR, "x" * 200),
         (response(b"\xff" * 900, "503 Service Unavailable"), Outcome.HTTP_ERROR, "\N{REPLACEMENT CHARACTER}"),
         (response(b"", "302 Found", "location: /"), Outcome.HTTP_ERROR, "redirects to /"),
