@@ -180,6 +180,8 @@ def test_the_shipped_scenarios_have_the_loads_of_the_specification() -> None:
         "stream-short": "10 VUs, 10 s",
         "trial": "10 VUs, 10 s",
         "trial-stream": "10 VUs, 10 s",
+        "trial-deck": "4 VUs × 13 requests",  # noqa: RUF001 - times
+        "trial-failover": "6 requests/s, 12 s",
         "cancel": f"{CALM}; then 10 VUs × 3 requests, 100 % cancelled; then {CALM}",  # noqa: RUF001 - times
         "capacity": "; then ".join(f"{vus} VUs, 90 s" for vus in (5, 10, 15, 25, 50, 75, 100, 150)),
         "conversation": "5 VUs × 8 requests",  # noqa: RUF001 - times

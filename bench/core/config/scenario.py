@@ -172,7 +172,9 @@ class Scenario(Inheriting):
     claimed_availability: Annotated[
         Annotated[float, Field(gt=0, lt=1)] | None,
         BeforeValidator(_read_ratio),
-        WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string", "pattern": RATIO_PATTERN}]}),
+        WithJsonSchema(
+            {"anyOf": [{"type": "number"}, {"type": "string", "pattern": RATIO_PATTERN}, {"type": "null"}]}
+        ),
     ] = None
     """Availability that is claimed for the stack, such as `99.9%`. The report shows whether the run supports
     it; unlike a threshold on `availability`, it never fails the run."""

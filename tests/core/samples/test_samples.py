@@ -14,7 +14,7 @@ from tests.factories import TIER_TIMES, make_sample
 
 MOMENTS = (
     "scheduled_s", "sent_s", "first_byte_s", "first_token_s", "last_token_s", "first_answer_s",
-    "first_reasoning_s", "last_reasoning_s", "finished_s", "closed_s",
+    "first_reasoning_s", "last_reasoning_s", "finished_s", "closed_s", "retried_s",
 )  # fmt: skip
 _SECONDS = st.floats(0, 1e6)
 _TIER_MS = st.integers(0, 16_000_000).map(lambda microseconds: microseconds / 1000)
@@ -46,6 +46,8 @@ ROWS = st.builds(
     tier_times=st.dictionaries(st.sampled_from(["agent", "model", "cache"]), _TIER_MS),
     milestone_times=st.dictionaries(st.sampled_from(["documents", "tool"]), _TIER_MS),
     handshake_s=st.none() | _SECONDS,
+    retries=st.none() | st.integers(0, 100),
+    retried_s=st.none() | _SECONDS,
 )
 MANY = st.lists(ROWS, max_size=12)
 
@@ -152,11 +154,11 @@ def test_a_tiers_time_has_seven_digits(time_ms: float) -> None:
 
 
 def test_a_million_requests_fit_into_memory() -> None:
-    """A request of a stack with seven tiers takes 160 bytes."""
+    """A request of a stack with seven tiers takes 170 bytes at most."""
     log = make_log([make_sample(0, tier_times={f"tier-{number}": 1.5 for number in range(7)})])
     columns = [*log.columns.values(), *log.tier_times.values()]
     size = sum(column.itemsize for column in columns)
-    assert size <= 160, (
+    assert size <= 170, (
         "a new field needs memory: raise the limit here and in docs/explanation/architecture.md"
     )
 
