@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.core.report.level import describe_level
-from bench.core.report.report import Report, make_report
+from bench.core.report.report import Report
 from bench.core.run.result import RunResult
 from bench.core.verdict import compare as verdict
 from bench.core.verdict.ab import compare_pairs
@@ -16,7 +16,7 @@ from bench.errors import StoreError
 from bench.measure.run.checkout import has_commit, read_at
 from bench.store import baselines, noise, results
 from bench.store.pairs import StoredPairs, load_pairs
-from bench.usecases.remedies import add_advice
+from bench.usecases.remedies import report_with_advice
 
 FindBaseline = Callable[[RunResult], Baseline | None]
 """Return the baseline of a run; None if there is none."""
@@ -94,20 +94,20 @@ def report_pairs(
         StoreError: The baseline cannot be read.
     """
     if not paired.head or joined.provenance.injections:
-        return add_advice(make_report(joined, judge_pairs(paired, joined)))
+        return report_with_advice(joined, judge_pairs(paired, joined))
     first, *others = paired.head
     accepted = find_accepted(paired.base[0], first, find_baseline)
     comparison = judge_pairs(paired, joined, accepted)
     confirmation = next(iter(others), None)
     level = judge_run(first, confirmation=confirmation, find_baseline=find_baseline)
     if not level.comparison.baseline_runs:
-        return add_advice(make_report(joined, comparison))
+        return report_with_advice(joined, comparison)
     fails = comparison.decision is Decision.FAIL and not joined.crossed
     if fails and level.decision is Decision.PASS and accepted is not None:
         excused = level.comparison.model_copy(update={"accepted": _describe_accepted(accepted)})
-        return add_advice(make_report(level.result, excused))
+        return report_with_advice(level.result, excused)
     sentence = describe_level(level.comparison) or level.headline
-    return add_advice(make_report(joined, comparison.model_copy(update={"level": sentence})))
+    return report_with_advice(joined, comparison.model_copy(update={"level": sentence}))
 
 
 def find_accepted(
@@ -191,4 +191,4 @@ def judge_run(
     """
     expected = baselines.read(baseline) if baseline else find_baseline(result)
     comparison = verdict.compare(result, expected, confirmation, noise.load(result))
-    return add_advice(make_report(result, comparison))
+    return report_with_advice(result, comparison)

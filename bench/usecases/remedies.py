@@ -3,21 +3,25 @@
 from pathlib import Path
 
 from bench.core.report.advice import Remedy, give_advice
-from bench.core.report.report import Report
+from bench.core.report.report import Report, make_report
 from bench.core.report.situations import find_situations
+from bench.core.run.result import RunResult
+from bench.core.verdict.compare import Comparison
 from bench.errors import BenchError
 from bench.store import experiments
 from bench.store.folders import RESULTS
 
 
-def add_advice(report: Report) -> Report:
-    """Return a report with advice, if its run shows a situation in which a change may help.
+def report_with_advice(result: RunResult, comparison: Comparison) -> Report:
+    """Return the report on a run, with advice if the run shows a situation in which a change may help.
 
-    The experiments are those of the current folder, with their newest results.
+    The experiments are those of the current folder, with their newest results. They are read only then.
     """
-    if not find_situations(report.result):
+    report = make_report(result, comparison)
+    situations = find_situations(result)
+    if not situations:
         return report
-    return report.model_copy(update={"advice": give_advice(report.result, list_remedies())})
+    return report.model_copy(update={"advice": give_advice(situations, list_remedies())})
 
 
 def list_remedies() -> tuple[Remedy, ...]:

@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 
 from bench.core.experiment.situation import Situation
-from bench.core.report.report import Report, make_report
+from bench.core.report.report import Report
 from bench.core.verdict.compare import compare
-from bench.usecases.remedies import add_advice, list_remedies
+from bench.usecases.remedies import list_remedies, report_with_advice
 from tests.core.report.test_advice import run_with
 
 EXPERIMENT = """
@@ -31,18 +31,18 @@ def experiments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def report(shares: dict[str, float]) -> Report:
     """Return the report of a run whose tiers take these shares of the time."""
     result = run_with(shares)
-    return make_report(result, compare(result, None))
+    return report_with_advice(result, compare(result, None))
 
 
 def test_the_advice_names_an_experiment_of_the_project() -> None:
     """A run that waits most of the time gets the command of the experiment that was not run."""
-    (advice,) = add_advice(report({"queue": 0.85})).advice
+    (advice,) = report({"queue": 0.85}).advice
     assert "bench experiment slots" in advice.commands
 
 
 def test_a_run_without_a_situation_gets_no_advice() -> None:
     """No tier takes most of the time."""
-    assert add_advice(report({"queue": 0.3, "decode": 0.3})).advice == ()
+    assert report({"queue": 0.3, "decode": 0.3}).advice == ()
 
 
 def test_a_broken_experiment_hides_no_report(experiments: Path) -> None:

@@ -1,7 +1,5 @@
 """Decide whether a VU sends a request again, and when."""
 
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from random import Random
 
 from bench.core.config.retry import Retry
@@ -32,17 +30,3 @@ def wait_s(retry: Retry, number: int, retry_after_s: float | None, random: Rando
     if retry_after_s is None or not retry.honour_retry_after:
         return own_s
     return max(own_s, retry_after_s + random.uniform(0.0, shortest_s))
-
-
-def read_retry_after(text: str | None, now: datetime) -> float | None:
-    """Return the seconds of a `Retry-After` header, which has seconds or a date; `None` if it has neither."""
-    if text is None:
-        return None
-    if text.isascii() and text.isdigit():
-        return float(text)
-    try:
-        at = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    until = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return max(0.0, (until - now).total_seconds())

@@ -6,8 +6,7 @@ from typing import NamedTuple
 from bench.core.experiment.claim_range import ClaimScale
 from bench.core.experiment.experiment_result import EffectResult, ExperimentCell, ExperimentResult
 from bench.core.experiment.situation import Situation
-from bench.core.report.situations import ObservedSituation, find_situations
-from bench.core.run.result import RunResult
+from bench.core.report.situations import ObservedSituation
 from bench.core.samples.metrics import SUCCESS_RATIO
 from bench.core.values import wording
 from bench.core.values.record import Record
@@ -64,14 +63,14 @@ class _Gain(NamedTuple):
     text: str
 
 
-def give_advice(result: RunResult, remedies: Sequence[Remedy]) -> tuple[Advice, ...]:
-    """Return the advice that a run and the experiments of its project support.
+def give_advice(situations: Sequence[ObservedSituation], remedies: Sequence[Remedy]) -> tuple[Advice, ...]:
+    """Return the advice that the situations of a run and the experiments of its project support.
 
     Args:
-        result: The run.
+        situations: The situations that the run shows.
         remedies: The experiments.
     """
-    return tuple(_advise(finding, remedies) for finding in find_situations(result))
+    return tuple(_advise(observed, remedies) for observed in situations)
 
 
 def _advise(finding: ObservedSituation, remedies: Sequence[Remedy]) -> Advice:

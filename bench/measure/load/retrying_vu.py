@@ -8,9 +8,10 @@ from typing import Protocol
 
 from bench.core.config.retry import Retry
 from bench.core.load.arrival import Arrival
-from bench.core.load.backoff import is_retryable, read_retry_after, wait_s
+from bench.core.load.backoff import is_retryable, wait_s
 from bench.core.response.failure import Failure
 from bench.core.samples.request import RequestSample
+from bench.core.values.retry_after import read_retry_after
 from bench.measure.load.request_client import OnSample
 from bench.measure.load.retry_room import RetryRoom
 from bench.measure.load.virtual_user import VirtualUser

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from bench.core.config.promises import PromisedLimit
 from bench.core.probe.chat_call import ChatCall
@@ -12,6 +13,7 @@ from bench.core.probe.judge_answers import TOO_MANY
 from bench.core.probe.observed import LimitObservation, count_within, most_requests
 from bench.core.probe.probe_plan import MESSAGE, ask
 from bench.core.probe.probe_result import Judgement, ProbeStatus
+from bench.core.values.retry_after import read_retry_after
 from bench.measure.probe.sender import ProbeLimitError, Sender
 from bench.measure.probe.subject import ProbeUser, ProbeUsers
 
@@ -120,7 +122,7 @@ async def _wait_for_recovery(
     refusal: ProbeAnswer, request: ProbeRequest, promise: PromisedLimit, user: ProbeUser, sender: Sender
 ) -> ProbeAnswer:
     """Return the answer after the time of `Retry-After`, or the one after the window if that is a refusal."""
-    wait_s = _read_seconds(refusal.header("retry-after"))
+    wait_s = read_retry_after(refusal.header("retry-after"), datetime.now(UTC))
     if wait_s is not None and wait_s < promise.per_s:
         await sender.wait(wait_s + _SLACK_S, _WAIT_REASON)
         early = (await user.send(request)).answer
@@ -129,7 +131,3 @@ async def _wait_for_recovery(
     # A service may count refused requests, too.
     await sender.wait(promise.per_s + _SLACK_S, _WAIT_REASON)
     return (await user.send(request)).answer
-
-
-def _read_seconds(value: str | None) -> float | None:
-    return float(value) if value is not None and value.isdigit() else None

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.core.config.retry import Retry
-from bench.core.load.backoff import is_retryable, read_retry_after, wait_s
+from bench.core.load.backoff import is_retryable, wait_s
 from bench.core.load.retry_budget import RetryBudget
 from bench.core.samples.sample import Outcome
+from bench.core.values.retry_after import read_retry_after
 from tests.factories import make_sample
 
 RETRY = Retry(backoff=(0.5, 8.0))

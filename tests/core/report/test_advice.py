@@ -1,6 +1,7 @@
 """Advice: no rule fires by chance, and each one states the numbers of the run and of experiments."""
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from random import Random
 
@@ -13,7 +14,7 @@ from bench.core.experiment.experiment_result import (
     VariantEffects,
 )
 from bench.core.experiment.situation import Situation
-from bench.core.report.advice import Remedy, describe_advice, give_advice
+from bench.core.report.advice import Advice, Remedy, describe_advice, give_advice
 from bench.core.report.situations import find_situations
 from bench.core.run.repeats import Repeats
 from bench.core.run.result import RunResult
@@ -109,6 +110,11 @@ def test_repeated_messages_without_a_cache_are_named(
     assert situations_of(result.model_copy(update={"summary": summary})) == situations
 
 
+def advice_on(result: RunResult, remedies: Sequence[Remedy]) -> tuple[Advice, ...]:
+    """Return the advice on a run."""
+    return give_advice(find_situations(result), remedies)
+
+
 def effect(metric: str, size: float, verdict: Verdict = Verdict.BETTER) -> EffectResult:
     """Return an effect with an interval of a tenth around it."""
     return EffectResult(
@@ -152,9 +158,7 @@ def experiment(*cells: tuple[int, EffectResult]) -> ExperimentResult:
 def test_a_measured_gain_is_quoted_with_its_interval_and_experiment() -> None:
     """The load that is the closest to the run's counts, and a simulated model is mentioned."""
     measured = experiment((5, effect("requests_rps", 0.9)), (50, effect("requests_rps", 2.0)))
-    (advice,) = give_advice(
-        run_with({"queue": 0.85}), [Remedy("model-slots", (Situation.WAITING,), measured)]
-    )
+    (advice,) = advice_on(run_with({"queue": 0.85}), [Remedy("model-slots", (Situation.WAITING,), measured)])
     text = describe_advice(advice)
     gain = "throughput 1.9 times (interval 1.8 times to 2.0 times) at 5 VUs"
     assert f"embedded+OLLAMA_NUM_PARALLEL=8: {gain}" in text
@@ -168,7 +172,7 @@ def test_an_experiment_that_was_not_run_is_a_command() -> None:
         Remedy("model-slots", (Situation.WAITING,), None),
         Remedy("other", (Situation.DECODE,), None),
     ]
-    (advice,) = give_advice(run_with({"queue": 0.85}), remedies)
+    (advice,) = advice_on(run_with({"queue": 0.85}), remedies)
     assert advice.evidence == ()
     assert advice.commands == ("bench experiment model-slots",)
     assert "may help" in describe_advice(advice)
@@ -178,7 +182,7 @@ def test_an_experiment_that_was_not_run_is_a_command() -> None:
 def test_an_experiment_without_a_gain_recommends_nothing(verdict: Verdict) -> None:
     """It is named as an experiment without a certain gain."""
     measured = experiment((5, effect("requests_rps", 0.2, verdict)))
-    (advice,) = give_advice(run_with({"queue": 0.85}), [Remedy("slots", (Situation.WAITING,), measured)])
+    (advice,) = advice_on(run_with({"queue": 0.85}), [Remedy("slots", (Situation.WAITING,), measured)])
     assert (advice.evidence, advice.no_gain) == ((), ("slots",))
     assert "No certain gain: slots." in describe_advice(advice)
 
@@ -193,7 +197,7 @@ def test_a_variant_that_answers_fewer_requests_is_no_advice() -> None:
     )
     failed = measured.model_copy(update={"cells": (cell.model_copy(update={"variants": (failing,)}),)})
     run = run_with({"queue": 0.85})
-    (gain,) = give_advice(run, [Remedy("slots", (Situation.WAITING,), measured)])
+    (gain,) = advice_on(run, [Remedy("slots", (Situation.WAITING,), measured)])
     assert gain.evidence
-    (advice,) = give_advice(run, [Remedy("slots", (Situation.WAITING,), failed)])
+    (advice,) = advice_on(run, [Remedy("slots", (Situation.WAITING,), failed)])
     assert (advice.evidence, advice.no_gain) == ((), ("slots",))
