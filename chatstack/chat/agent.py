@@ -2,67 +2,44 @@
 
 import json
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
 from typing import Any
 
 import httpx
 
-from chatstack.chat.causes import Cause, cause_of_error, cause_of_status, read_retry_after
-from chatstack.chat.events import Ask, Done, Event, FailedError, Piece, Question, Started
+from chatstack.chat.causes import Cause, cause_of_status, read_retry_after
+from chatstack.chat.events import Ask, Done, Event, FailedError, Piece, Question
+from chatstack.chat.exchange import FAILED, AnsweringServer
 from chatstack.ollama import reported_timing
+from chatstack.timing import Stopwatch
 from chatstack.upstream import Upstream
-
-TIMEOUT = 408
-UNAVAILABLE = 503
-FAILED = 500
 
 
 def ask_agent(upstream: Upstream) -> Ask:
     """Return an `Ask` that the agent at `upstream` answers."""
+    agent = AnsweringServer(
+        name="the AI agent",
+        upstream=upstream,
+        path="/api/generate",
+        measure_wait=Stopwatch.elsewhere,
+        read_stream=_events,
+        explain_refusal=_refused,
+    )
 
     def ask(question: Question) -> AsyncGenerator[Event, None]:
         body = {"model": question.model, "prompt": question.message, "stream": question.stream}
-        if question.stream:
-            return _stream(upstream, body, question)
-        return _document(upstream, body, question)
+        return agent.ask_stream(body, question) if question.stream else _document(agent, body, question)
 
     return ask
 
 
 async def _document(
-    upstream: Upstream, body: Mapping[str, Any], question: Question
+    agent: AnsweringServer, body: Mapping[str, Any], question: Question
 ) -> AsyncGenerator[Event, None]:
-    try:
-        with question.watch.elsewhere():
-            async with upstream.client() as client:
-                response = await client.post("/api/generate", json=body)
-    except httpx.HTTPError as error:
-        raise _unreachable(error) from error
+    response = await agent.ask_document(body, question)
     question.watch.pass_on(response.headers.get("server-timing", ""))
     content = _content(response)
     yield Piece(content["response"])
     yield _done(content)
-
-
-async def _stream(
-    upstream: Upstream, body: Mapping[str, Any], question: Question
-) -> AsyncGenerator[Event, None]:
-    try:
-        async with upstream.client() as client:
-            request = client.build_request("POST", "/api/generate", json=body)
-            with question.watch.elsewhere():
-                response = await client.send(request, stream=True)
-            try:
-                if not response.is_success:
-                    raise _refused(response)
-                yield Started()
-                async with aclosing(_events(response)) as events:
-                    async for event in events:
-                        yield event
-            finally:
-                await response.aclose()
-    except httpx.HTTPError as error:
-        raise _unreachable(error) from error
 
 
 async def _events(response: httpx.Response) -> AsyncGenerator[Event, None]:
@@ -114,17 +91,6 @@ def _content(response: httpx.Response) -> dict[str, Any]:
     if not isinstance(content, dict) or not isinstance(content.get("response"), str):
         raise _refused(response)
     return content
-
-
-def _unreachable(error: httpx.HTTPError) -> FailedError:
-    cause = cause_of_error(error)
-    match error:
-        case httpx.TimeoutException():
-            return FailedError(TIMEOUT, "the AI agent did not answer in time", cause=cause)
-        case httpx.ConnectError():
-            return FailedError(UNAVAILABLE, "the AI agent is not available", cause=cause)
-        case _:
-            return FailedError(FAILED, "the AI agent broke off", cause=cause)
 
 
 def _refused(response: httpx.Response) -> FailedError:

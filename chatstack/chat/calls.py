@@ -11,8 +11,8 @@ from starlette.routing import Route
 
 from bench.mock.clock import iso_now
 from chatstack.bodies import BodyError
-from chatstack.chat.agent import UNAVAILABLE
 from chatstack.chat.events import Ask, Question
+from chatstack.chat.exchange import UNAVAILABLE
 from chatstack.chat.rendering import AnswerStream, answer_document
 from chatstack.parts.part import Surroundings
 from chatstack.timing import stopwatch

@@ -7,9 +7,9 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
-from chatstack.chat.agent import TIMEOUT
 from chatstack.chat.causes import Cause
 from chatstack.chat.events import Ask, Event, FailedError, Part, Question
+from chatstack.chat.exchange import TIMEOUT
 from chatstack.parts.part import OpenPart, Surroundings
 
 _SHORTEST_S = 0.001

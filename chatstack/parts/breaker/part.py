@@ -7,9 +7,9 @@ from contextlib import aclosing, asynccontextmanager
 
 from prometheus_client import Counter, Gauge
 
-from chatstack.chat.agent import UNAVAILABLE
 from chatstack.chat.causes import Cause
 from chatstack.chat.events import Ask, Done, Event, FailedError, Piece, Question
+from chatstack.chat.exchange import UNAVAILABLE
 from chatstack.measures import Measures
 from chatstack.parts.breaker.breaker import Breaker, BreakerState, Permit
 from chatstack.parts.log import open_log

@@ -5,8 +5,8 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Generic, TypeVar
 
-from chatstack.chat.agent import FAILED
 from chatstack.chat.events import Event, FailedError
+from chatstack.chat.exchange import FAILED
 
 Subject = TypeVar("Subject")
 

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from chatstack.bodies import BodyError, ReadBody
-from chatstack.chat.agent import UNAVAILABLE
+from chatstack.chat.exchange import UNAVAILABLE
 from chatstack.parts.cache.cache import Cache
 from chatstack.tokens import Tokens
 

@@ -5,16 +5,14 @@ Source: https://platform.openai.com/docs/api-reference/chat
 
 import json
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
 from typing import Any
 
 import httpx
 
-from chatstack.chat.agent import FAILED, TIMEOUT, UNAVAILABLE
-from chatstack.chat.events import Ask, Done, Event, FailedError, Piece, Question, Started
+from chatstack.chat.events import Ask, Done, Event, FailedError, Piece, Question
+from chatstack.chat.exchange import FAILED, UNAVAILABLE, AnsweringServer
 from chatstack.upstream import Upstream
 
-_PATH = "/chat/completions"
 _TIER = "cloud"
 _TOO_MANY_REQUESTS = 429
 _END = "[DONE]"
@@ -27,7 +25,15 @@ def ask_cloud(upstream: Upstream, key: str | None) -> Ask:
         upstream: The server.
         key: Its key; `None` for a server without keys.
     """
-    headers = {} if key is None else {"authorization": f"Bearer {key}"}
+    cloud = AnsweringServer(
+        name="the cloud model",
+        upstream=upstream,
+        path="/chat/completions",
+        measure_wait=lambda watch: watch.part(_TIER),
+        read_stream=_events,
+        explain_refusal=_refused,
+        headers={} if key is None else {"authorization": f"Bearer {key}"},
+    )
 
     def ask(question: Question) -> AsyncGenerator[Event, None]:
         body: dict[str, Any] = {
@@ -37,21 +43,16 @@ def ask_cloud(upstream: Upstream, key: str | None) -> Ask:
         }
         if question.stream:
             body["stream_options"] = {"include_usage": True}
-            return _stream(upstream, body, headers, question)
-        return _document(upstream, body, headers, question)
+            return cloud.ask_stream(body, question)
+        return _document(cloud, body, question)
 
     return ask
 
 
 async def _document(
-    upstream: Upstream, body: Mapping[str, Any], headers: Mapping[str, str], question: Question
+    cloud: AnsweringServer, body: Mapping[str, Any], question: Question
 ) -> AsyncGenerator[Event, None]:
-    try:
-        with question.watch.part(_TIER):
-            async with upstream.client() as client:
-                response = await client.post(_PATH, json=body, headers=headers)
-    except httpx.HTTPError as error:
-        raise _unreachable(error) from error
+    response = await cloud.ask_document(body, question)
     if not response.is_success:
         raise _refused(response)
     try:
@@ -61,27 +62,6 @@ async def _document(
         raise FailedError(FAILED, "the cloud model could not answer") from error
     yield Piece(text or "")
     yield _done(content.get("usage"))
-
-
-async def _stream(
-    upstream: Upstream, body: Mapping[str, Any], headers: Mapping[str, str], question: Question
-) -> AsyncGenerator[Event, None]:
-    try:
-        async with upstream.client() as client:
-            request = client.build_request("POST", _PATH, json=body, headers=headers)
-            with question.watch.part(_TIER):
-                response = await client.send(request, stream=True)
-            try:
-                if not response.is_success:
-                    raise _refused(response)
-                yield Started()
-                async with aclosing(_events(response)) as events:
-                    async for event in events:
-                        yield event
-            finally:
-                await response.aclose()
-    except httpx.HTTPError as error:
-        raise _unreachable(error) from error
 
 
 async def _events(response: httpx.Response) -> AsyncGenerator[Event, None]:
@@ -109,16 +89,6 @@ async def _events(response: httpx.Response) -> AsyncGenerator[Event, None]:
 def _done(usage: Any) -> Done:
     counts = usage if isinstance(usage, dict) else {}
     return Done(tokens=counts.get("completion_tokens"), prompt_tokens=counts.get("prompt_tokens"))
-
-
-def _unreachable(error: httpx.HTTPError) -> FailedError:
-    match error:
-        case httpx.TimeoutException():
-            return FailedError(TIMEOUT, "the cloud model did not answer in time")
-        case httpx.ConnectError():
-            return FailedError(UNAVAILABLE, "the cloud model is not available")
-        case _:
-            return FailedError(FAILED, "the cloud model broke off")
 
 
 def _refused(response: httpx.Response) -> FailedError:
