@@ -17,7 +17,7 @@ from bench.store.scenarios import load_target
 from .events import outcome_of
 from .generate import GeneratedAnswer, generate
 from .request import Reading, request
-from .serve import read_request
+from .serve import listening, read_request
 from .truth import Truth
 
 _PATIENCE_S = 120.0
@@ -102,23 +102,15 @@ async def read_all(seeds: Iterable[int], transport: str) -> list[Fault]:
 async def serving_answers() -> AsyncIterator[str]:
     """Serve the answer of a seed at `/SEED`. Yields the URL."""
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            path = await read_request(reader)
-            for content in generate(int(path.split("/")[1])).wire():
-                writer.write(content)
-                await writer.drain()
-                await asyncio.sleep(0)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
+    async def reply(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        path = await read_request(reader)
+        for content in generate(int(path.split("/")[1])).wire():
+            writer.write(content)
+            await writer.drain()
+            await asyncio.sleep(0)
 
-    listener = await asyncio.start_server(serve, "127.0.0.1", 0)
-    try:
-        yield f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
-    finally:
-        listener.close()
+    async with listening(reply) as url:
+        yield url
 
 
 @cache

@@ -15,6 +15,7 @@ from wsproto.utilities import generate_accept_token
 from bench.core.samples.sample import Outcome
 
 from .example import FOLDER
+from .serve import listening
 
 TARGET: Mapping[str, Any] = {
     "name": "messages",
@@ -190,24 +191,9 @@ async def _act(actions: list[Action], writer: asyncio.StreamWriter) -> None:
 @asynccontextmanager
 async def serving_messages(example: MessageExample) -> AsyncIterator[str]:
     """Serve an answer on every connection. Yields the URL."""
-    tasks: set[asyncio.Task[None]] = set()
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task is not None:
-            tasks.add(task)
-        try:
-            await _serve(example, reader, writer)
-        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
-            pass
-        finally:
-            writer.close()
+    async def reply(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _serve(example, reader, writer)
 
-    listener = await asyncio.start_server(serve, "127.0.0.1", 0)
-    try:
-        yield f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
-    finally:
-        listener.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    async with listening(reply) as url:
+        yield url

@@ -3,11 +3,13 @@
 import asyncio
 import socket
 import struct
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 
 from .example import Example
 
+Reply = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+"""Answers the requests of one connection."""
 _RESET = struct.pack("ii", 1, 0)
 _CONTENT_TYPES = {"openai-chat": "text/event-stream", "chat-stream": "text/event-stream"}
 
@@ -73,6 +75,20 @@ async def read_request(reader: asyncio.StreamReader) -> str:
 @asynccontextmanager
 async def serving(answer: Example) -> AsyncIterator[str]:
     """Serve an answer to every request. Yields the URL."""
+
+    async def reply(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        is_open = True
+        while is_open:
+            await read_request(reader)
+            is_open = await send(answer, writer)
+
+    async with listening(reply) as url:
+        yield url
+
+
+@asynccontextmanager
+async def listening(reply: Reply) -> AsyncIterator[str]:
+    """Call a function for every connection, until the client or the block ends. Yields the URL."""
     tasks: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -80,10 +96,7 @@ async def serving(answer: Example) -> AsyncIterator[str]:
         if task is not None:
             tasks.add(task)
         try:
-            is_open = True
-            while is_open:
-                await read_request(reader)
-                is_open = await send(answer, writer)
+            await reply(reader, writer)
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             pass
         finally:
