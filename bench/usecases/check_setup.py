@@ -16,8 +16,8 @@ from bench.core.config.stack import Stack, list_secrets
 from bench.core.setup.findings import Finding, Grade
 from bench.core.values import wording
 from bench.errors import BenchError
-from bench.measure.machine.capacity import read_capacity
 from bench.measure.machine.host import read_machine
+from bench.measure.machine.limits import read_limits
 from bench.measure.stacks import docker
 from bench.store import stacks
 from bench.usecases.scenarios import check_scenarios
@@ -94,16 +94,16 @@ def _machine() -> Iterator[Finding]:
 
 
 def _limits() -> Iterator[Finding]:
-    capacity = read_capacity(["http://127.0.0.1:1"])
-    files = capacity.open_files
+    machine_limits = read_limits(["http://127.0.0.1:1"])
+    files = machine_limits.open_files
     if files is not None:
         yield _judge("open files", f"at most {files:,}", "ulimit -n 4096", is_enough=files >= _FEWEST_FILES)
-    ports = capacity.ports
+    ports = machine_limits.ports
     if ports is not None:
         cure = "sysctl -w net.ipv4.ip_local_port_range='1024 65535'"
         is_enough = ports >= _FEWEST_PORTS
         yield _judge("ports", f"{ports:,} local ports", cure, is_enough=is_enough, otherwise=Grade.NOTE)
-    memory = capacity.memory_bytes
+    memory = machine_limits.memory_bytes
     if memory is not None:
         cure = "close other programs, or raise the limit of the container"
         is_enough = memory >= _LEAST_MEMORY_BYTES

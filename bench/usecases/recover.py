@@ -67,7 +67,7 @@ def _list_runs(home: Path) -> Sequence[Path]:
 def _finish(home: Path, listener: Listener) -> RecoveredRun:
     start = sample_files.read_start(home)
     stored = results.open_samples(home)
-    begun = begin_recording(start.spec, stored.samples, start.workers, start.capacity, start.remainder)
+    begun = begin_recording(start.spec, stored.samples, start.workers, start.machine_limits, start.remainder)
     recording = add_values(begun, stored.values)
     if not any(values.is_end for values in stored.values):
         recording = replace(recording, stop=Stop(cause=StopCause.INTERRUPT, reason=_KILLED))

@@ -75,7 +75,7 @@ IMPLEMENTATION_DETAILS = {
     "assess._DIGITS": "digits in files",
     "bands._FINE": "memory of the search for bands",
     "bottleneck._FAILED": "separates the values 0 and 1 of a rate",
-    "capacity.*": "smallest limit of open files that a cure suggests",
+    "machine_limits.*": "smallest limit of open files that a cure suggests",
     "claim_range.*": "units of a claim",
     "effect_estimate._NONE": "rounding error of a float",
     "effect_estimate._START_SHARE": "keeps the logarithm of 0 finite",

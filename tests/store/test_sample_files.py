@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bench.core.config.watching import AlertLimits
-from bench.core.load.capacity import Capacity
+from bench.core.load.machine_limits import MachineLimits
 from bench.core.run.recorded_values import RecordedValues
 from bench.core.run.run_start import RunStart, hide_secrets
 from bench.core.samples import blocks
@@ -46,7 +46,7 @@ def make_start(**target: Any) -> RunStart:
         fingerprint=make_fingerprint(),
         limits=AlertLimits(),
         workers=1,
-        capacity=Capacity(),
+        machine_limits=MachineLimits(),
         remainder=None,
     )
 

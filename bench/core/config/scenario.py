@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
+from bench.core.config.capacity_search import CapacitySearch
 from bench.core.config.compose import Variable
 from bench.core.config.executors import (
     EXECUTORS,
@@ -169,6 +170,9 @@ class Scenario(Inheriting):
     """Limits that fail the run even without a baseline, by metric, in k6's grammar."""
     objectives: Objectives = {}
     """Time limit of a good response in milliseconds, by metric. Goodput is the share of good responses."""
+    capacity: CapacitySearch | None = None
+    """Searches for the largest load that meets the objectives, for example `{to: 200, budget: 10m}`.
+    The scenario's only executor describes one trial; its number of VUs or its rate is the first load."""
     claimed_availability: Annotated[
         Annotated[float, Field(gt=0, lt=1)] | None,
         BeforeValidator(_read_ratio),

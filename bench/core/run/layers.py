@@ -19,10 +19,17 @@ Round = Mapping[str, float]
 
 # An inner tier that is slower than the outer one by this share did other work.
 _OTHER_WORK_RATIO = 0.2
+# In fewer rounds, one delay of the machine can make an inner tier slower.
+_FEWEST_ROUNDS = 3
 
 
 def compare_work(rounds: Sequence[Round]) -> list[str]:
-    """Return a warning for each tier that is typically slower than the tier that calls it."""
+    """Return a warning for each tier that is typically slower than the tier that calls it.
+
+    Too few rounds give no warning.
+    """
+    if len(rounds) < _FEWEST_ROUNDS:
+        return []
     warnings: list[str] = []
     for (outer, outer_ms), (inner, inner_ms) in pairwise(_typical_times(rounds).items()):
         if inner_ms > (1 + _OTHER_WORK_RATIO) * outer_ms + metric(tier_key(inner)).resolution:

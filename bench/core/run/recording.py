@@ -10,7 +10,7 @@ from pydantic import Field, create_model
 from bench.core.calibration.calibration import Calibration
 from bench.core.calibration.reference_workload import ReferenceWorkload
 from bench.core.faults.fault_times import FaultTimes
-from bench.core.load.capacity import Capacity
+from bench.core.load.machine_limits import MachineLimits
 from bench.core.load.needs import Needs
 from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import GaugeSample, Probe, ResourceSample, Stall, Stop
@@ -64,7 +64,7 @@ class Recording:
     """Disturbances of the machine; `None` if they were not measured."""
     needs: Needs = field(default_factory=Needs)
     """Needs of the plan on the load generator's machine."""
-    capacity: Capacity = field(default_factory=Capacity)
+    machine_limits: MachineLimits = field(default_factory=MachineLimits)
     """Limits of the load generator's machine."""
     pauses: tuple[Stall, ...] = ()
     """Times in which a load generator did not run."""

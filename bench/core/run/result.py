@@ -8,6 +8,7 @@ from pydantic import model_validator
 
 from bench.core.calibration.calibration import Calibration
 from bench.core.calibration.reference_workload import ReferenceWorkload
+from bench.core.capacity.capacity_result import CapacityResult
 from bench.core.config.executors import Phase
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.scenario import Scenario
@@ -89,6 +90,8 @@ class RunResult(Record):
     alerts: tuple[Alert, ...] | None = None
     """Alerts of the stack's limits; null in results of versions without alerts."""
 
+    capacity: CapacityResult | None = None
+    """Answer of the capacity search; null if the run has a load of its own."""
     scaling: tuple[ScalingDecision, ...] = ()
     """Changes of the number of instances of services, as the stack's `scaling` declares them."""
 

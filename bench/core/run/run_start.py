@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from bench.core.config.run_spec import MixedSpec, RunSpec
 from bench.core.config.target import Target
 from bench.core.config.watching import AlertLimits
-from bench.core.load.capacity import Capacity
+from bench.core.load.machine_limits import MachineLimits
 from bench.core.load.needs import needs_of
 from bench.core.run.origin import Fingerprint, Provenance
 from bench.core.run.recording import Recording
@@ -38,7 +38,7 @@ class RunStart(Record):
     """Limits of the stack for alerts."""
     workers: int
     """Number of load generators."""
-    capacity: Capacity
+    machine_limits: MachineLimits
     """Limits of the load generator's machine."""
     remainder: str | None
     """Tier that gets the time that no other tier reports."""
@@ -47,7 +47,7 @@ class RunStart(Record):
 
 
 def begin_recording(
-    spec: RunSpec, samples: Samples, workers: int, capacity: Capacity, remainder: str | None
+    spec: RunSpec, samples: Samples, workers: int, machine_limits: MachineLimits, remainder: str | None
 ) -> Recording:
     """Return a recording without recorded values; `add_values` adds them."""
     last_s = float(samples.column("finished_s").max()) if len(samples) else 0.0
@@ -56,7 +56,7 @@ def begin_recording(
         elapsed_s=max(0.0, last_s),
         samples=samples,
         needs=needs_of(spec, workers),
-        capacity=capacity,
+        machine_limits=machine_limits,
         remainder=remainder,
     )
 

@@ -7,7 +7,7 @@ from pydantic import model_validator
 
 from bench.core.calibration.calibration import Calibration, Trial
 from bench.core.config.executors import Phase
-from bench.core.load.capacity import describe_fault
+from bench.core.load.machine_limits import describe_fault
 from bench.core.run.recording import Recording
 from bench.core.run.summary import RunSummary
 from bench.core.run.unanswered import explain_cut_off
@@ -95,7 +95,7 @@ def _check_generator(recording: Recording, samples: Samples) -> tuple[str, ...]:
     unsent = most_common_fault(samples) or _fault_of_trials(recording.calibration)
     if unsent is not None:
         fault, message = unsent
-        reasons.append(describe_fault(fault, recording.needs, recording.capacity, message))
+        reasons.append(describe_fault(fault, recording.needs, recording.machine_limits, message))
     return tuple(reasons)
 
 

@@ -47,7 +47,7 @@ from bench.measure.load.request_client import Exchanger
 from bench.measure.load.retry_room import RetryRoom
 from bench.measure.load.shared import Shared
 from bench.measure.load.virtual_user import VirtualUser
-from bench.measure.machine.capacity import raise_open_file_limit
+from bench.measure.machine.limits import raise_open_file_limit
 from bench.timing.pacing import Pacer, event_loop, pacer, real_s
 
 _FLUSH_S = 0.25

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.stack import Stack
-from bench.core.load.capacity import Capacity
+from bench.core.load.machine_limits import MachineLimits
 from bench.core.run.origin import Provenance
 from bench.core.run.recording import Recording
 from bench.core.run.result import RunResult, make_result
@@ -138,12 +138,12 @@ class Alternation:
         self._arms: Mapping[Side, Arm] = {"base": base, "head": head}
         self._listener = listener
         self._on_run = on_run
-        self._capacities: dict[tuple[str, Side], Capacity] = {}
+        self._limits: dict[tuple[str, Side], MachineLimits] = {}
         self._conflict = find_version_conflict(base.stack, head.stack, head.conditions, listener)
         for spec in specs:
             for side in _SIDE_OF.values():
                 checked = check_before(spec.of(side), self._arms[side].conditions, listener)
-                self._capacities[spec.name, side] = checked
+                self._limits[spec.name, side] = checked
         self._first = specs[0]
         self._ids = {spec.name: new_run_id(spec.name) for spec in specs}
         self._counts = dict.fromkeys(self._ids, 0)
@@ -264,7 +264,7 @@ class Alternation:
             arm.conditions,
             f"{self._ids[spec.name]}-{side}",
             self._listener,
-            capacity=self._capacities[spec.name, side],
+            machine_limits=self._limits[spec.name, side],
         )
 
     def _measure(self, spec: PairedSpec, side: Side, subject: Subject) -> PairRun:

@@ -12,7 +12,7 @@ from bench.core.config.run_spec import RunSpec
 from bench.core.config.secret_names import SECRET_NAME
 from bench.core.config.stack import RepeatedRequest
 from bench.core.limits.abort import AbortWatch
-from bench.core.load.capacity import Capacity
+from bench.core.load.machine_limits import MachineLimits
 from bench.core.load.plan import plan
 from bench.core.load.progress import PlannedVus, Progress, ProgressWatch
 from bench.core.run.plausibility import believe
@@ -72,7 +72,7 @@ class Subject:
     """Images and settings that must be equal for two runs to be comparable."""
     warnings: Sequence[str] = ()
     """Problems that were seen before the load and do not prevent it."""
-    capacity: Capacity = field(default_factory=Capacity)
+    machine_limits: MachineLimits = field(default_factory=MachineLimits)
     """Limits of the load generator's machine."""
     services: Mapping[str, str] = field(default_factory=dict)
     """Address of each service that gets requests, by name; only journeys need it."""
@@ -118,7 +118,7 @@ def record(
     newest = RecordedValues(at_s=0.0, host=host_of(machine, before, after, subject.cores))
     kept.note(newest)
     remainder = subject.tiers.remainder
-    begun = begin_recording(spec, kept.read_samples(), workers, subject.capacity, remainder)
+    begun = begin_recording(spec, kept.read_samples(), workers, subject.machine_limits, remainder)
     return add_values(begun, kept.read_values())
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.stack import RepeatedRequest, Stack, list_services
-from bench.core.load.capacity import Capacity, find_risks, find_shortages
+from bench.core.load.machine_limits import MachineLimits, find_risks, find_shortages
 from bench.core.load.needs import needs_of
 from bench.core.load.rows import check_rows
 from bench.core.tiers.attribution import remainder_tier
@@ -20,7 +20,7 @@ from bench.errors import ConfigError, MeasurementError
 from bench.measure.calibration.reference import Reference, open_reference
 from bench.measure.load.endpoint import check_url
 from bench.measure.load.turn_file import import_turn
-from bench.measure.machine.capacity import read_capacity
+from bench.measure.machine.limits import read_limits
 from bench.measure.run.conditions import Conditions, Listener
 from bench.measure.run.provenance import new_run_id
 from bench.measure.run.recorder import Subject, record
@@ -108,15 +108,15 @@ def prepare(  # noqa: PLR0913 - the first five are the run
         ConfigError: The settings do not fit the stack.
         TargetError: The stack did not start or refused the test users.
     """
-    capacity = check_before(spec, conditions, listener)
+    machine_limits = check_before(spec, conditions, listener)
     with (
         provide_stack(spec, stack, conditions, run_id, listener, logs=logs) as started,
-        prepare_on(started, spec, conditions, run_id, listener, capacity=capacity) as subject,
+        prepare_on(started, spec, conditions, run_id, listener, machine_limits=machine_limits) as subject,
     ):
         yield subject
 
 
-def check_before(spec: RunSpec, conditions: Conditions, listener: Listener) -> Capacity:
+def check_before(spec: RunSpec, conditions: Conditions, listener: Listener) -> MachineLimits:
     """Check a run before its stack starts, and return the limits of this machine.
 
     Raises:
@@ -128,7 +128,7 @@ def check_before(spec: RunSpec, conditions: Conditions, listener: Listener) -> C
     for part in spec.parts:
         if part.turn is not None:
             import_turn(part.turn)
-    return _check_capacity(spec, conditions, listener)
+    return _check_limits(spec, conditions, listener)
 
 
 @contextmanager
@@ -161,7 +161,7 @@ def prepare_on(  # noqa: PLR0913 - the first five are the run
     run_id: str,
     listener: Listener,
     *,
-    capacity: Capacity,
+    machine_limits: MachineLimits,
 ) -> Iterator[Subject]:
     """Add the fixtures and the test users of a scenario to a stack; the block's end removes them.
 
@@ -189,7 +189,7 @@ def prepare_on(  # noqa: PLR0913 - the first five are the run
             # Recording spans is work, so only runs that do it are comparable with each other.
             parts={**running.parts, **({"spans": "recorded"} if started.receiver else {})},
             warnings=warnings,
-            capacity=capacity,
+            machine_limits=machine_limits,
             services={target.service: running.url(target.service) for target in spec.interfaces},
             injection=injection,
         )
@@ -262,7 +262,7 @@ def _tier_sources(spec: RunSpec, running: RunningStack, receiver: "TraceReceiver
     )
 
 
-def _check_capacity(spec: RunSpec, conditions: Conditions, listener: Listener) -> Capacity:
+def _check_limits(spec: RunSpec, conditions: Conditions, listener: Listener) -> MachineLimits:
     """Return the limits of this machine.
 
     Raises:
@@ -273,12 +273,12 @@ def _check_capacity(spec: RunSpec, conditions: Conditions, listener: Listener) -
         # Each service of a stack on this machine has an address of its own.
         urls.append(conditions.urls.get(target.service, f"http://127.0.0.1:{number}"))
     needs = needs_of(spec, conditions.workers)
-    capacity = read_capacity(urls)
-    for shortage in find_shortages(needs, capacity):
+    machine_limits = read_limits(urls)
+    for shortage in find_shortages(needs, machine_limits):
         raise MeasurementError(shortage)
-    for risk in find_risks(needs, capacity):
+    for risk in find_risks(needs, machine_limits):
         listener.warning(f"this run may fail: {risk}")
-    return capacity
+    return machine_limits
 
 
 def _wait_for_targets(

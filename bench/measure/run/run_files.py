@@ -25,7 +25,7 @@ def make_start(
         fingerprint=fingerprint(spec, stack, conditions.urls, subject.parts),
         limits=stack.alerts,
         workers=conditions.workers,
-        capacity=subject.capacity,
+        machine_limits=subject.machine_limits,
         remainder=subject.tiers.remainder,
     )
 

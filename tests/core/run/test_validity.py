@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from bench.core.calibration.calibration import Calibration, trial
-from bench.core.load.capacity import Capacity
+from bench.core.load.machine_limits import MachineLimits
 from bench.core.load.needs import Needs
 from bench.core.run.recording import Recording
 from bench.core.run.summary import summarise
@@ -147,7 +147,7 @@ def unsent(**changes: Any) -> Recording:
     late = list(lagging([900.0] * 20).samples)
     failed = make_sample(20, outcome=Outcome.NOT_SENT, detail=UNSENT, culprit=Culprit.GENERATOR)
     needs = Needs(vus=60, connections=60, most_vus=60, most_connections=60)
-    recording = make_recording([*late, failed], needs=needs, capacity=Capacity(open_files=60))
+    recording = make_recording([*late, failed], needs=needs, machine_limits=MachineLimits(open_files=60))
     return replace(recording, **changes)
 
 
@@ -158,7 +158,7 @@ def test_an_unsent_request_is_the_only_reason() -> None:
 
 def test_an_unsent_request_of_the_warm_up_counts() -> None:
     """All requests of the run are checked, also those without a part in its numbers."""
-    recording = make_recording(needs=unsent().needs, capacity=unsent().capacity)
+    recording = make_recording(needs=unsent().needs, machine_limits=unsent().machine_limits)
     summary = summarise(recording)
     assert judge_validity(recording, summary, all_samples=unsent().samples).reasons == (FILES,)
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.measure.machine.capacity import read_capacity
 from bench.measure.machine.control_groups import free_memory_bytes, oom_kills, quota_cores, throttling
+from bench.measure.machine.limits import read_limits
 
 MAX = "150000 100000\n"
 STAT = "nr_periods 10\nnr_throttled 4\n"
@@ -81,7 +81,7 @@ def test_a_machine_without_files_has_unknown_values(tmp_path: Path) -> None:
     assert throttling(tmp_path) == {}
     assert free_memory_bytes(tmp_path) is None
     assert oom_kills(tmp_path) is None
-    assert read_capacity(["http://127.0.0.1:80"], tmp_path).ports is None
+    assert read_limits(["http://127.0.0.1:80"], tmp_path).ports is None
 
 
 def test_ports_belong_to_an_address(tmp_path: Path) -> None:
@@ -89,6 +89,6 @@ def test_ports_belong_to_an_address(tmp_path: Path) -> None:
     path = tmp_path / "proc/sys/net/ipv4/ip_local_port_range"
     path.parent.mkdir(parents=True)
     path.write_text("40000\t40040\n")
-    capacity = read_capacity(["http://127.0.0.1:80", "http://127.0.0.1:81"], tmp_path)
-    assert (capacity.ports, capacity.addresses) == (41, 2)
-    assert read_capacity(["http://name.invalid"], tmp_path).ports is None
+    machine_limits = read_limits(["http://127.0.0.1:80", "http://127.0.0.1:81"], tmp_path)
+    assert (machine_limits.ports, machine_limits.addresses) == (41, 2)
+    assert read_limits(["http://name.invalid"], tmp_path).ports is None

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from bench.core.load.capacity import Capacity
+from bench.core.load.machine_limits import MachineLimits
 from bench.measure.machine import control_groups
 from bench.measure.machine.kernel_files import read_text
 
@@ -19,7 +19,7 @@ ROOT = Path("/")
 _PORT_RANGE = "proc/sys/net/ipv4/ip_local_port_range"
 
 
-def read_capacity(urls: Sequence[str], root: Path = ROOT) -> Capacity:
+def read_limits(urls: Sequence[str], root: Path = ROOT) -> MachineLimits:
     """Return the limits of this machine; a limit that cannot be read is `None`.
 
     Args:
@@ -27,7 +27,7 @@ def read_capacity(urls: Sequence[str], root: Path = ROOT) -> Capacity:
         root: Folder of the kernel's files.
     """
     addresses = _count_addresses(urls)
-    return Capacity(
+    return MachineLimits(
         open_files=_open_files(),
         ports=_ports(root) if addresses is not None else None,
         addresses=addresses or 1,

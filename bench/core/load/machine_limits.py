@@ -13,7 +13,7 @@ _MORE_MEMORY = "use fewer VUs, or a machine with more memory"
 
 
 @dataclass(frozen=True, slots=True)
-class Capacity:
+class MachineLimits:
     """Limits of the load generator's machine. An unknown limit is `None`."""
 
     open_files: int | None = None
@@ -36,51 +36,58 @@ class _Demand:
     limit: int | None
 
 
-def find_shortages(needs: Needs, capacity: Capacity) -> list[str]:
+def find_shortages(needs: Needs, machine_limits: MachineLimits) -> list[str]:
     """Return why a plan cannot work on this machine, one sentence each; empty if it may work."""
     shortages: list[str] = []
-    for demand in _demands(needs, capacity):
+    for demand in _demands(needs, machine_limits):
         if demand.limit is not None and demand.certain > demand.limit:
-            shortages.append(_describe_shortage(demand.fault, needs, capacity))
+            shortages.append(_describe_shortage(demand.fault, needs, machine_limits))
     return shortages
 
 
-def find_risks(needs: Needs, capacity: Capacity) -> list[str]:
+def find_risks(needs: Needs, machine_limits: MachineLimits) -> list[str]:
     """Return the limits that an open loop may reach if its target is slow, one sentence each."""
     risks: list[str] = []
-    for demand in _demands(needs, capacity):
+    for demand in _demands(needs, machine_limits):
         if demand.limit is not None and demand.certain <= demand.limit < demand.most:
-            risks.append(_describe_shortage(demand.fault, needs, capacity))
+            risks.append(_describe_shortage(demand.fault, needs, machine_limits))
     return risks
 
 
-def _demands(needs: Needs, capacity: Capacity) -> Iterator[_Demand]:
+def _demands(needs: Needs, machine_limits: MachineLimits) -> Iterator[_Demand]:
     certain = needs.connections
     most = needs.most_connections
-    ports = None if capacity.ports is None else capacity.ports * capacity.addresses
-    yield _Demand(GeneratorFault.OPEN_FILES, needs.files(certain), needs.files(most), capacity.open_files)
+    ports = None if machine_limits.ports is None else machine_limits.ports * machine_limits.addresses
+    yield _Demand(
+        GeneratorFault.OPEN_FILES, needs.files(certain), needs.files(most), machine_limits.open_files
+    )
     yield _Demand(GeneratorFault.PORTS, certain, most, ports)
     yield _Demand(
-        GeneratorFault.MEMORY, needs.memory_bytes(certain), needs.memory_bytes(most), capacity.memory_bytes
+        GeneratorFault.MEMORY,
+        needs.memory_bytes(certain),
+        needs.memory_bytes(most),
+        machine_limits.memory_bytes,
     )
 
 
-def describe_fault(fault: GeneratorFault, needs: Needs, capacity: Capacity, message: str = "") -> str:
+def describe_fault(
+    fault: GeneratorFault, needs: Needs, machine_limits: MachineLimits, message: str = ""
+) -> str:
     """Return a sentence that names a fault of the load generator in a run, and its cure.
 
     Args:
         fault: The fault.
         needs: The needs of the plan.
-        capacity: The limits of the machine.
+        machine_limits: The limits of the machine.
         message: The system's words for the fault.
     """
     match fault:
         case GeneratorFault.OPEN_FILES:
-            return _describe_files(needs, capacity)
+            return _describe_files(needs, machine_limits)
         case GeneratorFault.SYSTEM_FILES:
             return "the processes of this machine opened too many files: sysctl -w fs.file-max=1000000"
         case GeneratorFault.PORTS:
-            return f"the load generator ran out of ports{_describe_ports(needs, capacity)}"
+            return f"the load generator ran out of ports{_describe_ports(needs, machine_limits)}"
         case GeneratorFault.MEMORY:
             return f"the load generator ran out of memory: {_MORE_MEMORY}"
         case GeneratorFault.PROXY:
@@ -91,36 +98,38 @@ def describe_fault(fault: GeneratorFault, needs: Needs, capacity: Capacity, mess
             assert_never(fault)
 
 
-def _describe_shortage(fault: GeneratorFault, needs: Needs, capacity: Capacity) -> str:
+def _describe_shortage(fault: GeneratorFault, needs: Needs, machine_limits: MachineLimits) -> str:
     """Return a sentence about a limit that a plan exceeds, before the run."""
     if fault is GeneratorFault.PORTS:
-        return f"the load generator would run out of ports{_describe_ports(needs, capacity)}"
+        return f"the load generator would run out of ports{_describe_ports(needs, machine_limits)}"
     if fault is GeneratorFault.MEMORY:
-        return _describe_memory(needs, capacity)
-    return describe_fault(fault, needs, capacity)
+        return _describe_memory(needs, machine_limits)
+    return describe_fault(fault, needs, machine_limits)
 
 
-def _describe_files(needs: Needs, capacity: Capacity) -> str:
-    files = "the open files" if capacity.open_files is None else f"{capacity.open_files} open files"
+def _describe_files(needs: Needs, machine_limits: MachineLimits) -> str:
+    files = (
+        "the open files" if machine_limits.open_files is None else f"{machine_limits.open_files} open files"
+    )
     advised = max(_FEWEST_FILES, 1 << needs.files(needs.most_connections).bit_length())
     split = f" in {needs.workers} load generators" if needs.workers > 1 else ""
     return f"{files} are too few for {_load(needs)}{split}: ulimit -n {advised}"
 
 
-def _describe_ports(needs: Needs, capacity: Capacity) -> str:
+def _describe_ports(needs: Needs, machine_limits: MachineLimits) -> str:
     """Return the numbers and the cure, to be added to a sentence."""
     cure = "sysctl -w net.ipv4.ip_local_port_range='1024 65535'"
     connections = wording.counted(needs.most_connections, "connection")
-    if capacity.ports is None:
+    if machine_limits.ports is None:
         return f": {cure}"
-    if needs.most_connections <= capacity.ports:
-        return f" ({capacity.ports}), because closed connections keep theirs for a minute: {cure}"
+    if needs.most_connections <= machine_limits.ports:
+        return f" ({machine_limits.ports}), because closed connections keep theirs for a minute: {cure}"
     up_to = "up to " if needs.most_connections > needs.connections else ""
-    return f" ({capacity.ports} for {up_to}{connections}): {cure}"
+    return f" ({machine_limits.ports} for {up_to}{connections}): {cure}"
 
 
-def _describe_memory(needs: Needs, capacity: Capacity) -> str:
-    free = wording.size(capacity.memory_bytes or 0)
+def _describe_memory(needs: Needs, machine_limits: MachineLimits) -> str:
+    free = wording.size(machine_limits.memory_bytes or 0)
     needed = wording.size(needs.memory_bytes(needs.most_connections))
     return f"{free} of free memory are too little for {_load(needs)}, which need {needed}: {_MORE_MEMORY}"
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.core.load.capacity import Capacity, describe_fault, find_risks, find_shortages
+from bench.core.load.machine_limits import MachineLimits, describe_fault, find_risks, find_shortages
 from bench.core.load.needs import OWN_FILES, Needs, needs_of
 from bench.core.samples.sample import GeneratorFault
 from tests.factories import make_scenario, make_spec
@@ -55,75 +55,75 @@ def test_load_generators_share_the_connections(connections: int, workers: int) -
 def test_a_plan_is_refused_only_if_it_needs_more_than_there_is(vus: int, limit: int) -> None:
     """A limit that is reached exactly is enough, for files, ports and memory."""
     needs = Needs(vus=vus, connections=vus, most_vus=vus, most_connections=vus)
-    assert bool(find_shortages(needs, Capacity(open_files=limit))) == (needs.files(vus) > limit)
-    assert bool(find_shortages(needs, Capacity(ports=limit))) == (vus > limit)
-    memory = Capacity(memory_bytes=limit * 50_000)
+    assert bool(find_shortages(needs, MachineLimits(open_files=limit))) == (needs.files(vus) > limit)
+    assert bool(find_shortages(needs, MachineLimits(ports=limit))) == (vus > limit)
+    memory = MachineLimits(memory_bytes=limit * 50_000)
     assert bool(find_shortages(needs, memory)) == (needs.memory_bytes(vus) > limit * 50_000)
-    assert not find_risks(needs, Capacity(open_files=limit))
+    assert not find_risks(needs, MachineLimits(open_files=limit))
 
 
 def test_unknown_limits_refuse_no_plan() -> None:
     """A limit that cannot be read allows every plan."""
-    assert find_shortages(replace(SIXTY, connections=10**9), Capacity()) == []
+    assert find_shortages(replace(SIXTY, connections=10**9), MachineLimits()) == []
 
 
 def test_each_address_of_a_target_has_all_ports() -> None:
     """Two addresses allow twice the connections."""
-    assert find_shortages(SIXTY, Capacity(ports=41, addresses=2)) == []
+    assert find_shortages(SIXTY, MachineLimits(ports=41, addresses=2)) == []
 
 
 def test_an_open_loop_is_warned_and_not_refused() -> None:
     """A fast target needs fewer connections than `max_vus`."""
-    capacity = Capacity(open_files=60, ports=41)
-    assert find_shortages(OPEN, capacity) == []
-    files, ports = find_risks(OPEN, capacity)
+    machine_limits = MachineLimits(open_files=60, ports=41)
+    assert find_shortages(OPEN, machine_limits) == []
+    files, ports = find_risks(OPEN, machine_limits)
     assert files == "60 open files are too few for up to 200 VUs: ulimit -n 4096"
     assert ports.startswith("the load generator would run out of ports (41 for up to 200 connections)")
 
 
 @pytest.mark.parametrize(
-    ("needs", "capacity", "sentence"),
+    ("needs", "machine_limits", "sentence"),
     [
-        (SIXTY, Capacity(open_files=60), "60 open files are too few for 60 VUs: ulimit -n 4096"),
+        (SIXTY, MachineLimits(open_files=60), "60 open files are too few for 60 VUs: ulimit -n 4096"),
         (
             replace(SIXTY, workers=2),
-            Capacity(open_files=20),
+            MachineLimits(open_files=20),
             "20 open files are too few for 60 VUs in 2 load generators: ulimit -n 4096",
         ),
         (
             SIXTY,
-            Capacity(ports=41),
+            MachineLimits(ports=41),
             f"the load generator would run out of ports (41 for 60 connections): {WIDE}",
         ),
         (
             SIXTY,
-            Capacity(memory_bytes=50_000_000),
+            MachineLimits(memory_bytes=50_000_000),
             f"50.0 MB of free memory are too little for 60 VUs, which need 60.5 MB: {SMALLER}",
         ),
     ],
 )
-def test_a_shortage_names_its_cure(needs: Needs, capacity: Capacity, sentence: str) -> None:
+def test_a_shortage_names_its_cure(needs: Needs, machine_limits: MachineLimits, sentence: str) -> None:
     """The sentence has the limit, the load, and what to do."""
-    assert find_shortages(needs, capacity) == [sentence]
+    assert find_shortages(needs, machine_limits) == [sentence]
 
 
 def test_the_advised_limit_is_enough() -> None:
     """The limit of open files in the cure allows the plan."""
     needs = Needs(vus=50_000, connections=50_000, most_vus=50_000, most_connections=50_000)
-    (sentence,) = find_shortages(needs, Capacity(open_files=1024))
-    assert find_shortages(needs, Capacity(open_files=int(sentence.rsplit(" ", 1)[1]))) == []
+    (sentence,) = find_shortages(needs, MachineLimits(open_files=1024))
+    assert find_shortages(needs, MachineLimits(open_files=int(sentence.rsplit(" ", 1)[1]))) == []
 
 
 @pytest.mark.parametrize("fault", GeneratorFault)
 def test_each_fault_has_a_sentence_with_a_cure(fault: GeneratorFault) -> None:
     """It has no full stop, names no target, and its cure follows a colon."""
-    sentence = describe_fault(fault, SIXTY, Capacity(), "Connection refused")
+    sentence = describe_fault(fault, SIXTY, MachineLimits(), "Connection refused")
     assert ": " in sentence
     assert not sentence.endswith(".")
 
 
 def test_ports_can_run_out_although_there_are_more_than_connections() -> None:
     """A connection that was closed keeps its port for a minute."""
-    sentence = describe_fault(GeneratorFault.PORTS, SIXTY, Capacity(ports=28_232))
+    sentence = describe_fault(GeneratorFault.PORTS, SIXTY, MachineLimits(ports=28_232))
     ports = "the load generator ran out of ports (28232), because closed connections keep theirs for a minute"
     assert sentence == f"{ports}: {WIDE}"

@@ -1,0 +1,26 @@
+"""The answer of a capacity search, as results and baselines store it."""
+
+from bench.core.capacity.load_trial import LoadTrial, LoadUnit, SafeLoad, SearchEnd
+from bench.core.values.record import NotNegative, Record
+
+
+class CapacityResult(Record):
+    """The safe load of a stack: the largest load that meets the objectives."""
+
+    unit: LoadUnit
+    """Unit of all loads."""
+    objectives: tuple[str, ...]
+    """The objectives in words."""
+    safe_load: SafeLoad | None
+    """The safe load; null if even the smallest load breaks an objective."""
+    ended: SearchEnd
+    """Why the search ended."""
+    trials: tuple[LoadTrial, ...]
+    """The trials in their order."""
+    breaks_at: str | None = None
+    """Tier that grows most from the safe load to the first load that breaks an objective; null without tier
+    times or without such a load."""
+    throughput_rps: NotNegative | None = None
+    """Successful requests per second at the safe load; null without one."""
+    no_gain_from: NotNegative | None = None
+    """Load from which on more load brings no more throughput; null if none was tried."""

@@ -1,0 +1,34 @@
+"""The search for the largest load that meets the objectives of a scenario."""
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from bench.core.values.duration import PositiveDuration
+from bench.core.values.quantity import parse_ratio
+from bench.core.values.record import FieldError, Record
+
+
+def _read_ratio(value: object) -> object:
+    return parse_ratio(value) if isinstance(value, str) else value
+
+
+class CapacitySearch(Record):
+    """A search. The load is the number of VUs of a closed loop, or the request rate of an open loop."""
+
+    lowest: Annotated[float, Field(gt=0, alias="from")] = 1.0
+    """Smallest load."""
+    highest: Annotated[float | None, Field(gt=0, alias="to")] = None
+    """Largest load; null to double the load until an objective is missed."""
+    budget_s: Annotated[PositiveDuration, Field(alias="budget")] = 600.0
+    """Longest duration of all trials together."""
+    width_ratio: Annotated[float, BeforeValidator(_read_ratio), Field(gt=0, le=2, alias="width")] = 0.2
+    """The search ends when the interval is narrower than this share of its middle."""
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.9
+    """Probability that the interval contains the safe load."""
+
+    @model_validator(mode="after")
+    def _check_range(self) -> "CapacitySearch":
+        if self.highest is not None and self.highest <= self.lowest:
+            raise FieldError(("to",), f"must be larger than from ({self.lowest:g})")
+        return self

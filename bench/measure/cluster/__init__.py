@@ -1,0 +1,1 @@
+"""Load generators on other machines: their start, their clocks, and the way of their samples."""
