@@ -32,8 +32,7 @@ def make_agent(settings: Settings) -> Starlette:
     """Return the agent's application. Settings: OLLAMA_URL, UPSTREAM_TIMEOUT_S, the store's, and AGENT_*."""
     upstream = open_upstream(settings, "OLLAMA_URL")
     measures = Measures()
-    # Not a switch: `bench` writes knobs as numbers, such as 1.0.
-    asks_twice = settings.count("AGENT_ASKS_TWICE", 0, high=1) == 1
+    asks_twice = settings.switch("AGENT_ASKS_TWICE")
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

@@ -46,7 +46,7 @@ def make_model(settings: Settings) -> Starlette:
     sizes = _read_sizes(settings)
     engine = _open_engine(settings, slots, parallel, sizes)
     names = tuple(dict.fromkeys((name, *sizes)))
-    server = ModelServer(names, slots, keeps_slots=settings.count("MODEL_KEEPS_SLOTS", 0, high=1) == 1)
+    server = ModelServer(names, slots, keeps_slots=settings.switch("MODEL_KEEPS_SLOTS"))
     errors = Knobs.of(settings, "MODEL").error_ratio
     measures = Measures(
         {

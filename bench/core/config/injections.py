@@ -31,3 +31,8 @@ def parse_injections(stack: Stack, texts: tuple[str, ...]) -> dict[str, float]:
             )
         injections[knob] = float(number)
     return injections
+
+
+def write_knob(value: float) -> str:
+    """Return a knob's value for a variable: `1` and not `1.0`, which few programs read as a whole number."""
+    return f"{value:.12g}"

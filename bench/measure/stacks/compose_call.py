@@ -12,6 +12,7 @@ import yaml
 
 from bench.core.config.compose import Compose
 from bench.core.config.engine_errors import lacks_compose
+from bench.core.config.injections import write_knob
 from bench.core.config.placeholders import expand
 from bench.core.config.stack import OTLP_URL, Stack, list_secrets
 from bench.core.tiers.environment import fixed_url
@@ -162,5 +163,5 @@ def _environment(
         environment[name] = expand(text, values, f"compose.environment.{name}")
     environment |= visible_variables(compose, options.variables)
     for knob, value in options.injections.items():
-        environment[stack.knobs[knob]] = f"{value:g}"
+        environment[stack.knobs[knob]] = write_knob(value)
     return environment

@@ -8,6 +8,7 @@ from typing import Any
 
 from bench.core.config.configuration import write_configuration
 from bench.core.config.inherited_variables import inherit_environment
+from bench.core.config.injections import write_knob
 from bench.core.config.instances import Instance
 from bench.core.config.placeholders import expand
 from bench.core.config.stack import CONFIGURATION, OTLP_URL
@@ -117,7 +118,7 @@ def _environment(started: StackProcesses, instance: Instance, values: Mapping[st
     for knob, variable in service.knobs.items():
         injected = started.options.injections.get(f"{name}.{knob}")
         if injected is not None:
-            environment[variable] = str(injected)
+            environment[variable] = write_knob(injected)
     if "port" in values:
         environment[service.port_variable] = values["port"]
     return environment

@@ -117,12 +117,12 @@ def test_settings_knobs_and_ports_reach_the_service(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("SOMETHING_OF_THE_SHELL", "1")
     service: dict[str, Any] = {
         "environment": {"STATE": "${state}", "SECRET": "${jwt_secret}"},
-        "knobs": {"slowdown": "SLOWNESS", "delay_ms": "DELAY"},
+        "knobs": {"slowdown": "SLOWNESS", "twice": "TWICE", "delay_ms": "DELAY"},
         "port_variable": "MY_PORT",
         "command": [sys.executable, "-c", PROGRAMS["good"].replace("'PORT'", "'MY_PORT'")],
     }
     port = choose_ports({"one": Service(command=("true",))}, {})["one"]
-    options = StartOptions(injections={"one.slowdown": 1.3}, ports={"one": port})
+    options = StartOptions(injections={"one.slowdown": 1.3, "one.twice": 1.0}, ports={"one": port})
     started = prepare(make_stack({"one": "good"}, **service), SECRET, tmp_path, options)
     try:
         start(started)
@@ -132,6 +132,7 @@ def test_settings_knobs_and_ports_reach_the_service(tmp_path: Path, monkeypatch:
     assert environment["STATE"] == str(tmp_path)
     assert environment["SECRET"] == SECRET.get_secret_value()
     assert environment["SLOWNESS"] == "1.3"
+    assert environment["TWICE"] == "1"
     assert environment["MY_PORT"] == str(port)
     assert "DELAY" not in environment
     assert "SOMETHING_OF_THE_SHELL" not in environment
