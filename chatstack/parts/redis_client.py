@@ -21,15 +21,34 @@ def open_redis(settings: Settings) -> Redis:
         SettingsError: A setting is wrong. The message does not contain it, since it may contain a password.
     """
     timeout_s = settings.number("REDIS_TIMEOUT_S", _TIMEOUT_S, low=0.001)
+    return Redis.from_pool(open_pool(settings.text("REDIS_URL"), timeout_s))
+
+
+def open_pool(
+    url: str, timeout_s: float, connections: int = _CONNECTIONS, *, decode_responses: bool = False
+) -> BlockingConnectionPool:
+    """Return a pool of connections, which are opened when they are first used.
+
+    Args:
+        url: Address of Redis, which may contain a password.
+        timeout_s: Longest wait for a connection, and for each answer, in seconds.
+        connections: Largest number of connections.
+        decode_responses: Return texts instead of bytes.
+
+    Raises:
+        SettingsError: The address is wrong. The message does not contain it.
+    """
     try:
         pool = BlockingConnectionPool.from_url(
-            settings.text("REDIS_URL"),
-            max_connections=_CONNECTIONS,
+            url,
+            max_connections=connections,
             timeout=timeout_s,
             socket_timeout=timeout_s,
             socket_connect_timeout=timeout_s,
             retry=Retry(NoBackoff(), 0),
+            decode_responses=decode_responses,
         )
-    except ValueError:
+        pool.connection_class(**pool.connection_kwargs)  # an unknown parameter of the address fails only here
+    except (ValueError, TypeError):
         raise SettingsError("REDIS_URL: not an address like redis://127.0.0.1:6379/0") from None
-    return Redis.from_pool(pool)
+    return pool

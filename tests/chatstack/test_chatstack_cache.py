@@ -587,7 +587,7 @@ def test_backends_share_a_cache_in_redis_and_survive_its_end(
     ("variables", "word"),
     [
         ({"CACHE_TTL_S": "soon"}, "CACHE_TTL_S"),
-        ({"REDIS_URL": "http://localhost"}, "REDIS_URL"),
+        ({"REDIS_URL": "redis://localhost/0?unknown=1"}, "REDIS_URL"),
     ],
 )
 def test_wrong_settings_of_the_cache_stop_the_backend(

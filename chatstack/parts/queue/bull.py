@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from bullmq import Job, Queue
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
+from redis.asyncio import Redis
 from redis.exceptions import RedisError
+
+from chatstack.parts.redis_client import open_pool
 
 # All backends of this kind use the same token, because a backend may take the ticket of another one.
 TOKEN = "chatstack"  # noqa: S105 - the owner of a lock, and not a secret
@@ -82,15 +82,7 @@ class BullQueue:
     """
 
     def __init__(self, url: str, name: str) -> None:
-        pool = BlockingConnectionPool.from_url(
-            url,
-            decode_responses=True,
-            max_connections=_CONNECTIONS,
-            timeout=_TIMEOUT_S,
-            socket_timeout=_TIMEOUT_S,
-            socket_connect_timeout=_TIMEOUT_S,
-            retry=Retry(NoBackoff(), 0),
-        )
+        pool = open_pool(url, _TIMEOUT_S, _CONNECTIONS, decode_responses=True)
         self._redis: Redis = Redis.from_pool(pool)
         self._queue = Queue(name, {"connection": self._redis, "lockDuration": LOCK_MS})
         self._keys: Mapping[str, str] = self._queue.backend.keys

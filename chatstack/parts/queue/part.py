@@ -11,7 +11,7 @@ from chatstack.parts.queue.local import LocalQueue
 from chatstack.parts.queue.measures import QueueMeasures
 from chatstack.parts.queue.queue import RequestQueue
 from chatstack.parts.queue.queueing import Queueing, QueueStatus
-from chatstack.settings import Settings, SettingsError
+from chatstack.settings import Settings
 
 QUEUE_PATH = "/api/chat/queue"
 # Seconds for which the start waits for Redis; later, requests are refused until it answers.
@@ -45,10 +45,7 @@ async def _open_queue(
     from chatstack.parts.queue.bull import BullQueue  # noqa: PLC0415
     from chatstack.parts.queue.shared import SharedQueue  # noqa: PLC0415
 
-    try:
-        bull = BullQueue(url, read_name(settings))
-    except ValueError:  # the message has no address, since it may contain a password
-        raise SettingsError("REDIS_URL: not an address like redis://127.0.0.1:6379/0") from None
+    bull = BullQueue(url, read_name(settings))
     queue = SharedQueue(bull, limits, settings.text("MODEL", "qwen2.5:0.5b"), measures)
     await queue.start(_START_S)
     try:
