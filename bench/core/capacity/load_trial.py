@@ -36,6 +36,15 @@ class ObjectiveCounts(Record):
     blocks: tuple[TrialBlock, ...]
     """Requests by time, from the end of the warm-up on. Neighbouring requests depend on each other, so an
     interval needs them."""
+    limit_ms: NotNegative | None = None
+    """Largest time that meets the objective, in milliseconds; null if it limits no time."""
+    time_ms: NotNegative | None = None
+    """The quantile that the objective limits, such as the p95; null if it limits no time, or if too few
+    requests succeeded."""
+    low_ms: NotNegative | None = None
+    """Lower end of its 90 % interval; null without one."""
+    high_ms: NotNegative | None = None
+    """Upper end of its 90 % interval; null if it is not reached: too few requests are slower."""
 
     @property
     def requests(self) -> int:
@@ -107,5 +116,7 @@ class SearchEnd(StrEnum):
     """The smallest load breaks an objective."""
     ALL_MET = "all_met"
     """The largest load meets all objectives."""
+    LOAD_GENERATOR = "load_generator"
+    """The load generator was late before an objective broke: it cannot send a larger load."""
     INTERRUPTED = "interrupted"
     """Ctrl-C ended it, or a service or a load generator ended."""
