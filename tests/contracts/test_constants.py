@@ -73,6 +73,7 @@ IMPLEMENTATION_DETAILS = {
     "baseline._COST_DIGITS": "digits in files",
     "baseline._SIGNIFICANT_DIGITS": "digits in files",
     "assess._DIGITS": "digits in files",
+    "response_spread.*": "number of the values that stand for a distribution in files",
     "bands._FINE": "memory of the search for bands",
     "bottleneck._FAILED": "separates the values 0 and 1 of a rate",
     "machine_limits.*": "smallest limit of open files that a cure suggests",

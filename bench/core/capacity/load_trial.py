@@ -82,6 +82,10 @@ class LoadTrial(Record):
     """Median of them."""
     p95_ms: NotNegative | None = None
     """95th percentile of them."""
+    mean_error_ms: NotNegative | None = None
+    """Standard error of the mean, from the blocks of `counts`; null with fewer than two blocks."""
+    quantiles_ms: tuple[NotNegative, ...] = ()
+    """Response times that stand for equal shares of the successful requests, ascending."""
     success_ratio: NotNegative
     """Share of the requests that succeeded."""
     tier_ms: dict[str, NotNegative] = {}
