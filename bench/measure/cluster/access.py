@@ -62,11 +62,11 @@ class SchedulerAccess:
             return None
         from distributed.security import Security  # noqa: PLC0415 - half a second, and an optional package
 
-        certificate, key = map(str, self.tls_files)
+        public, private = map(str, self.tls_files)
         return Security(  # type: ignore[no-untyped-call]
-            tls_ca_file=certificate,
-            tls_client_cert=certificate,
-            tls_client_key=key,
+            tls_ca_file=public,
+            tls_client_cert=public,
+            tls_client_key=private,
             require_encryption=True,
         )
 
