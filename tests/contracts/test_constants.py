@@ -11,6 +11,11 @@ PAGE = ROOT / "docs" / "explanation" / "methodology.md"
 
 # Constants that do not influence a verdict: the reason. `module.*` stands for all constants of a module.
 IMPLEMENTATION_DETAILS = {
+    "safe_load_posterior._FEWEST_ALLOWED": "keeps the logarithm of 0 finite",
+    "safe_load_posterior._LEAST_MISS": "keeps the logarithm of 0 finite",
+    "safe_load_posterior._MOST_MISS": "keeps the logarithm of 0 finite",
+    "trial_test._FEWEST_ALLOWED": "keeps the logarithm of 0 finite",
+    "trial_test._MOST_MISS": "keeps the logarithm of 0 finite",
     "alerts.*": "an alert fails no run; docs/reference/monitoring.md has its limits",
     "answer.*": "speed and memory of parsing a response",
     "prompts._LONGEST_ID": "length of the id of a message without one",

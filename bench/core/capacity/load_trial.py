@@ -52,9 +52,14 @@ class ObjectiveCounts(Record):
         return sum(block.requests for block in self.blocks)
 
     @property
+    def missed(self) -> int:
+        """Number of requests that missed the objective."""
+        return sum(block.missed for block in self.blocks)
+
+    @property
     def missed_ratio(self) -> float:
         """Share of the requests that missed the objective; 0 without requests."""
-        return sum(block.missed for block in self.blocks) / max(1, self.requests)
+        return self.missed / max(1, self.requests)
 
 
 class LoadTrial(Record):

@@ -1,0 +1,55 @@
+"""The test that ends a trial: its load meets an objective, or does not.
+
+It is valid after each number of requests, so it may be repeated while the trial runs. The likelihood ratio of
+a share of missed requests and the allowed share is a test martingale; the average of such ratios over larger
+(or smaller) shares is one, too. By Ville's inequality (1939), it ever exceeds 20 with a probability of at
+most 5 % if the true share is not larger (smaller). See Ramdas and others (2023, "Game-theoretic
+statistics and safe anytime-valid inference"). Requests depend on each other, so their number is divided by
+the dispersion.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from bench.core.capacity.dependence import estimate_dispersion
+from bench.core.capacity.load_trial import ObjectiveCounts, TrialVerdict
+
+TRIAL_ALPHA = 0.05
+"""Probability of a wrong verdict on a trial, at each side."""
+_FACTORS = np.asarray([1.25, 1.5, 2.0, 3.0, 5.0, 10.0])
+_FEWEST_ALLOWED = 1e-3
+_MOST_MISS = 0.99
+
+
+def judge_trial(counts: Sequence[ObjectiveCounts]) -> TrialVerdict:
+    """Return whether a load meets all objectives: broken if one is broken, met if all are met."""
+    verdicts = set(map(_judge_objective, counts))
+    if TrialVerdict.BROKEN in verdicts:
+        return TrialVerdict.BROKEN
+    if TrialVerdict.OPEN in verdicts or not verdicts:
+        return TrialVerdict.OPEN
+    return TrialVerdict.MET
+
+
+def _judge_objective(counts: ObjectiveCounts) -> TrialVerdict:
+    allowed = min(_MOST_MISS, max(_FEWEST_ALLOWED, counts.allowed_ratio))
+    threshold = math.log(1.0 / TRIAL_ALPHA)
+    larger = np.minimum(allowed * _FACTORS, (1.0 + allowed) / 2)
+    if _log_evidence(counts, allowed, larger) >= threshold:
+        return TrialVerdict.BROKEN
+    if _log_evidence(counts, allowed, allowed / _FACTORS) >= threshold:
+        return TrialVerdict.MET
+    return TrialVerdict.OPEN
+
+
+def _log_evidence(
+    counts: ObjectiveCounts, allowed: float, others: "np.ndarray[tuple[int], np.dtype[np.float64]]"
+) -> float:
+    """Return the logarithm of the average likelihood ratio of other shares and the allowed one."""
+    missed = counts.missed
+    passed = counts.requests - missed
+    ratios = missed * np.log(others / allowed) + passed * (np.log1p(-others) - math.log1p(-allowed))
+    logarithms = ratios / estimate_dispersion([counts])
+    return float(np.logaddexp.reduce(logarithms)) - math.log(len(others))
