@@ -55,10 +55,19 @@ class ClosedLoopVu(Generic[User]):
         self._arrivals = arrivals
         self._engine.pacer.call_at(self._start_s, partial(self.go_on, self._start_s))
 
-    def interrupt(self) -> None:
-        """Begin nothing more. A request or iteration in progress is an activity of its own."""
+    @property
+    def waits_since_s(self) -> float | None:
+        """`None`: a request in progress belongs to an activity of its own."""
+        return None
+
+    def rest(self) -> None:
+        """Begin nothing more."""
         if self._is_waiting:
             self._engine.end_work(self)
+
+    def interrupt(self) -> None:
+        """Begin nothing more. A request or iteration in progress is an activity of its own."""
+        self.rest()
 
     def go_on(self, free_s: float) -> None:
         """Begin or plan the next request of the VU, which is free since this time."""

@@ -61,6 +61,14 @@ class SingleRequest:
         engine.begin_work(self)
         vu.begin(arrival, due_s - engine.origin_s, engine.origin_s, self._end)
 
+    @property
+    def waits_since_s(self) -> float | None:
+        """Planned time of the request."""
+        return self._due_s
+
+    def rest(self) -> None:
+        """Begin nothing more; there is nothing more."""
+
     def interrupt(self) -> None:
         """End the request now."""
         self._vu.cut(self._engine.interruption(self._arrival, self._due_s))
@@ -83,6 +91,16 @@ class RequestLoop(ClosedLoopVu[VirtualUser]):
     def __init__(self, engine: Engine, arms: Sequence[VirtualUser], span: Span, start_s: float) -> None:
         super().__init__(engine, arms, span, start_s)
         self._requests = engine
+
+    @property
+    def waits_since_s(self) -> float | None:
+        """Planned time of the request in progress; `None` between two requests."""
+        return None if self._is_waiting else self._due_s
+
+    def rest(self) -> None:
+        """Begin no more."""
+        if self._is_waiting:
+            self._requests.end_work(self)
 
     def interrupt(self) -> None:
         """End the request in progress now, and begin no more."""

@@ -99,6 +99,14 @@ class TurnSender:
         self._task = asyncio.get_running_loop().create_task(vu.turn(arrival, due_s, self))
         self._task.add_done_callback(self._end)
 
+    @property
+    def waits_since_s(self) -> float | None:
+        """`None`: the code of a user sends its requests when it likes."""
+        return None
+
+    def rest(self) -> None:
+        """Let the task end by itself."""
+
     def interrupt(self) -> None:
         """Cancel the task; its requests in progress are recorded."""
         if self._task is not None:

@@ -195,6 +195,27 @@ class Loops(ABC, Generic[User]):
             activity.interrupt()
         self._settle()
 
+    def end_phase(self) -> None:
+        """Begin nothing more in this phase, as if its time were over. Requests in progress may end."""
+        phase_over = self._phase_over
+        if phase_over is None or phase_over.done():
+            return
+        self.is_interrupted = True
+        self._phase_end_s = min(self._phase_end_s, self.pacer.now_s())
+        for activity in list(self._activities):
+            activity.rest()
+        self._check_limit(phase_over)
+        self._settle()
+
+    def list_waits(self) -> list[float]:
+        """Return the planned time of each request in progress, in seconds since the start of the run."""
+        waits_s: list[float] = []
+        for activity in self._activities:
+            since_s = activity.waits_since_s
+            if since_s is not None:
+                waits_s.append(since_s - self.origin_s)
+        return waits_s
+
     def begin_work(self, activity: Activity) -> None:
         """Keep an activity until it has ended."""
         self._activities.add(activity)

@@ -40,6 +40,8 @@ class Job:
     """Beginning of the trace ids of the requests; `None` to send no `traceparent`."""
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The environment variables that the load uses. They may be secrets, so the process starts without."""
+    reports_waits: bool = False
+    """Whether batches have the planned times of the requests in progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,11 @@ class Renew:
 
     tokens: Mapping[int, str] = field(repr=False)
     """The new tokens by their number."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndPhase:
+    """Ends the phase as if its time were over: no request begins, and those in progress may end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +88,8 @@ class Batch:
     """Tokens of streamed responses, by phase."""
     in_flight: int = 0
     """Number of requests in progress now."""
+    waits_s: Sequence[float] = ()
+    """Planned times of these requests, in seconds since the start of the run, if the job asks for them."""
     remarks: Remarks = field(default_factory=Remarks)
     """Observations about the answers."""
 

@@ -69,9 +69,18 @@ class OpenLoopSource(Generic[User]):
         self._max_vus = max_vus
         self._next: Arrival | None = next(arrivals, None)
 
-    def interrupt(self) -> None:
+    @property
+    def waits_since_s(self) -> float | None:
+        """`None`: the requests in progress are activities of their own."""
+        return None
+
+    def rest(self) -> None:
         """Begin nothing more."""
         self._engine.end_work(self)
+
+    def interrupt(self) -> None:
+        """Begin nothing more."""
+        self.rest()
 
     def plan_next(self) -> None:
         """Plan the next request that is not due yet."""

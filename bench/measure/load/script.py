@@ -75,12 +75,25 @@ class Script:
         self._host = host
         self._on_free = on_free
         self._end_wait: Callable[[], None] | None = None
+        self._end_pause: Callable[[], None] | None = None
+        self._waits_since_s: float | None = None
         self._coroutine: Coroutine[Any, Any, float] | None = None
 
     def start(self, coroutine: Coroutine[Any, Any, float]) -> None:
         """Run the coroutine of the iteration, which returns when the user is free."""
         self._coroutine = coroutine
         self._resume(None)
+
+    @property
+    def waits_since_s(self) -> float | None:
+        """Planned time of the request in progress; `None` between two requests."""
+        return self._waits_since_s
+
+    def rest(self) -> None:
+        """Begin only requests that clean up. A request in progress may end, and a pause ends now."""
+        self.is_over = True
+        if self._end_pause is not None:
+            self._end_pause()
 
     def interrupt(self) -> None:
         """End the wait of now. The first time, the user may still clean up."""
@@ -114,6 +127,7 @@ class Script:
         self, vu: VirtualUser, arrival: Arrival, due_s: float, on_end: Callable[[Exchanged], None]
     ) -> None:
         origin_s = self._host.origin_s
+        self._waits_since_s = due_s
         self._end_wait = lambda: vu.cut(self._host.interruption(arrival, due_s))
         vu.begin(arrival, due_s - origin_s, origin_s, lambda sample, times_s: on_end((sample, times_s)))
 
@@ -122,12 +136,12 @@ class Script:
             if self._end_wait is wake:  # a pause that was interrupted is not ended again by its timer
                 on_end(None)
 
-        self._end_wait = wake
+        self._end_wait = self._end_pause = wake
         self._host.pacer.call_at(at_s, wake)
 
     def _resume(self, value: Any) -> None:
         """Run the coroutine to its next wait."""
-        self._end_wait = None
+        self._end_wait = self._end_pause = self._waits_since_s = None
         assert self._coroutine is not None  # noqa: S101 - the script has started
         try:
             begin = self._coroutine.send(value)

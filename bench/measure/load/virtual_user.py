@@ -56,6 +56,15 @@ OnFree = Callable[[float], None]
 class Activity(Protocol):
     """Something that begins requests in a phase. It calls `Loops.end_work` when it has ended."""
 
+    @property
+    def waits_since_s(self) -> float | None:
+        """Planned time of the request in progress, on the pacer's clock; `None` without one."""
+        ...
+
+    def rest(self) -> None:
+        """Begin only what cleans up. A request in progress may end."""
+        ...
+
     def interrupt(self) -> None:
         """End the request in progress now, and begin only what cleans up."""
         ...

@@ -34,6 +34,7 @@ from bench.measure.load.messages import (
     Alive,
     Batch,
     Cancel,
+    EndPhase,
     Finished,
     Job,
     Renew,
@@ -91,6 +92,10 @@ class RunningJob:
     def start(self, at_s: float) -> None:
         """Start the next phase at this time."""
         self._starts.put_nowait(at_s)
+
+    def end_phase(self) -> None:
+        """End the phase as if its time were over."""
+        self._engine.end_phase()
 
     def renew(self, tokens: Mapping[int, str]) -> None:
         """Replace tokens by their number, also those of open VUs."""
@@ -200,7 +205,8 @@ class RunningJob:
             log.add_rows(self._rows)
             self._rows.clear()
             token_times = self._token_log.take()
-            send(self._writer, Batch(log, token_times, in_flight, self._shared.remarks.take()))
+            waits_s = self._engine.list_waits() if self._job.reports_waits else ()
+            send(self._writer, Batch(log, token_times, in_flight, waits_s, self._shared.remarks.take()))
             self._reported_in_flight = in_flight
 
 
@@ -232,6 +238,8 @@ async def serve() -> None:
                         job.start(at_s)
                     case Renew(tokens=tokens) if job is not None:
                         job.renew(tokens)
+                    case EndPhase() if job is not None:
+                        job.end_phase()
                     case Cancel():
                         task.cancel()
         task.cancel()

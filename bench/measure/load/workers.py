@@ -15,6 +15,7 @@ from bench.measure.load.messages import (
     Alive,
     Batch,
     Cancel,
+    EndPhase,
     Finished,
     Job,
     Renew,
@@ -66,6 +67,7 @@ class Workers:
     _batches: int = field(default=0, init=False)
     _lost: list[LostGeneratorError] = field(default_factory=list, init=False)
     _in_flight: dict[int, int] = field(default_factory=dict, init=False)
+    _waits_s: dict[int, Sequence[float]] = field(default_factory=dict, init=False)
     _waiting: int = field(default=0, init=False)
     _on_begin: Callable[[], object] = field(default=lambda: None, init=False)
 
@@ -78,6 +80,14 @@ class Workers:
     def in_flight(self) -> int:
         """Number of requests in progress, from the newest report of each process."""
         return sum(self._in_flight.values())
+
+    @property
+    def waits_s(self) -> list[float]:
+        """Planned times of the requests in progress, likewise, in seconds since the start of the load."""
+        waits_s: list[float] = []
+        for of_process in self._waits_s.values():
+            waits_s += of_process
+        return waits_s
 
     async def run(
         self, job: Job, on_batch: Callable[[Batch], None], on_begin: Callable[[], object] = lambda: None
@@ -150,6 +160,10 @@ class Workers:
         """End the load now. Requests in progress are recorded as cancelled."""
         self._send_to_all(Cancel())
 
+    def end_phase(self) -> None:
+        """End the phase as if its time were over: no request begins, and those in progress may end."""
+        self._send_to_all(EndPhase())
+
     def renew(self, tokens: Mapping[int, str]) -> None:
         """Replace tokens by their number, from the next request on."""
         self._send_to_all(Renew(tokens))
@@ -160,6 +174,7 @@ class Workers:
         self.http_versions = frozenset()
         self._on_begin = on_begin
         self._in_flight.clear()
+        self._waits_s.clear()
         self.pauses.clear()
         self.longest_turn_s = 0.0
         self.long_turns.clear()
@@ -191,6 +206,7 @@ class Workers:
                     self._start_when_all_wait(phase)
                 case Batch() as batch:
                     self._in_flight[process.pid] = batch.in_flight
+                    self._waits_s[process.pid] = batch.waits_s
                     self._batches += 1
                     on_batch(batch)
                 case Finished(at_s=at_s, http_versions=versions):
