@@ -15,6 +15,8 @@ LONGEST_SILENCE = 15
 """Number of checks in a row without a sign of life after which a load generator is lost."""
 LONGEST_START = 120
 """The same before the first sign of life: a new process first loads its modules, slowly on a busy machine."""
+A_GENERATOR = "a load generator"
+"""The name of a load generator of this machine; those of other machines have names of their own."""
 
 
 class Pulse:
@@ -44,44 +46,52 @@ class Silence:
     make the others look silent.
 
     Args:
-        pids: Ids of the processes.
+        numbers: Numbers of the processes.
     """
 
-    def __init__(self, pids: Iterable[int]) -> None:
-        self._checks = dict.fromkeys(pids, LONGEST_SILENCE - LONGEST_START)
+    def __init__(self, numbers: Iterable[int]) -> None:
+        self._checks = dict.fromkeys(numbers, LONGEST_SILENCE - LONGEST_START)
 
-    def note(self, pid: int) -> None:
+    def note(self, number: int) -> None:
         """Note a sign of life."""
-        self._checks[pid] = 0
+        self._checks[number] = 0
 
-    def remove(self, pid: int) -> None:
+    def remove(self, number: int) -> None:
         """Forget a process that ended."""
-        self._checks.pop(pid, None)
+        self._checks.pop(number, None)
 
     def check(self) -> list[int]:
         """Count one more check; return the processes that are lost."""
-        for pid in self._checks:
-            self._checks[pid] += 1
-        return [pid for pid, checks in self._checks.items() if checks >= LONGEST_SILENCE]
+        for number in self._checks:
+            self._checks[number] += 1
+        return [number for number, checks in self._checks.items() if checks >= LONGEST_SILENCE]
 
 
-def describe_loss(exit_code: int, *, is_stalled: bool, is_out_of_memory: bool) -> str:
+def describe_silence(name: str = A_GENERATOR) -> str:
+    """Return a sentence about a load generator that was ended because it was silent."""
+    shortest_s = LONGEST_SILENCE * CHECK_S
+    return f"{name} gave no sign of life for at least {shortest_s:.0f} s, and was ended"
+
+
+def describe_loss(
+    exit_code: int | None, *, is_out_of_memory: bool = False, detail: str = "", name: str = A_GENERATOR
+) -> str:
     """Return a sentence about a load generator that ended before its load did.
 
     Args:
-        exit_code: Its exit code; negative for the number of a signal.
-        is_stalled: Whether `bench` ended it, because it was silent.
+        exit_code: Its exit code; negative for the number of a signal, `None` if its machine is out of reach.
         is_out_of_memory: Whether the kernel ended processes meanwhile, because memory ran out.
+        detail: Its last line, or the error of the connection; empty if it is unknown.
+        name: The name of the load generator.
     """
-    if is_stalled:
-        shortest_s = LONGEST_SILENCE * CHECK_S
-        return f"a load generator gave no sign of life for at least {shortest_s:.0f} s, and was ended"
+    if exit_code is None:
+        return f"the connection to {name} ended: {detail or 'its machine closed it'}"
     if exit_code >= 0:
-        return f"a load generator ended with exit code {exit_code}; see its error message above"
-    name = _signal_name(-exit_code)
-    if is_out_of_memory and name == signal.SIGKILL.name:
-        return f"the kernel ended a load generator ({name}): out of memory"
-    return f"a load generator was ended by the signal {name}"
+        return f"{name} ended with exit code {exit_code}; {detail or 'see its error message above'}"
+    signal_name = _signal_name(-exit_code)
+    if is_out_of_memory and signal_name == signal.SIGKILL.name:
+        return f"the kernel ended {name} ({signal_name}): out of memory"
+    return f"{name} was ended by the signal {signal_name}"
 
 
 def _signal_name(number: int) -> str:

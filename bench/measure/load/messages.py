@@ -92,6 +92,8 @@ class Batch:
     """Planned times of these requests, in seconds since the start of the run, if the job asks for them."""
     remarks: Remarks = field(default_factory=Remarks)
     """Observations about the answers."""
+    generator: int = 0
+    """Number of the load generator that sent it, which the run adds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,25 @@
-"""The process of a load generator, as the run sees it: its pipes are streams of messages."""
+"""The process of a load generator on this machine, as the run sees it: its pipes are streams of messages."""
 
 import asyncio
 import subprocess
 from dataclasses import dataclass
+from typing import Any
 
+from bench.core.load.signs_of_life import A_GENERATOR
+from bench.measure.load.generator import GeneratorEnd
+from bench.measure.load.messages import receive, send
 from bench.measure.load.spawn import take_process
+from bench.measure.machine.host import read_counters
 
 _STOP_TIMEOUT_S = 5.0
 _BUFFER_BYTES = 1024 * 1024
+# Longest time that a message in a pipe takes.
+_LEAD_S = 0.02
 
 
 @dataclass(slots=True, eq=False)
 class WorkerProcess:
-    """A load generator."""
+    """A load generator on this machine."""
 
     process: subprocess.Popen[bytes]
     """The process."""
@@ -22,33 +29,75 @@ class WorkerProcess:
     """Receives its messages."""
     output: asyncio.BaseTransport
     """The pipe of its messages."""
+    oom_kills: int | None = None
+    """Number of processes of this machine that were ended before it started, because memory ran out."""
+
+    @property
+    def name(self) -> str:
+        """A name for messages to people."""
+        return A_GENERATOR
 
     @property
     def pid(self) -> int:
         """Its process id."""
         return self.process.pid
 
+    @property
+    def lead_s(self) -> float:
+        """Longest time that a message takes to arrive."""
+        return _LEAD_S
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can still get a job. A process that ended is an error of the job."""
+        return True
+
+    async def prepare(self) -> None:
+        """Do nothing: all processes of a machine share its clock."""
+
+    def send(self, message: object) -> None:
+        """Send a message."""
+        if not self.stdin.is_closing():
+            send(self.stdin, message)
+
+    async def receive(self) -> Any:
+        """Return the next message.
+
+        Raises:
+            EOFError: The process ended.
+        """
+        return await receive(self.stdout)
+
     def kill(self) -> None:
-        """End it at once."""
+        """End it at once. Its pipe keeps the messages that it sent."""
         self.process.kill()
 
-    async def wait(self) -> int:
-        """Wait for its end, and return its exit code, or minus the number of the signal that ended it."""
-        return await asyncio.to_thread(self.process.wait)
+    async def read_end(self) -> GeneratorEnd:
+        """Wait for its end, and describe it."""
+        code = await self._wait()
+        oom_kills = read_counters().oom_kills
+        is_out_of_memory = None not in {oom_kills, self.oom_kills} and oom_kills != self.oom_kills
+        return GeneratorEnd(code, is_out_of_memory)
 
     async def stop(self) -> None:
         """Close its stdin, which ends it; kill it if it does not end in time."""
         self.stdin.close()
         try:
-            await asyncio.wait_for(self.wait(), _STOP_TIMEOUT_S)
+            await asyncio.wait_for(self._wait(), _STOP_TIMEOUT_S)
         except TimeoutError:
             self.kill()
-            await self.wait()
+            await self._wait()
         self.output.close()
 
+    async def _wait(self) -> int:
+        return await asyncio.to_thread(self.process.wait)
 
-async def open_worker() -> WorkerProcess:
+
+async def open_worker(oom_kills: int | None) -> WorkerProcess:
     """Return a load generator: the one that was started early, or a new one.
+
+    Args:
+        oom_kills: Number of processes of this machine that were ended so far, because memory ran out.
 
     Raises:
         OSError: The system cannot start a process.
@@ -60,4 +109,5 @@ async def open_worker() -> WorkerProcess:
     transport, protocol = await loop.connect_write_pipe(
         lambda: asyncio.streams.FlowControlMixin(loop=loop), process.stdin
     )
-    return WorkerProcess(process, asyncio.StreamWriter(transport, protocol, None, loop), reader, output)
+    writer = asyncio.StreamWriter(transport, protocol, None, loop)
+    return WorkerProcess(process, writer, reader, output, oom_kills)

@@ -3,14 +3,16 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from bench.core.config.load_variables import select_variables
-from bench.core.load.signs_of_life import CHECK_S, Silence, describe_loss
+from bench.core.load.signs_of_life import CHECK_S, Silence, describe_loss, describe_silence
 from bench.core.samples.sample import Stall, Stop, StopCause
 from bench.errors import MeasurementError
+from bench.measure.load.generator import LoadGenerator
 from bench.measure.load.messages import (
     Alive,
     Batch,
@@ -21,14 +23,10 @@ from bench.measure.load.messages import (
     Renew,
     Start,
     WaitingForPhase,
-    receive,
-    send,
 )
 from bench.measure.load.worker_process import WorkerProcess, open_worker
 from bench.measure.machine.host import pin, read_counters
 
-# Time between sending the start of a phase and the start, so that the message arrives before it.
-_LEAD_S = 0.02
 # Longest time without a new batch after the end of a load, and the number of such times that are waited.
 _CANCEL_TIMEOUT_S = 10.0
 _MOST_WAITS = 6
@@ -38,14 +36,26 @@ class LostGeneratorError(MeasurementError):
     """A load generator ended before its load did, or gave no sign of life."""
 
 
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A load generator that ended before its load did."""
+
+    number: int
+    """Its number."""
+    at_s: float
+    """Time of its end, on CLOCK_MONOTONIC."""
+    message: str
+    """A sentence about it."""
+
+
 @dataclass(slots=True)
 class Workers:
     """Load generator processes. They run one job at a time."""
 
-    processes: Sequence[WorkerProcess]
-    """The processes."""
-    oom_kills: int | None = None
-    """Number of processes of this machine that were ended before these started, because memory ran out."""
+    generators: Sequence[LoadGenerator]
+    """The load generators. Their numbers are their positions."""
+    goes_on: bool = False
+    """Whether a load goes on without the share of a load generator that was lost."""
     began_s: float | None = None
     """Start of the newest job's first phase, on CLOCK_MONOTONIC; `None` before it."""
     phase: int = field(default=0, init=False)
@@ -60,21 +70,25 @@ class Workers:
     """Longest time without a turn of a process's loop in the newest job."""
     long_turns: list[Stall] = field(default_factory=list, init=False)
     """Times without a turn that delayed requests of the newest job, on CLOCK_MONOTONIC."""
+    requests: dict[int, int] = field(default_factory=dict, init=False)
+    """Number of requests of the newest job that each load generator has reported, by its number."""
+    losses: list[Loss] = field(default_factory=list, init=False)
+    """Load generators that were lost in the newest job."""
     _silence: Silence = field(default_factory=lambda: Silence(()), init=False)
     _stalled: set[int] = field(default_factory=set, init=False)
     _endless: set[int] = field(default_factory=set, init=False)
     _running: set[int] = field(default_factory=set, init=False)
     _batches: int = field(default=0, init=False)
-    _lost: list[LostGeneratorError] = field(default_factory=list, init=False)
     _in_flight: dict[int, int] = field(default_factory=dict, init=False)
     _waits_s: dict[int, Sequence[float]] = field(default_factory=dict, init=False)
-    _waiting: int = field(default=0, init=False)
+    _waiting: set[int] = field(default_factory=set, init=False)
+    _next_phase: int = field(default=0, init=False)
     _on_begin: Callable[[], object] = field(default=lambda: None, init=False)
 
     @property
     def pids(self) -> tuple[int, ...]:
-        """Ids of the processes."""
-        return tuple(process.pid for process in self.processes)
+        """Ids of the processes of this machine."""
+        return tuple(generator.pid for generator in self.generators if generator.pid is not None)
 
     @property
     def in_flight(self) -> int:
@@ -90,7 +104,11 @@ class Workers:
         return waits_s
 
     async def run(
-        self, job: Job, on_batch: Callable[[Batch], None], on_begin: Callable[[], object] = lambda: None
+        self,
+        job: Job,
+        on_batch: Callable[[Batch], None],
+        on_begin: Callable[[], object] = lambda: None,
+        urls: Mapping[int, str] = MappingProxyType({}),
     ) -> float:
         """Send a load; each process sends its share.
 
@@ -98,26 +116,28 @@ class Workers:
             job: The complete load.
             on_batch: Called with new samples, a few times per second.
             on_begin: Called when all connections are open, just before the first request.
+            urls: Address that a load generator uses instead of the job's, by its number.
 
         Returns:
             The duration from the start of the first phase, in seconds.
 
         Raises:
             LostGeneratorError: A process ended before its load did. The others were cancelled, and all their
-                samples were received.
+                samples were received. If the load goes on without it, the error means that all were lost.
         """
-        self._prepare(on_begin)
-        count = len(self.processes)
+        numbers = await self._prepare(on_begin)
         job = replace(job, variables=select_variables(job.spec, os.environ))
-        for number, process in enumerate(self.processes):
-            self._send(process, replace(job, share=(number, count)))
+        for position, number in enumerate(numbers):
+            base_urls = (urls[number],) if number in urls else job.base_urls
+            share = (position, len(numbers))
+            self.generators[number].send(replace(job, share=share, base_urls=base_urls))
         watching = asyncio.create_task(self._end_stalled())
         try:
-            ends_s = await asyncio.gather(*(self._follow(process, on_batch) for process in self.processes))
+            ends_s = await asyncio.gather(*(self._follow(number, on_batch) for number in numbers))
         finally:
             watching.cancel()
-        for lost in self._lost:
-            raise lost
+        if self.losses and not self._may_lose(numbers):
+            raise LostGeneratorError(self.losses[0].message, "measure again")
         return 0.0 if self.began_s is None else max(0.0, max(ends_s) - self.began_s)
 
     async def end(self, load: asyncio.Task[float]) -> tuple[float, Stop | None]:
@@ -151,10 +171,9 @@ class Workers:
                 return
             if self._batches == batches:
                 break
-        for process in self.processes:
-            if process.pid in self._running:
-                self._endless.add(process.pid)
-                process.kill()
+        for number in self._running:
+            self._endless.add(number)
+            self.generators[number].kill()
 
     def cancel(self) -> None:
         """End the load now. Requests in progress are recorded as cancelled."""
@@ -168,9 +187,13 @@ class Workers:
         """Replace tokens by their number, from the next request on."""
         self._send_to_all(Renew(tokens))
 
-    def _prepare(self, on_begin: Callable[[], object]) -> None:
+    async def _prepare(self, on_begin: Callable[[], object]) -> list[int]:
+        """Forget the previous job; return the numbers of the load generators that can get one."""
+        numbers = [number for number, generator in enumerate(self.generators) if generator.is_open]
+        if not numbers:
+            raise LostGeneratorError("no load generator is left", "measure again")
         self.began_s = None
-        self._waiting = 0
+        self._waiting.clear()
         self.http_versions = frozenset()
         self._on_begin = on_begin
         self._in_flight.clear()
@@ -178,37 +201,43 @@ class Workers:
         self.pauses.clear()
         self.longest_turn_s = 0.0
         self.long_turns.clear()
-        self._lost.clear()
-        self._silence = Silence(self.pids)
-        self._running = {*self.pids}
+        self.losses.clear()
+        self.requests = dict.fromkeys(numbers, 0)
+        self._silence = Silence(numbers)
+        self._running = {*numbers}
+        await asyncio.gather(*(self.generators[number].prepare() for number in numbers))
+        return numbers
 
-    async def _follow(self, process: WorkerProcess, on_batch: Callable[[Batch], None]) -> float:
+    async def _follow(self, number: int, on_batch: Callable[[Batch], None]) -> float:
         """Receive the messages of a process until its job ends; return the end on CLOCK_MONOTONIC."""
         try:
-            return await self._receive_all(process, on_batch)
+            return await self._receive_all(number, on_batch)
+        except EOFError:
+            self._running.discard(number)
+            await self._lose(number)
+            return time.monotonic()
         finally:
-            self._running.discard(process.pid)
-            self._silence.remove(process.pid)
+            self._running.discard(number)
+            self._silence.remove(number)
 
-    async def _receive_all(self, process: WorkerProcess, on_batch: Callable[[Batch], None]) -> float:
+    async def _receive_all(self, number: int, on_batch: Callable[[Batch], None]) -> float:
+        generator = self.generators[number]
         while True:
-            try:
-                message = await receive(process.stdout)
-            except EOFError:
-                self._lost.append(await self._describe_loss(process))
-                self.cancel()
-                return time.monotonic()
-            self._silence.note(process.pid)
+            message = await generator.receive()
+            self._silence.note(number)
             match message:
                 case Alive() as alive:
                     self._note_life(alive)
                 case WaitingForPhase(phase=phase):
-                    self._start_when_all_wait(phase)
+                    self._waiting.add(number)
+                    self._next_phase = phase
+                    self._start_when_all_wait()
                 case Batch() as batch:
-                    self._in_flight[process.pid] = batch.in_flight
-                    self._waits_s[process.pid] = batch.waits_s
+                    self._in_flight[number] = batch.in_flight
+                    self._waits_s[number] = batch.waits_s
+                    self.requests[number] += len(batch.log)
                     self._batches += 1
-                    on_batch(batch)
+                    on_batch(replace(batch, generator=number))
                 case Finished(at_s=at_s, http_versions=versions):
                     self.http_versions |= versions
                     return at_s
@@ -224,44 +253,56 @@ class Workers:
         while True:
             await asyncio.sleep(CHECK_S)
             silent = self._silence.check()
-            for process in self.processes:
-                if process.pid in silent and process.pid not in self._stalled:
-                    self._stalled.add(process.pid)
-                    process.kill()
+            for number in silent:
+                if number not in self._stalled:
+                    self._stalled.add(number)
+                    self.generators[number].kill()
 
-    async def _describe_loss(self, process: WorkerProcess) -> LostGeneratorError:
-        """Return the error for a process that ended."""
-        code = await process.wait()
-        if process.pid in self._endless:
-            return LostGeneratorError("a load generator did not end, and was killed", "measure again")
-        oom_kills = read_counters().oom_kills
-        more_oom_kills = None not in {oom_kills, self.oom_kills} and oom_kills != self.oom_kills
-        message = describe_loss(
-            code, is_stalled=process.pid in self._stalled, is_out_of_memory=more_oom_kills
+    async def _lose(self, number: int) -> None:
+        """Note the loss of a process. End the load, unless it goes on without the share of this process."""
+        lost_s = time.monotonic()
+        message = await self._describe_loss(number)
+        self.losses.append(Loss(number, lost_s, message))
+        self._in_flight.pop(number, None)
+        self._waits_s.pop(number, None)
+        if self._may_lose(self.requests):
+            self._waiting.discard(number)
+            self._start_when_all_wait()
+        else:
+            self.cancel()
+
+    def _may_lose(self, numbers: Collection[int]) -> bool:
+        """Return whether a load of these processes may go on: it has begun, and not all of them are lost."""
+        return self.goes_on and self.began_s is not None and len(self.losses) < len(numbers)
+
+    async def _describe_loss(self, number: int) -> str:
+        """Return a sentence about a process that ended."""
+        generator = self.generators[number]
+        end = await generator.read_end()
+        if number in self._endless:
+            return f"{generator.name} did not end, and was killed"
+        if number in self._stalled:
+            return describe_silence(generator.name)
+        return describe_loss(
+            end.code, is_out_of_memory=end.is_out_of_memory, detail=end.detail, name=generator.name
         )
-        return LostGeneratorError(message, "measure again")
 
-    def _start_when_all_wait(self, phase: int) -> None:
-        """Count a process that waits for a phase, and start the phase with the last one."""
-        self._waiting += 1
-        if self._waiting < len(self.processes):
+    def _start_when_all_wait(self) -> None:
+        """Start the phase if all processes that send the load wait for it."""
+        if not self._waiting or not self._running <= self._waiting:
             return
-        self._waiting = 0
-        at_s = time.monotonic() + _LEAD_S
+        self._waiting.clear()
+        at_s = time.monotonic() + max(self.generators[number].lead_s for number in self._running)
         if self.began_s is None:
             self.began_s = at_s
             self._on_begin()
-        self.phase = phase
+        self.phase = self._next_phase
         self.phase_began_s = at_s
         self._send_to_all(Start(at_s))
 
     def _send_to_all(self, message: object) -> None:
-        for process in self.processes:
-            self._send(process, message)
-
-    def _send(self, process: WorkerProcess, message: object) -> None:
-        if not process.stdin.is_closing():
-            send(process.stdin, message)
+        for generator in self.generators:
+            generator.send(message)
 
 
 @asynccontextmanager
@@ -273,10 +314,11 @@ async def start_workers(count: int, cores: Sequence[int] = ()) -> AsyncIterator[
         cores: CPU cores that they may use; empty for all.
     """
     processes: list[WorkerProcess] = []
+    oom_kills = read_counters().oom_kills
     try:
         for _ in range(count):  # if a start fails, the processes before it are stopped
-            processes.append(await open_worker())
+            processes.append(await open_worker(oom_kills))
             pin(processes[-1].pid, cores)
-        yield Workers(processes, read_counters().oom_kills)
+        yield Workers(processes)
     finally:
         await asyncio.gather(*(process.stop() for process in processes))

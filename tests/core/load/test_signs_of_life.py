@@ -11,6 +11,7 @@ from bench.core.load.signs_of_life import (
     Pulse,
     Silence,
     describe_loss,
+    describe_silence,
 )
 from bench.core.samples.sample import Stall
 
@@ -60,19 +61,23 @@ def test_a_process_is_lost_after_too_many_silent_checks(signs: list[set[int]]) -
 
 
 @pytest.mark.parametrize(
-    ("code", "stalled", "memory", "sentence"),
+    ("code", "memory", "sentence"),
     [
-        (-9, True, False, "a load generator gave no sign of life for at least 15 s, and was ended"),
-        (-9, False, False, "a load generator was ended by the signal SIGKILL"),
-        (-9, False, True, "the kernel ended a load generator (SIGKILL): out of memory"),
-        (-signal.SIGSEGV, False, True, "a load generator was ended by the signal SIGSEGV"),
-        (-50, False, False, "a load generator was ended by the signal 50"),
-        (1, False, False, "a load generator ended with exit code 1; see its error message above"),
-        (0, False, False, "a load generator ended with exit code 0; see its error message above"),
+        (-9, False, "a load generator was ended by the signal SIGKILL"),
+        (-9, True, "the kernel ended a load generator (SIGKILL): out of memory"),
+        (-signal.SIGSEGV, True, "a load generator was ended by the signal SIGSEGV"),
+        (-50, False, "a load generator was ended by the signal 50"),
+        (1, False, "a load generator ended with exit code 1; see its error message above"),
+        (0, False, "a load generator ended with exit code 0; see its error message above"),
+        (None, False, "the connection to a load generator ended: its machine closed it"),
     ],
 )
-def test_the_end_of_a_load_generator_has_its_cause(
-    code: int, stalled: bool, memory: bool, sentence: str
-) -> None:
+def test_the_end_of_a_load_generator_has_its_cause(code: int | None, memory: bool, sentence: str) -> None:
     """The sentence has the signal or the exit code, and memory only for SIGKILL."""
-    assert describe_loss(code, is_stalled=stalled, is_out_of_memory=memory) == sentence
+    assert describe_loss(code, is_out_of_memory=memory) == sentence
+
+
+def test_a_silent_load_generator_is_named_with_the_length_of_its_silence() -> None:
+    """The sentence has the name and the shortest time."""
+    expected = "load generator 'b' gave no sign of life for at least 15 s, and was ended"
+    assert describe_silence("load generator 'b'") == expected
