@@ -163,6 +163,8 @@ def _width(table: Table) -> int:
     width = 0
     for index, heading in enumerate(table.columns):
         width += max(map(len, (heading, *(row[index] for row in table.rows)))) + _GAP
+    if table.drawing is not None:
+        width += max(map(len, (table.drawing.heading, *table.drawing.cells))) + _GAP
     return width - _GAP
 
 
@@ -182,8 +184,12 @@ def make_rich_table(table: Table) -> RichTable:
     for index in range(len(table.columns)):
         justify: JustifyMethod = "left" if index in words else "right"
         rich_table.add_column(_wrap_heading(table, index), justify=justify, overflow="fold")
-    for row in table.rows:
+        if index == 0 and table.drawing is not None:
+            rich_table.add_column(table.drawing.heading, no_wrap=True)
+    for number, row in enumerate(table.rows):
         word = find_word(row[-1])
         style = _STYLES[word.tone] if word else ""
-        rich_table.add_row(*map(escape_terminal, row[:-1]), Text(escape_terminal(row[-1]), style))
+        drawn = () if table.drawing is None else (table.drawing.cells[number],)
+        cells = map(escape_terminal, row[1:-1])
+        rich_table.add_row(escape_terminal(row[0]), *drawn, *cells, Text(escape_terminal(row[-1]), style))
     return rich_table

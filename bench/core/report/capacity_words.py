@@ -1,5 +1,7 @@
 """Loads, intervals and verdicts of a capacity search, as people read them."""
 
+import re
+
 from bench.core.capacity.load_trial import LoadTrial, LoadUnit, ObjectiveCounts, SafeLoad, TrialVerdict
 from bench.core.values import wording
 
@@ -13,7 +15,10 @@ def describe_load(load: float, unit: LoadUnit) -> str:
 
 def describe_safe_load(safe: SafeLoad, unit: LoadUnit) -> str:
     """Write a safe load with its interval: `17 users (90 % 15 to 19)`."""
-    return f"{describe_load(safe.load, unit)} ({wording.confidence(safe.confidence)} {describe_range(safe)})"
+    certainty = wording.confidence(safe.confidence)
+    if safe.low == safe.high:
+        return f"{describe_load(safe.load, unit)} ({certainty} certain)"
+    return f"{describe_load(safe.load, unit)} ({certainty} {describe_range(safe)})"
 
 
 def describe_range(safe: SafeLoad) -> str:
@@ -27,6 +32,16 @@ def describe_range(safe: SafeLoad) -> str:
 def describe_missed(counts: ObjectiveCounts) -> str:
     """Write the share of the requests that missed an objective: `5.9 % of 410`."""
     return wording.short_share(counts.missed_ratio, counts.requests)
+
+
+def shorten_objective(objective: str) -> str:
+    """Return an objective for a headline: `p95 response time ≤ 10 s` → `p95 ≤ 10 s`."""
+    return objective.replace("p95 response time ", "p95 ")
+
+
+def name_objective(counts: ObjectiveCounts) -> str:
+    """Return an objective without its limit: `p95`, `success`."""
+    return re.split(" [≤≥<>=]", shorten_objective(counts.objective))[0]
 
 
 def find_decisive(trial: LoadTrial) -> ObjectiveCounts | None:

@@ -76,8 +76,10 @@ OTHERS = (
     Word("old", Tone.QUIET),
     Word("was down", Tone.BAD),
     Word("no answers", Tone.BAD),
+    Word("met", Tone.GOOD),
+    Word("broken", Tone.BAD),
 )
-"""Further results in the last column of a table: of thresholds, change points and services."""
+"""Further results in the last column of a table: of thresholds, change points, services and trials."""
 
 
 def is_duration(key: str) -> bool:

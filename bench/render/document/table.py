@@ -10,6 +10,16 @@ Compared = MetricComparison | MessageComparison
 
 
 @dataclass(frozen=True, slots=True)
+class Drawing:
+    """A column of drawings made of characters, for a terminal."""
+
+    heading: str
+    """Its head."""
+    cells: tuple[str, ...]
+    """The drawing of each row."""
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """Rows of text below a heading. The first column is a name, the last a word, the others are numbers."""
 
@@ -25,6 +35,8 @@ class Table:
     """Whether the last column is a number, too."""
     shown: int | None = None
     """Rows that stay open where a format can fold rows; None for all."""
+    drawing: Drawing | None = None
+    """Drawings after the first column, for a terminal; None without them."""
 
     @property
     def open_part(self) -> "Table":

@@ -1,0 +1,131 @@
+"""The answer of a capacity search as rows of text: the trials by load, and what the search found out."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from bench.core.capacity.capacity_result import CapacityResult
+from bench.core.capacity.load_trial import LoadTrial, ObjectiveCounts
+from bench.core.config.capacity_search import CapacitySearch
+from bench.core.report.capacity_headline import describe_answer, describe_next_step
+from bench.core.report.capacity_words import find_decisive, name_objective, verdict_word
+from bench.core.values import wording
+from bench.core.values.duration import format_duration
+from bench.render.document.table import Drawing, Table
+
+_BAR_LIMIT = 6
+"""Columns of a bar that reaches the objective."""
+_BAR_WIDTH = 12
+"""Columns of the longest bar: twice the objective or more."""
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityDocument:
+    """What people read of a capacity search."""
+
+    answer: str
+    """The answer in one sentence, without a full stop."""
+    next_step: str
+    """What the reader can do now."""
+    trials: Table
+    """The trials by load, with a bar of the time that decides: a curve for a terminal."""
+    facts: tuple[tuple[str, str], ...]
+    """Labels with a line each."""
+
+
+def make_capacity_document(capacity: CapacityResult, search: CapacitySearch) -> CapacityDocument:
+    """Return the document of an answer.
+
+    Args:
+        capacity: The answer.
+        search: The declaration of the search.
+    """
+    return CapacityDocument(
+        answer=describe_answer(capacity),
+        next_step=describe_next_step(capacity, search),
+        trials=trial_table(capacity),
+        facts=(("search", describe_search(capacity, search)),),
+    )
+
+
+def trial_table(capacity: CapacityResult, most: int | None = None) -> Table:
+    """Return the trials by load, with a bar each.
+
+    With several objectives, the missed share is that of the deciding one, which the table names.
+
+    Args:
+        capacity: The answer.
+        most: Largest number of trials: those that are nearest to the safe load; None for all.
+    """
+    several = len(capacity.objectives) > 1
+    counted = "objective" if several else "requests"
+    columns = ("load", "p95", "missed", counted, "answers/s", "time", "verdict")
+    rows = []
+    bars = []
+    for trial in sort_by_load(_select_nearest(capacity, most)):
+        decisive = find_decisive(trial)
+        rows.append(_make_row(trial, decisive, several=several))
+        bars.append(_draw_bar(decisive))
+    left_out = len(capacity.trials) - len(rows)
+    more = f", without {left_out} far from the safe load" if left_out else ""
+    title = f"Trials by load ({capacity.unit}){more}"
+    return Table(title, columns, tuple(rows), drawing=Drawing("│ objective", tuple(bars)))
+
+
+def sort_by_load(trials: Iterable[LoadTrial]) -> list[LoadTrial]:
+    """Return trials by load; those of the same load in the order of the search."""
+    return sorted(trials, key=lambda trial: trial.load)
+
+
+def _select_nearest(capacity: CapacityResult, most: int | None) -> Sequence[LoadTrial]:
+    """Return the trials that are nearest to the safe load, or else to the smallest load."""
+    if most is None:
+        return capacity.trials
+    center = 0.0 if capacity.safe_load is None else capacity.safe_load.load
+    return sorted(capacity.trials, key=lambda trial: abs(trial.load - center))[:most]
+
+
+def describe_search(capacity: CapacityResult, search: CapacitySearch) -> str:
+    """Return the number of trials and the time of the search: `9 trials in 7m12s, of at most 10m`."""
+    ends = [trial.start_s + trial.warm_up_s + trial.duration_s + trial.drain_s for trial in capacity.trials]
+    took = format_duration(round(max(ends, default=0.0)))
+    trials = wording.counted(len(capacity.trials), "trial")
+    return f"{trials} in {took}, of at most {format_duration(round(search.budget_s))}"
+
+
+def _make_row(trial: LoadTrial, decisive: ObjectiveCounts | None, *, several: bool) -> tuple[str, ...]:
+    time_ms = trial.p95_ms
+    missed = wording.DASH
+    counted = wording.DASH
+    if decisive is not None:
+        missed = wording.percent(decisive.missed_ratio)
+        counted = name_objective(decisive) if several else f"{decisive.requests:,}"
+        if decisive.time_ms is not None and not several:
+            time_ms = decisive.time_ms
+    return (
+        wording.value(trial.load, "1"),
+        wording.duration(time_ms),
+        missed,
+        counted,
+        f"{trial.throughput_rps:,.3g}",
+        f"{trial.warm_up_s + trial.duration_s:.0f} s",
+        verdict_word(trial.verdict),
+    )
+
+
+def _draw_bar(decisive: ObjectiveCounts | None) -> str:
+    """Return a bar that reaches the mark where the objective breaks; an arrow ends a longer one."""
+    length = round(_BAR_LIMIT * _fill(decisive))
+    bar = "█" * min(length, _BAR_WIDTH)
+    if length > _BAR_WIDTH:
+        bar = f"{bar[:-1]}▶"
+    bar = f"{bar:·<{_BAR_WIDTH}}"
+    return f"{bar[:_BAR_LIMIT]}│{bar[_BAR_LIMIT:]}"
+
+
+def _fill(decisive: ObjectiveCounts | None) -> float:
+    """Return the time as a share of its limit, or the missed share as a share of the allowed one."""
+    if decisive is None:
+        return 0.0
+    if decisive.limit_ms and decisive.time_ms is not None:
+        return decisive.time_ms / decisive.limit_ms
+    return decisive.missed_ratio / decisive.allowed_ratio if decisive.allowed_ratio else 0.0
