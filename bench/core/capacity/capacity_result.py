@@ -1,5 +1,6 @@
 """The answer of a capacity search, as results and baselines store it."""
 
+from bench.core.capacity.curve import CapacityCurve
 from bench.core.capacity.load_trial import LoadTrial, LoadUnit, SafeLoad, SearchEnd
 from bench.core.values.record import NotNegative, Record
 
@@ -24,3 +25,5 @@ class CapacityResult(Record):
     """Successful requests per second at the safe load; null without one."""
     no_gain_from: NotNegative | None = None
     """Load from which on more load brings no more throughput; null if none was tried."""
+    curve: CapacityCurve | None = None
+    """The curve over the load, and the models that explain it; null without a trial that has requests."""

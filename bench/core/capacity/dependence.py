@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bench.core.capacity.load_trial import ObjectiveCounts
+from bench.core.values.units import FloatArray
 
 PRIOR_DISPERSION = 4.0
 """Dispersion before a trial shows missed requests."""
@@ -21,22 +22,29 @@ PRIOR_WEIGHT = 4.0
 def estimate_dispersion(counts: Sequence[ObjectiveCounts]) -> float:
     """Return the dispersion of the missed requests of all trials, at least 1.
 
-    It is the sum of the autocovariances of the blocks until a pair of them is negative (Geyer, 1992,
-    "Practical Markov chain Monte Carlo"), divided by the variance of independent requests.
+    It is the variance of the sum of the missed requests, divided by that of independent requests.
     """
     measured = 0.0
     independent = 0.0
     for counted in counts:
         ratio = counted.missed_ratio
-        measured += _long_run_variance(counted, ratio)
+        missed_above_mean = [block.missed - ratio * block.requests for block in counted.blocks]
+        measured += long_run_variance(np.asarray(missed_above_mean, dtype=np.float64))
         independent += counted.requests * ratio * (1.0 - ratio)
     weighted = PRIOR_WEIGHT * PRIOR_DISPERSION + measured
     return max(1.0, weighted / (PRIOR_WEIGHT + independent))
 
 
-def _long_run_variance(counts: ObjectiveCounts, ratio: float) -> float:
-    """Return the variance of the sum of the missed requests."""
-    residuals = np.asarray([block.missed - ratio * block.requests for block in counts.blocks])
+def long_run_variance(residuals: FloatArray) -> float:
+    """Return the variance of the sum of values in the order of time, whose neighbours depend on each other.
+
+    Args:
+        residuals: The values without their mean.
+
+    Returns:
+        The sum of the autocovariances until a pair of them is negative (Geyer, 1992, "Practical Markov chain
+        Monte Carlo").
+    """
     total = float(residuals @ residuals)
     for lag in range(1, len(residuals) - 1, 2):
         pair = float(residuals[:-lag] @ residuals[lag:])

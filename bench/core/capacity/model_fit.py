@@ -1,0 +1,180 @@
+"""The fit of a model to the measured loads: what it predicts, its residuals, and whether it is adequate."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from bench.core.capacity.curve_point import CurvePoint, FitResidual, LinePoint, relative_error
+from bench.core.capacity.load_trial import LoadUnit
+from bench.core.values.units import FloatArray
+
+# A model is adequate if its response times are wrong by at most this share, apart from measurement noise.
+MODEL_ERROR = 0.1
+# Fewest loads for a fit: a model has up to three parameters.
+FEWEST_LOADS = 4
+_LINE_POINTS = 40
+# Logarithm of the factor by which a response time without end counts as wrong.
+_ENDLESS = 7.0
+_TINY = 1e-9
+
+
+class PredictedState(NamedTuple):
+    """What a model predicts for a constant load."""
+
+    throughput_rps: float
+    """Successful requests per second."""
+    mean_s: float | None
+    """Mean response time; `None` if it grows without end."""
+    p95_s: float | None = None
+    """95th percentile; `None` if the model has none, or if it grows without end."""
+
+
+Model = Callable[[float], PredictedState]
+"""The prediction for a load."""
+
+
+class MeasuredLoads(NamedTuple):
+    """The loads that models are fitted to."""
+
+    unit: LoadUnit
+    """Unit of the loads."""
+    think_s: float
+    """Mean time between an answer and the next request of a user; 0 in an open loop."""
+    points: tuple[CurvePoint, ...]
+    """The measured loads, ascending."""
+    confidence: float
+    """Probability that an interval contains its true value."""
+
+    @property
+    def used(self) -> tuple[CurvePoint, ...]:
+        """The loads whose requests succeeded."""
+        return tuple(point for point in self.points if point.is_complete)
+
+    def is_backlogged(self, point: CurvePoint) -> bool:
+        """Whether requests of an open loop arrive faster than they are answered, so the queue grows."""
+        highest = point.throughput_rps.high
+        return self.unit == "requests/s" and highest is not None and highest < point.load
+
+    def errors(self) -> FloatArray:
+        """Return the relative standard errors of the used loads."""
+        errors: list[float] = []
+        for point in self.used:
+            measured = point.throughput_rps if self.is_backlogged(point) else point.mean_ms
+            if measured is not None:
+                errors.append(relative_error(measured, self.confidence))
+        return np.array(errors)
+
+    def differences(self, model: Model, most_rps: float) -> FloatArray:
+        """Return the logarithm of measured by predicted values of the used loads.
+
+        The value is the mean response time, because throughput follows from it (Little's law); with a
+        backlog it is the throughput, which is then the largest possible one.
+
+        Args:
+            model: The prediction.
+            most_rps: The largest throughput of the model.
+        """
+        differences: list[float] = []
+        for point in self.used:
+            predicted = model(point.load)
+            if self.is_backlogged(point):
+                differences.append(_log_ratio(point.throughput_rps.value, most_rps))
+            elif predicted.mean_s is None or point.mean_ms is None:
+                differences.append(_ENDLESS + _log_ratio(point.load, most_rps))
+            else:
+                differences.append(_log_ratio(point.mean_ms.value, predicted.mean_s * 1000.0))
+        return np.array(differences)
+
+
+class LeastSquares(NamedTuple):
+    """The parameters with the smallest sum of squares."""
+
+    values: FloatArray
+    """The parameters."""
+    squares: float
+    """The sum of squares."""
+    covariance: FloatArray
+    """Covariance of the parameters if the differences have a variance of 1."""
+
+
+def minimise(
+    differences: Callable[[FloatArray], FloatArray],
+    start: Sequence[float],
+    bounds: tuple[Sequence[float], Sequence[float]],
+) -> LeastSquares:
+    """Return the parameters within bounds with the smallest sum of squared differences."""
+    from scipy.optimize import least_squares  # noqa: PLC0415 - takes long to import, and few commands fit
+
+    lowest = np.array(bounds[0])
+    highest = np.array(bounds[1])
+    inside = 1e-6 * (highest - lowest)
+    fit = least_squares(differences, np.clip(start, lowest + inside, highest - inside), bounds=bounds)
+    jacobian = np.asarray(fit.jac, dtype=np.float64)
+    covariance = np.linalg.pinv(jacobian.T @ jacobian)
+    return LeastSquares(np.asarray(fit.x), 2.0 * float(fit.cost), np.asarray(covariance, dtype=np.float64))
+
+
+def estimate_think_s(unit: LoadUnit, points: Sequence[CurvePoint]) -> float:
+    """Return the mean think time by Little's law: users divided by throughput, minus the response time."""
+    if unit == "requests/s":
+        return 0.0
+    think_s: list[float] = []
+    for point in points:
+        if point.is_complete and point.mean_ms is not None and point.throughput_rps.value > 0.0:
+            think_s.append(point.load / point.throughput_rps.value - point.mean_ms.value / 1000.0)
+    return max(0.0, float(np.median(think_s))) if think_s else 0.0
+
+
+def model_error(differences: FloatArray, errors: FloatArray) -> float:
+    """Return the error of a model beyond the noise of the measurement, as a share."""
+    return math.sqrt(max(0.0, float(np.mean(differences**2 - errors**2))))
+
+
+def draw_line(points: Sequence[CurvePoint], model: Model) -> tuple[LinePoint, ...]:
+    """Return the line of a model over the measured loads."""
+    line: list[LinePoint] = []
+    for load in np.linspace(points[0].load, points[-1].load, _LINE_POINTS):
+        state = model(float(load))
+        line.append(
+            LinePoint(
+                load=float(load),
+                throughput_rps=state.throughput_rps,
+                mean_ms=_in_ms(state.mean_s),
+                p95_ms=_in_ms(state.p95_s),
+            )
+        )
+    return tuple(line)
+
+
+def list_residuals(loads: MeasuredLoads, model: Model) -> tuple[FitResidual, ...]:
+    """Return the residuals of all measured loads, also of those that the fit did not use."""
+    residuals: list[FitResidual] = []
+    for point in loads.points:
+        state = model(point.load)
+        mean_ms = None if point.mean_ms is None else point.mean_ms.value
+        residuals.append(
+            FitResidual(
+                load=point.load,
+                mean=_relative(mean_ms, _in_ms(state.mean_s)),
+                throughput=_relative(point.throughput_rps.value, state.throughput_rps),
+                p95=_relative(point.p95_ms, _in_ms(state.p95_s)),
+                used=point.is_complete,
+            )
+        )
+    return tuple(residuals)
+
+
+def _log_ratio(measured: float, predicted: float) -> float:
+    return math.log(max(measured, _TINY)) - math.log(min(max(predicted, _TINY), 1.0 / _TINY))
+
+
+def _in_ms(seconds: float | None) -> float | None:
+    return None if seconds is None else seconds * 1000.0
+
+
+def _relative(measured: float | None, predicted: float | None) -> float | None:
+    if measured is None or predicted is None or predicted <= 0.0:
+        return None
+    return measured / predicted - 1.0

@@ -1,0 +1,248 @@
+"""The queue M/G/c, fitted to a load curve: its number of slots, and the time in a slot."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from bench.core.capacity.curve_point import FitResidual, FittedValue, LinePoint
+from bench.core.capacity.load_trial import LoadTrial
+from bench.core.capacity.model_fit import (
+    FEWEST_LOADS,
+    MODEL_ERROR,
+    MeasuredLoads,
+    PredictedState,
+    draw_line,
+    list_residuals,
+    minimise,
+    model_error,
+)
+from bench.core.capacity.queue_model import SlotQueue
+from bench.core.capacity.response_spread import QUANTILES
+from bench.core.values import stats
+from bench.core.values.record import NotNegative, Record
+from bench.core.values.units import FloatArray
+
+# A load saturates the slots if they are in use for this share of the time.
+SATURATED_USE = 0.9
+# The search for the number of slots ends at this multiple of the requests in flight.
+_MOST_SLOTS = 4
+_STEP = 1.1
+_TAIL_OF_NORMAL = 1.645
+_SMALLEST_S = 1e-9
+
+
+class QueueFit(Record):
+    """The queue M/G/c: requests that arrive at random wait for one of c slots.
+
+    In a closed loop the number of users is finite (M/G/c//N), and think time is time outside the queue.
+    """
+
+    slots: FittedValue
+    """c: number of requests that are worked on at once."""
+    service_ms: FittedValue
+    """Mean time that a request holds a slot."""
+    service_variation: NotNegative
+    """Standard deviation of the time in a slot, as a share of its mean."""
+    outside_ms: NotNegative
+    """Time of a request outside the slots, apart from waiting."""
+    most_rps: FittedValue
+    """Largest throughput: slots divided by the time in a slot."""
+    line: tuple[LinePoint, ...]
+    """The fitted line."""
+    residuals: tuple[FitResidual, ...]
+    """Measured loads compared with the line, ascending."""
+    model_error: NotNegative
+    """Error of the response times beyond that of the measurement, as a share."""
+    adequate: bool
+    """Whether the queue explains the measured loads."""
+    saturated: bool
+    """Whether a measured load used the slots nearly completely; otherwise their number is a guess."""
+
+
+class QueueCandidate(NamedTuple):
+    """The best queue with a given number of slots."""
+
+    queue: SlotQueue
+    squares: float
+    """Sum of the squared differences, in standard errors."""
+    error: float
+    """Standard error of the logarithm of the time in a slot."""
+    differences: FloatArray
+    """Logarithm of measured by predicted values."""
+
+
+class QueueEstimate(NamedTuple):
+    """The queues that the measured loads do not rule out."""
+
+    best: QueueCandidate
+    accepted: tuple[QueueCandidate, ...]
+    """By the number of slots, ascending; `best` is one of them."""
+    scale: float
+    """Variance of the differences, in squared standard errors; at least 1."""
+    is_open: bool
+    """Whether an even larger number of slots would also fit."""
+    df: int
+    """Degrees of freedom."""
+
+
+def estimate_queue(loads: MeasuredLoads, trials: Sequence[LoadTrial]) -> QueueEstimate | None:
+    """Return the queues that fit: the best time in a slot for each number of slots (weighted least squares).
+
+    Returns:
+        None with fewer than `FEWEST_LOADS` loads.
+    """
+    if len(loads.used) < FEWEST_LOADS:
+        return None
+    search = _SlotSearch(loads, response_shape(trials))
+    best = search.find_best()
+    df = max(1, len(loads.used) - 3)
+    scale = max(1.0, best.squares / df)
+    limit = best.squares + scale * stats.t_quantile((1.0 + loads.confidence) / 2.0, df) ** 2
+    fewer = search.accept(best, limit, downwards=True)
+    more = search.accept(best, limit, downwards=False)
+    is_open = bool(more) and more[-1].queue.slots >= search.most_slots
+    return QueueEstimate(best, (*reversed(fewer), best, *more), scale, is_open, df)
+
+
+def describe_queue(loads: MeasuredLoads, estimate: QueueEstimate) -> QueueFit:
+    """Return the fit with the intervals that all accepted numbers of slots span."""
+    best = estimate.best
+    queue = best.queue
+    factor = stats.t_quantile((1.0 + loads.confidence) / 2.0, estimate.df) * math.sqrt(estimate.scale)
+    services_ms: list[float] = []
+    most_rps: list[float] = []
+    for candidate in estimate.accepted:
+        for side in (-1.0, 1.0):
+            service_s = candidate.queue.service_s * math.exp(side * factor * candidate.error)
+            services_ms.append(service_s * 1000.0)
+            most_rps.append(candidate.queue.slots / service_s)
+
+    def predict(load: float) -> PredictedState:
+        return queue.predict(load, loads.unit, loads.think_s, tail=True)
+
+    error = model_error(best.differences, loads.errors())
+    return QueueFit(
+        slots=FittedValue(
+            value=queue.slots,
+            low=estimate.accepted[0].queue.slots,
+            high=None if estimate.is_open else estimate.accepted[-1].queue.slots,
+        ),
+        service_ms=FittedValue(value=queue.service_s * 1000.0, low=min(services_ms), high=max(services_ms)),
+        service_variation=queue.variation,
+        outside_ms=queue.outside_s * 1000.0,
+        most_rps=FittedValue(
+            value=queue.most_rps, low=min(most_rps), high=None if estimate.is_open else max(most_rps)
+        ),
+        line=draw_line(loads.points, predict),
+        residuals=list_residuals(loads, predict),
+        model_error=error,
+        adequate=error <= MODEL_ERROR,
+        saturated=_is_saturated(loads, queue),
+    )
+
+
+def response_shape(trials: Sequence[LoadTrial]) -> FloatArray:
+    """Return response times in seconds that stand for equal shares of the requests at the smallest load.
+
+    Without their quantiles, the distribution is lognormal with the measured median and 95th percentile;
+    without those, it is exponential with the measured mean.
+    """
+    answered = [trial for trial in trials if trial.mean_ms is not None]
+    lightest = min(answered, key=lambda trial: trial.load)
+    if lightest.quantiles_ms:
+        return np.array(lightest.quantiles_ms) / 1000.0
+    shares = (np.arange(QUANTILES) + 0.5) / QUANTILES
+    mean_s = (lightest.mean_ms or 0.0) / 1000.0
+    if lightest.p50_ms and lightest.p95_ms:
+        from scipy import special  # noqa: PLC0415 - takes long to import, and few commands fit
+
+        spread = math.log(max(1.0, lightest.p95_ms / lightest.p50_ms)) / _TAIL_OF_NORMAL
+        return np.asarray(lightest.p50_ms / 1000.0 * np.exp(spread * special.ndtri(shares)))
+    return -mean_s * np.log1p(-shares)
+
+
+def _is_saturated(loads: MeasuredLoads, queue: SlotQueue) -> bool:
+    used_rps = [queue.predict(point.load, loads.unit, loads.think_s).throughput_rps for point in loads.used]
+    return max(used_rps) >= SATURATED_USE * queue.most_rps
+
+
+class _SlotSearch:
+    """The best queue for each number of slots."""
+
+    def __init__(self, loads: MeasuredLoads, responses_s: FloatArray) -> None:
+        self._loads = loads
+        self._responses_s = responses_s
+        self._errors = loads.errors()
+        self._fits: dict[int, QueueCandidate] = {}
+        means_s = [point.mean_ms.value / 1000.0 for point in loads.used if point.mean_ms is not None]
+        self._fastest_s = max(min(means_s), _SMALLEST_S)
+        self._most_rps = max(point.throughput_rps.value for point in loads.used)
+        self.most_slots = max(8, math.ceil(_MOST_SLOTS * self._most_rps * self._fastest_s))
+
+    def find_best(self) -> QueueCandidate:
+        """Return the best of all numbers of slots: the best of a coarse series, then its neighbours."""
+        slots = 1
+        best = self.fit(1)
+        while slots < self.most_slots:
+            slots = max(slots + 1, math.floor(slots * 1.5))
+            best = min(best, self.fit(slots), key=lambda fit: fit.squares)
+        step = max(1, best.queue.slots // 4)
+        while step:
+            neighbours = [max(1, best.queue.slots - step), best.queue.slots + step]
+            nearest = min(map(self.fit, neighbours), key=lambda fit: fit.squares)
+            if nearest.squares < best.squares:
+                best = nearest
+            else:
+                step //= 2
+        return best
+
+    def accept(self, best: QueueCandidate, limit: float, *, downwards: bool) -> list[QueueCandidate]:
+        """Return the numbers of slots next to the best one whose sum of squares is within the limit."""
+        accepted: list[QueueCandidate] = []
+        slots = best.queue.slots
+        while 1 <= slots <= self.most_slots:
+            distance = max(1, round(slots * (_STEP - 1.0) / 2.0))
+            slots += -distance if downwards else distance
+            if slots < 1:
+                break
+            candidate = self.fit(slots)
+            if candidate.squares > limit:
+                break
+            accepted.append(candidate)
+        return accepted
+
+    def fit(self, slots: int) -> QueueCandidate:
+        """Return the best queue with this number of slots."""
+        if slots not in self._fits:
+            self._fits[slots] = self._minimise(slots)
+        return self._fits[slots]
+
+    def _minimise(self, slots: int) -> QueueCandidate:
+        def weighted(values: FloatArray) -> FloatArray:
+            return self._differences(self._queue(slots, values)) / self._errors
+
+        fastest_s = self._fastest_s
+        service_s = min(slots / max(self._most_rps, _SMALLEST_S), 0.99 * fastest_s)
+        start = [math.log(service_s / fastest_s), 1.0 - service_s / fastest_s]
+        bounds = ([-12.0, 0.0], [5.0, 2.0])
+        fit = minimise(weighted, start, bounds)
+        queue = self._queue(slots, fit.values)
+        error = math.sqrt(max(0.0, float(fit.covariance[0, 0])))
+        return QueueCandidate(queue, fit.squares, error, self._differences(queue))
+
+    def _queue(self, slots: int, values: FloatArray) -> SlotQueue:
+        """Return a queue. The values are the logarithm of the time in a slot, and the time outside.
+
+        Both are shares of the shortest measured mean.
+        """
+        outside_s = float(values[1]) * self._fastest_s
+        times_s = np.clip(self._responses_s - outside_s, _SMALLEST_S, None)
+        return SlotQueue(
+            slots, math.exp(float(values[0])) * self._fastest_s, times_s / np.mean(times_s), outside_s
+        )
+
+    def _differences(self, queue: SlotQueue) -> FloatArray:
+        loads = self._loads
+        return loads.differences(lambda load: queue.predict(load, loads.unit, loads.think_s), queue.most_rps)
