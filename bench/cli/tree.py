@@ -119,6 +119,44 @@ _STACK = (
         "bench stack logs backend --stack compose --tail 20",
     ),
 )
+_WORKERS = (
+    Command(
+        "up",
+        "workers:up",
+        "Start a scheduler and load generators on this machine.",
+        "bench workers up --count 3",
+    ),
+    Command(
+        "join",
+        "workers:join",
+        "Turn this machine into a load generator of a scheduler.",
+        "bench workers join dask://10.0.0.5:8786",
+    ),
+    Command(
+        "list",
+        "workers:list_",
+        "List the load generators of a scheduler.",
+        "bench workers list dask://127.0.0.1:8786",
+    ),
+    Command(
+        "down",
+        "workers:down",
+        "End the scheduler and load generators of this folder.",
+        "bench workers down",
+    ),
+    Command(
+        "certificates",
+        "workers:certificates",
+        "Write a new certificate for the connections of load generators.",
+        "bench workers certificates ~/.config/chatbench/workers",
+    ),
+    Command(
+        "manifest",
+        "workers:manifest",
+        "Print a Kubernetes manifest of a scheduler and load generators.",
+        "bench workers manifest --image registry.example.com/chatbench-workers:1.0 --count 4",
+    ),
+)
 _CI_ISSUE = (
     Command(
         "trend",
@@ -332,6 +370,7 @@ SECTIONS = (
             ),
         ),
     ),
+    Section("Load generators", (Group("workers", "Start load generators on several machines.", _WORKERS),)),
     Section("CI", (Group("ci", "Run the steps of a workflow.", _CI),)),
     Section(
         "Set-up",
