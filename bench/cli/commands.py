@@ -9,7 +9,8 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from bench.cli.overview import overview
-from bench.cli.tree import SECTIONS, SUMMARY, Command, Entry, Group
+from bench.cli.groups import Command, Group
+from bench.cli.tree import SECTIONS, SUMMARY, Entry
 from bench.errors import MeasurementError
 
 _SETTINGS = {"help_option_names": ["-h", "--help"]}

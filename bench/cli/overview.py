@@ -3,7 +3,8 @@
 from textwrap import wrap
 from typing import assert_never
 
-from bench.cli.tree import SECTIONS, SUMMARY, Command, Entry, Group
+from bench.cli.groups import Command, Group
+from bench.cli.tree import SECTIONS, SUMMARY, Entry
 
 EXIT_CODES = """\
 Exit codes: 0 pass, 1 regression or crossed threshold, 2 usage error,

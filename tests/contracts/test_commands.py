@@ -13,7 +13,8 @@ from typer.main import get_command
 
 from bench.cli.commands import LazyCommand, app
 from bench.cli.overview import overview
-from bench.cli.tree import SECTIONS, Command, Entry
+from bench.cli.groups import Command
+from bench.cli.tree import SECTIONS, Entry
 from bench.errors import Exit
 
 ROOT = Path(__file__).parents[2]
@@ -90,7 +91,7 @@ def test_the_help_has_every_command_under_a_heading() -> None:
         "Judge",
         "Baselines",
         "Stacks",
-        "Load generators",
+        "Workers",
         "CI",
         "Set-up",
         "Options",
@@ -118,6 +119,7 @@ def test_the_help_imports_neither_typer_nor_a_command() -> None:
         "bench.cli",
         "bench.cli.app",
         "bench.cli.console",
+        "bench.cli.groups",
         "bench.cli.overview",
         "bench.cli.tree",
     }
