@@ -8,8 +8,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-from bench.cli.overview import overview
 from bench.cli.groups import Command, Group
+from bench.cli.overview import overview
 from bench.cli.tree import SECTIONS, SUMMARY, Entry
 from bench.errors import MeasurementError
 

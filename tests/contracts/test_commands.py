@@ -12,8 +12,8 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from bench.cli.commands import LazyCommand, app
-from bench.cli.overview import overview
 from bench.cli.groups import Command
+from bench.cli.overview import overview
 from bench.cli.tree import SECTIONS, Entry
 from bench.errors import Exit
 
