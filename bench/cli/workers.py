@@ -9,7 +9,7 @@ from bench.cli.console import say
 from bench.core.values import wording
 from bench.measure.run.conditions import Listener
 from bench.usecases import workers
-from bench.usecases.workers import ClusterOptions, ClusterWorker
+from bench.usecases.workers import ClusterOptions, ListedWorker
 
 _UNKNOWN = "–"  # noqa: RUF001 - a dash
 Scheduler = Annotated[
@@ -132,7 +132,7 @@ def manifest(
     print(workers.workers_manifest(image, count=count, cores=cores, memory_mb=memory), end="")
 
 
-def _row(worker: ClusterWorker) -> tuple[str, ...]:
+def _row(worker: ListedWorker) -> tuple[str, ...]:
     return (
         worker.name,
         worker.host,

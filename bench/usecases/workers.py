@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.errors import ConfigError
+from bench.measure.cluster import local_cluster
 from bench.measure.cluster.access import CERTIFICATES_VARIABLE, PORT, SchedulerAccess, find_access
 from bench.measure.cluster.certificates import write_certificates
 from bench.measure.cluster.dask_programs import (
@@ -15,9 +16,8 @@ from bench.measure.cluster.dask_programs import (
     become_worker,
     scheduler_command,
 )
-from bench.measure.cluster.worker_list import ClusterWorker, list_workers
-from bench.measure.persistent import local_cluster
-from bench.measure.persistent.local_cluster import ClusterOptions, is_loopback
+from bench.measure.cluster.local_cluster import ClusterOptions, is_loopback
+from bench.measure.cluster.worker_list import ListedWorker, list_workers
 from bench.measure.run.conditions import Listener
 from bench.render import kubernetes
 from bench.usecases.options import QUIET
@@ -25,7 +25,7 @@ from bench.usecases.options import QUIET
 __all__ = [
     "CERTIFICATES",
     "ClusterOptions",
-    "ClusterWorker",
+    "ListedWorker",
     "SchedulerAccess",
     "workers_certificates",
     "workers_down",
@@ -102,7 +102,7 @@ def workers_join(
     become_worker(access, name or f"{platform.node()}-{os.getpid()}", listen)
 
 
-def workers_list(scheduler: str, *, certificates: Path | None = None) -> Sequence[ClusterWorker]:
+def workers_list(scheduler: str, *, certificates: Path | None = None) -> Sequence[ListedWorker]:
     """Return the load generators of a scheduler.
 
     Args:

@@ -12,8 +12,8 @@ from bench.core.config.inherited_variables import inherit_for_load
 from bench.errors import Exit
 from bench.measure.cluster.access import CERTIFICATES_VARIABLE, find_access
 from bench.measure.cluster.dask_programs import worker_command, worker_environment
+from bench.measure.cluster.local_cluster import ClusterOptions, declare_cluster
 from bench.measure.cluster.worker_list import await_workers
-from bench.measure.persistent.local_cluster import ClusterOptions, declare_cluster
 from tests.command import Bench, command, environment
 
 IMAGE = "registry.example.com/chatbench-workers:1.0"

@@ -19,7 +19,7 @@ _TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class ClusterWorker:
+class ListedWorker:
     """A machine, or a part of one, that may send a share of a load."""
 
     name: str
@@ -34,7 +34,7 @@ class ClusterWorker:
     """Whether it sends a share of a load now."""
 
 
-def list_workers(access: SchedulerAccess) -> list[ClusterWorker]:
+def list_workers(access: SchedulerAccess) -> list[ListedWorker]:
     """Return the workers of a scheduler, by name.
 
     Raises:
@@ -50,7 +50,7 @@ def list_workers(access: SchedulerAccess) -> list[ClusterWorker]:
         machine = described.get(address)
         facts = machine if isinstance(machine, dict) else {}
         workers.append(
-            ClusterWorker(
+            ListedWorker(
                 name=str(entry["name"]),
                 host=facts.get("host", entry["host"]),
                 version=facts.get("version"),
