@@ -14,6 +14,8 @@ IMPLEMENTATION_DETAILS = {
     "safe_load_posterior._FEWEST_ALLOWED": "keeps the logarithm of 0 finite",
     "safe_load_posterior._LEAST_MISS": "keeps the logarithm of 0 finite",
     "safe_load_posterior._MOST_MISS": "keeps the logarithm of 0 finite",
+    "count_missed._CONFIDENCE": "confidence of an interval that is only shown",
+    "load_objective._MEDIAN": "the percentile of a median",
     "trial_test._FEWEST_ALLOWED": "keeps the logarithm of 0 finite",
     "trial_test._MOST_MISS": "keeps the logarithm of 0 finite",
     "alerts.*": "an alert fails no run; docs/reference/monitoring.md has its limits",

@@ -27,6 +27,9 @@ class CapacitySearch(Record):
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.9
     """Probability that the interval contains the safe load."""
 
+    goodput: Annotated[float | None, BeforeValidator(_read_ratio), Field(gt=0, lt=1)] = None
+    """Share of the requests that must meet all objectives, such as `95%`; null to limit the p95 of each."""
+
     @model_validator(mode="after")
     def _check_range(self) -> "CapacitySearch":
         if self.highest is not None and self.highest <= self.lowest:

@@ -245,6 +245,18 @@ class Scenario(Inheriting):
         return self
 
     @model_validator(mode="after")
+    def _check_capacity(self) -> "Scenario":
+        if self.capacity is None:
+            return self
+        for field in ("compare_with", "faults", "recovery_ratio"):
+            if getattr(self, field):
+                raise FieldError((field,), "cannot be combined with capacity; remove one of them")
+        kinds = {phase.executor for phase in self.phases if not phase.warm_up}
+        if kinds not in ({"constant-vus"}, {"constant-arrival-rate"}):
+            raise FieldError(("capacity",), "needs one load: constant-vus or constant-arrival-rate")
+        return self
+
+    @model_validator(mode="after")
     def _check_faults(self) -> "Scenario":
         if not self.faults:
             for key in filter(NEEDS_FAULTS.__contains__, self.thresholds):

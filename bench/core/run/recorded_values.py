@@ -82,6 +82,8 @@ class RecordedValues(Record):
     """Disturbances of the machine."""
     stop: Stop | None = None
     """Why the load ended early."""
+    ended_s: Second | None = None
+    """Time in the last phase at which it was ended early; null if its duration ended it."""
     is_end: bool = False
     """Whether the load has ended."""
 
@@ -191,6 +193,7 @@ def _add_latest(recording: Recording, new: RecordedValues) -> Recording:
         tier_means=new.tier_means or recording.tier_means,
         host=new.host or recording.host,
         stop=new.stop or recording.stop,
+        ended_s=recording.ended_s if new.ended_s is None else new.ended_s,
     )
 
 

@@ -56,6 +56,8 @@ class Recording:
     """HTTP versions of the replies, such as `1.1`."""
     stop: Stop | None = None
     """Why the run ended early; `None` if it did not."""
+    ended_s: float | None = None
+    """Time in the last phase at which it had shown enough and was ended; `None` if its duration ended it."""
     calibration: Calibration | None = None
     """Error of the load generator on this machine; `None` without calibration."""
     reference_workload: ReferenceWorkload | None = None

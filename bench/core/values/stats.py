@@ -41,6 +41,26 @@ def quantile_of_ascending(values: FloatArray, probability: float) -> float:
     return lower + fraction * (float(values[rank + 1]) - lower) if fraction else lower
 
 
+def quantile_interval(
+    values: Values, probability: float, confidence: float
+) -> tuple[float | None, float | None]:
+    """Return the interval of a quantile from order statistics; None for an end beyond all values.
+
+    The number of values below the true quantile has a binomial distribution, whatever their distribution is.
+    """
+    from scipy.special import bdtrik  # noqa: PLC0415 - see above
+
+    tail = (1.0 - confidence) / 2
+    count = len(values)
+    if not count:
+        return None, None
+    lower = math.ceil(bdtrik(tail, count, probability))
+    upper = math.ceil(bdtrik(1.0 - tail, count, probability)) + 1
+    ascending = np.sort(values)
+    low = float(ascending[lower - 1]) if lower >= 1 else None
+    return low, float(ascending[upper - 1]) if upper <= count else None
+
+
 def has_quantile(count: int, probability: float) -> bool:
     """Return whether a quantile of `count` values is not their maximum: at least one value is beyond it."""
     return count * (1.0 - probability) >= 1.0 - _ROUNDING

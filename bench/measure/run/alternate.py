@@ -18,9 +18,10 @@ from bench.core.samples.sample import Stop, StopCause
 from bench.core.verdict.ab import join_recordings, run_order
 from bench.measure.run.conditions import Conditions, Listener
 from bench.measure.run.provenance import new_run_id
-from bench.measure.run.recorder import Subject, record
+from bench.measure.run.recorder import record
 from bench.measure.run.run import StartedStack, check_before, prepare_on, provide_stack
 from bench.measure.run.run_files import log_folder, make_start, open_store
+from bench.measure.run.subject import Subject
 from bench.measure.run.two_versions import (
     blame_base,
     find_version_conflict,

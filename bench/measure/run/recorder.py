@@ -1,18 +1,14 @@
 """Record one run: start the load, and watch the stack, the thresholds and Ctrl-C."""
 
 import asyncio
-import os
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from bench.core.config.executors import first_measured, list_warm_ups, planned_s
 from bench.core.config.run_spec import RunSpec
-from bench.core.config.secret_names import SECRET_NAME
-from bench.core.config.stack import RepeatedRequest
 from bench.core.limits.abort import AbortWatch
-from bench.core.load.machine_limits import MachineLimits
 from bench.core.load.plan import plan
 from bench.core.load.progress import PlannedVus, Progress, ProgressWatch
 from bench.core.run.plausibility import believe
@@ -23,63 +19,62 @@ from bench.core.run.run_store import MemoryStore, RunStore
 from bench.core.samples.sample import ResourceSample, Stop, StopCause
 from bench.core.samples.samples import Samples
 from bench.core.tiers.attribution import add_remainder
-from bench.core.watch.host import GENERATORS, STACK, Cores, find_shared_cores, host_of
+from bench.core.watch.host import GENERATORS, STACK, find_shared_cores, host_of
 from bench.core.watch.work import work_between
-from bench.measure.calibration.reference import Reference
 from bench.measure.calibration.run_calibration import RunCalibration
-from bench.measure.faults.fault_run import FaultRun, Injection
-from bench.measure.http.route import DIRECT, Route
-from bench.measure.load.endpoint import SHORTEST_SECRET, Endpoint, list_secrets_of_headers
+from bench.measure.faults.fault_run import FaultRun
 from bench.measure.load.messages import Batch, Job
 from bench.measure.load.workers import Workers, start_workers
 from bench.measure.machine import host
 from bench.measure.machine.signals import call_on_signals
-from bench.measure.run.token_renewal import TokenRenewal, Tokens
-from bench.measure.tiers.run_tiers import RunTiers, TierSources
+from bench.measure.run.subject import Subject, check_load, list_secrets
+from bench.measure.run.token_renewal import TokenRenewal
+from bench.measure.tiers.run_tiers import RunTiers
 from bench.measure.watch.resources import ResourceSampler
-from bench.measure.watch.watching import Watch, WatchedStack, WatchSample, open_watch, read_directly
+from bench.measure.watch.watching import Watch, WatchSample, open_watch, read_directly
 
 _TICK_S = 0.5
 # The name of the reader that looks for a service that ended.
 _DEAD_SERVICES = "dead services"
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """A stack that is ready to be measured."""
+class EarlyEnd(Protocol):
+    """Ends the measured phase of a run as soon as its requests show enough."""
 
-    base_urls: Sequence[str]
-    """Address of the target's service, and of the second target's service if the scenario has one."""
-    tokens: Tokens | None = None
-    """Tokens of the VUs; `None` if the target needs no token."""
-    pids: Mapping[str, int] = field(default_factory=dict)
-    """Process ids of the stack by service; empty if it runs elsewhere."""
-    find_dead_service: Callable[[], str | None] = lambda: None
-    """Describes a service that ended; returns `None` while all run. It may be slow and runs in a thread."""
-    reference: Reference | None = None
-    """The reference server; `None` to skip the calibration and the reference workload."""
-    pinned: tuple[RepeatedRequest, str] | None = None
-    """The stack's own reference request, and the address of its service."""
-    tiers: TierSources = field(default_factory=TierSources)
-    """Sources of tier times besides the answers."""
-    route: Route = DIRECT
-    """The way to the stack."""
-    cores: Mapping[str, Cores] = field(default_factory=dict)
-    """Cores of the load generators and of the stack; empty for all."""
-    watched: WatchedStack | None = None
-    """The stack to watch during the load; `None` to watch the host only."""
-    parts: Mapping[str, str] = field(default_factory=dict)
-    """Images and settings that must be equal for two runs to be comparable."""
-    warnings: Sequence[str] = ()
-    """Problems that were seen before the load and do not prevent it."""
-    machine_limits: MachineLimits = field(default_factory=MachineLimits)
-    """Limits of the load generator's machine."""
-    services: Mapping[str, str] = field(default_factory=dict)
-    """Address of each service that gets requests, by name; only journeys need it."""
-    injection: Injection | None = None
-    """The faults to inject; `None` if the scenario has none."""
-    store: RunStore | None = None
-    """Gets the requests and other values during the run; `None` to keep them in memory."""
+    async def open(self, watch: Watch, /) -> None:
+        """Prepare for a load that begins now."""
+        ...
+
+    def add(self, samples: Samples, /) -> None:
+        """Receive requests that ended."""
+        ...
+
+    def is_enough(self, phase_s: tuple[float, float], waits_s: Sequence[float], /) -> bool:
+        """Return whether the measured phase may end. All times are seconds since the start of the run.
+
+        Args:
+            phase_s: Start of the phase, and the current time.
+            waits_s: Planned times of the requests in progress.
+        """
+        ...
+
+    async def drain(self, watch: Watch, /) -> None:
+        """Wait until the load has left no trace in the stack."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RunHooks:
+    """Functions that a run calls while it goes on, and what may end it early."""
+
+    progress: Callable[[Progress], None]
+    """Receives the progress about twice a second."""
+    note: Callable[[str], None]
+    """Receives one line about a step that takes long."""
+    interrupted: asyncio.Event
+    """Ends the run when it is set."""
+    early_end: EarlyEnd | None = None
+    """Ends the measured phase; `None` if its duration does."""
 
 
 def record(
@@ -102,39 +97,41 @@ def record(
         ConfigError: A target needs an environment variable that is not set.
         MeasurementError: A load generator was lost before the load.
     """
-    # An error is reported here, and not in a load generator.
-    if spec.is_journey:
-        # Only journeys need the clients of steps and turns here.
-        from bench.measure.load.journey_users import make_setups  # noqa: PLC0415 - see above
+    hooks = RunHooks(on_progress, on_note, asyncio.Event())
+    return asyncio.run(_record(spec, subject, hooks, workers))
 
-        make_setups(spec, plan(spec), subject.services, subject.route, os.environ)
-    for url, target in zip(subject.base_urls, spec.targets, strict=True):
-        Endpoint.of(spec, url, os.environ, target)
+
+async def _record(spec: RunSpec, subject: Subject, hooks: RunHooks, workers: int) -> Recording:
+    with call_on_signals(hooks.interrupted.set):
+        async with start_workers(workers, subject.cores.get(GENERATORS, ())) as generators:
+            return await record_on(generators, spec, subject, hooks)
+
+
+async def record_on(generators: Workers, spec: RunSpec, subject: Subject, hooks: RunHooks) -> Recording:
+    """Run a scenario on load generators that were started already, and return its recording.
+
+    Args:
+        generators: The load generators.
+        spec: The scenario.
+        subject: The stack to measure.
+        hooks: Receive the progress, and may end the run.
+
+    Raises:
+        ConfigError: A target needs an environment variable that is not set.
+        MeasurementError: A load generator was lost before the load.
+    """
+    check_load(spec, subject)
     machine = host.read_machine()
     before = host.read_counters()
     kept = subject.store or MemoryStore(list_secrets(spec))
-    asyncio.run(_Session(spec, subject, on_progress, on_note, kept).run(workers))
+    await _Session(spec, subject, hooks, kept).run(generators)
     after = host.read_counters()
     newest = RecordedValues(at_s=0.0, host=host_of(machine, before, after, subject.cores))
     kept.note(newest)
     remainder = subject.tiers.remainder
+    workers = len(generators.pids)
     begun = begin_recording(spec, kept.read_samples(), workers, subject.machine_limits, remainder)
     return add_values(begun, kept.read_values())
-
-
-def list_secrets(spec: RunSpec) -> list[str]:
-    """Return the values of headers and the secrets of the environment, which no result may contain.
-
-    A service may quote a secret that the load generator does not know, such as its own key.
-    """
-    environ = {**os.environ, **spec.variables}
-    secrets: set[str] = set()
-    for target in spec.targets:
-        secrets.update(list_secrets_of_headers(target, environ))
-    for name, value in environ.items():
-        if SECRET_NAME.search(name) and len(value) >= SHORTEST_SECRET:
-            secrets.add(value)
-    return sorted(secrets, key=len, reverse=True)
 
 
 def _describe_end(workers: Workers) -> dict[str, object]:
@@ -155,18 +152,14 @@ def _has_lost_generator(stop: Stop | None) -> bool:
 class _Session:
     """A run in progress."""
 
-    def __init__(
-        self,
-        spec: RunSpec,
-        subject: Subject,
-        on_progress: Callable[[Progress], None],
-        on_note: Callable[[str], None],
-        store: RunStore,
-    ) -> None:
+    def __init__(self, spec: RunSpec, subject: Subject, hooks: RunHooks, store: RunStore) -> None:
         self._spec = spec
         self._subject = subject
-        self._on_progress = on_progress
+        self._on_progress = hooks.progress
         self._store = store
+        self._interrupted = hooks.interrupted
+        self._early_end = hooks.early_end
+        self._ended_s: float | None = None
         self._values = NewValues()
         self._values.add_warnings(subject.warnings)
         self._noted_s = 0.0
@@ -176,20 +169,14 @@ class _Session:
         self._abort = AbortWatch(spec.scenario.thresholds, list_warm_ups(spec.scenario.phases), spec.coverage)
         self._progress = ProgressWatch()
         self._planned_vus = PlannedVus(plan(spec))
-        self._tiers = RunTiers(subject.tiers, subject.route, on_note)
+        self._tiers = RunTiers(subject.tiers, subject.route, hooks.note)
         self._first_phase = first_measured(spec.scenario.phases)
         self._newest_phase = 0
         self._renewal: TokenRenewal | None = None
         self._calibration = RunCalibration(subject.reference, spec.scenario, subject.pinned, subject.route)
-        self._interrupted = asyncio.Event()
-        self._faults = FaultRun(subject.injection, on_note)
+        self._faults = FaultRun(subject.injection, hooks.note)
 
-    async def run(self, workers: int) -> None:
-        with call_on_signals(self._interrupted.set):
-            async with start_workers(workers, self._subject.cores.get(GENERATORS, ())) as generators:
-                await self._run(generators)
-
-    async def _run(self, workers: Workers) -> None:
+    async def run(self, workers: Workers) -> None:
         """Calibrate, run the load, calibrate again; after Ctrl-C skip the steps after the load."""
         await self._calibration.before(workers)
         self._note_calibration(0.0, workers)
@@ -198,7 +185,8 @@ class _Session:
             await self._calibration.after(workers)
             self._note_calibration(elapsed_s, workers)
         samples = await self._add_traces()
-        if stop is None and not self._tiers.means and not self._believe(samples).tiers:
+        is_alone = self._early_end is None
+        if is_alone and stop is None and not self._tiers.means and not self._believe(samples).tiers:
             await self._measure_layers(workers)
         self._values.add_warnings(self._tiers.warnings.values())
         layers = tuple(map(dict, self._tiers.layers))
@@ -249,6 +237,7 @@ class _Session:
             route=subject.route,
             services=subject.services,
             trace_prefix=self._tiers.trace_prefix,
+            reports_waits=self._early_end is not None,
         )
         sampler = ResourceSampler(subject.pids, workers.pids)
         async with open_watch(subject.watched) as watch:
@@ -258,6 +247,8 @@ class _Session:
                 self._start_s = time.monotonic()
                 watch.start(self._elapsed_s, self._add_sample)
 
+            if self._early_end is not None:
+                await self._early_end.open(watch)
             counters_before = await watch.read_counters()
             await self._tiers.begin(0.0)
             load = asyncio.create_task(workers.run(job, self._add_batch, start_watch))
@@ -269,7 +260,10 @@ class _Session:
                 await self._faults.end(is_last=self._interrupted.is_set())
                 stop = stop or self._faults.find_stop()
                 self._values.add_warnings(watch.warnings.values())
-                self._note(elapsed_s, is_end=True, stop=stop, **_describe_end(workers))
+                ended = {"ended_s": self._ended_s, **_describe_end(workers)}
+                self._note(elapsed_s, is_end=True, stop=stop, **ended)
+                if self._early_end is not None:
+                    await self._early_end.drain(watch)
                 await self._tiers.end(elapsed_s, self._store.read_samples())
                 if stop is None and counters_before is not None:
                     counters_after = await watch.read_counters(elapsed_s)
@@ -311,6 +305,8 @@ class _Session:
         new = batch.log.since(0)
         self._abort.add(self._believe(new))
         self._progress.add(new)
+        if self._early_end is not None:
+            self._early_end.add(new)
         self._note_regularly()
 
     def _note_regularly(self) -> None:
@@ -352,6 +348,7 @@ class _Session:
         failed = self._faults.find_stop()
         if failed is not None:
             return failed
+        self._end_phase_if_enough(workers, now_s)
         self._on_progress(
             self._progress.progress(
                 elapsed_s,
@@ -370,6 +367,16 @@ class _Session:
             return Stop(cause=StopCause.TARGET, reason=reason, log=tuple(log))
         crossed = self._abort.reason(elapsed_s)
         return Stop(cause=StopCause.THRESHOLD, reason=crossed) if crossed else None
+
+    def _end_phase_if_enough(self, workers: Workers, now_s: float) -> None:
+        """End the measured phase if its control has seen enough."""
+        if self._early_end is None or self._ended_s is not None or workers.phase < self._first_phase:
+            return
+        began_s = workers.began_s or 0.0
+        phase_s = (workers.phase_began_s - began_s, now_s - began_s)
+        if self._early_end.is_enough(phase_s, workers.waits_s):
+            self._ended_s = now_s - workers.phase_began_s
+            workers.end_phase()
 
     def _renew_tokens(self, workers: Workers) -> None:
         if self._renewal is None or self._subject.tokens is None:

@@ -23,9 +23,10 @@ from bench.measure.load.turn_file import import_turn
 from bench.measure.machine.limits import read_limits
 from bench.measure.run.conditions import Conditions, Listener
 from bench.measure.run.provenance import new_run_id
-from bench.measure.run.recorder import Subject, record
+from bench.measure.run.recorder import record
 from bench.measure.run.run_files import log_folder, make_start, open_store
 from bench.measure.run.strays import remove_strays
+from bench.measure.run.subject import Subject
 from bench.measure.run.token_renewal import Tokens
 from bench.measure.stacks.running_stack import RunningStack, find_urls, placeholder_values
 from bench.measure.tiers.run_tiers import TierSources

@@ -10,7 +10,7 @@ from bench.core.run.run_start import RunStart, hide_secrets
 from bench.core.run.run_store import RunStore
 from bench.measure.run.conditions import Conditions
 from bench.measure.run.provenance import fingerprint, provenance
-from bench.measure.run.recorder import Subject, list_secrets
+from bench.measure.run.subject import Subject, list_secrets
 from bench.owners.process import Owner
 
 

@@ -649,3 +649,49 @@ def test_the_end_of_a_clean_up_ends_no_request_of_the_next_phase() -> None:
     engine = make_engine(_phases(once, once), lambda _number, _arm: TwoRequestsVu(0.0, []), samples, 20.0)
     run_virtually(engine.run(at_once))
     assert [sample.outcome for sample in samples] == [Outcome.CUT_OFF, Outcome.OK]
+
+
+def test_a_phase_can_end_before_its_time() -> None:
+    """No request begins after that, those in progress end by themselves, and the next phase begins."""
+    phase = {"executor": "constant-vus", "vus": 4, "duration_s": 1000.0, "think_time_s": (2, 2)}
+    load = plan(make_spec(make_scenario(phases=[phase, {**phase, "duration_s": 5.0}])))
+    samples: list[RequestSample] = []
+    waits_s: list[float] = []
+
+    async def work() -> None:
+        engine = make_engine(load, lambda number, _: FakeVu(3.0 + number, []), samples)
+        await engine.open()
+
+        def end() -> None:
+            waits_s.extend(engine.list_waits())
+            engine.end_phase()
+
+        asyncio.get_running_loop().call_later(6.5, end)
+        await engine.run(at_once)
+        await engine.close()
+
+    run_virtually(work())
+    of_first = [sample for sample in samples if sample.phase == 0]
+    assert {sample.outcome for sample in samples} == {Outcome.OK}
+    # The VUs answer after 3, 4, 5 and 6 s, and pause for 2 s: the last two are not in progress after 6.5 s.
+    assert sorted(waits_s) == [5.0, 6.0]
+    assert max(sample.scheduled_s for sample in of_first) == 6.0
+    assert min(sample.scheduled_s for sample in samples if sample.phase == 1) == 10.0
+
+
+def test_an_open_loop_can_end_before_its_time() -> None:
+    """The requests that are due after the end are not sent, and are no failures."""
+    phase = {"executor": "constant-arrival-rate", "rate": 2.0, "duration_s": 1000.0}
+    load = plan(make_spec(make_scenario(phases=[phase])))
+    samples: list[RequestSample] = []
+
+    async def work() -> None:
+        engine = make_engine(load, lambda *_: FakeVu(3.0, []), samples)
+        await engine.open()
+        asyncio.get_running_loop().call_later(4.9, engine.end_phase)
+        await engine.run(at_once)
+        await engine.close()
+
+    run_virtually(work())
+    assert [sample.scheduled_s for sample in samples] == [number / 2 for number in range(10)]
+    assert {sample.outcome for sample in samples} == {Outcome.OK}

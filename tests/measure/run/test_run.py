@@ -26,8 +26,9 @@ from bench.errors import ConfigError, StoreError, TargetError
 from bench.measure.persistent import detached
 from bench.measure.run.conditions import Conditions, Listener
 from bench.measure.run.provenance import fingerprint, git_user, new_run_id, provenance
-from bench.measure.run.recorder import Subject, record
+from bench.measure.run.recorder import record
 from bench.measure.run.run import measure
+from bench.measure.run.subject import Subject
 from bench.measure.run.token_renewal import Tokens
 from bench.measure.stacks.health import wait_until_ready
 from bench.measure.users.auth import jwt_secret
