@@ -74,6 +74,8 @@ IMPLEMENTATION_DETAILS = {
     "readiness.*": "waiting for a service before the run, and the clock difference that is reported",
     "draft._DEEPEST": "depth at which a suggested declaration looks for values",
     "answer_error.*": "depth at which the words and the status of an error are looked for",
+    "accepted_searches._DIGITS": "rounding error of a float",
+    "accepted_searches._SAME": "rounding error of a float",
     "baseline.SCHEMA_VERSION": "file format",
     "baseline._WORKLOAD_DIGITS": "digits in files",
     "baseline._DIGITS": "digits in files",

@@ -10,6 +10,7 @@ from bench.core.run.costs import costs_of
 from bench.core.run.figures import ALL, figures_of
 from bench.core.run.origin import Fingerprint
 from bench.core.run.result import RunResult, check_usable, environment
+from bench.core.run.safe_load import compared_figures
 from bench.core.run.summary import BLOCKS
 from bench.core.samples.cost_metrics import cost_metric
 from bench.core.samples.metric import Part
@@ -53,7 +54,8 @@ class HistoryPoint(Record):
     failed_blocks: Annotated[int, Field(ge=0, le=BLOCKS)]
     """Number of blocks (sixths of the run) with a failed request."""
     figures: dict[str, Annotated[float, Field(ge=0)]]
-    """Typical value of each deciding metric and of each tier, and each cost, in the metric's unit."""
+    """Typical value of each deciding metric and tier, and each cost, in the metric's unit; of a capacity
+    search only the safe load."""
     reference_workload: ReferenceWorkload | None = None
     """Times of the reference workload; null if it did not run."""
     vitals: Vitals | None = None
@@ -115,6 +117,8 @@ def history_key(point: HistoryPoint) -> str:
 
 def _typical_figures(result: RunResult) -> dict[str, float]:
     typical: dict[str, float] = {}
+    if result.capacity is not None:
+        return {key: round(by_prompt[ALL], _DIGITS) for key, by_prompt in compared_figures(result).items()}
     metrics = result.summary.metrics
     for key in sorted(figures_of(result.summary)):
         value = metrics[key].typical if key in metrics else None

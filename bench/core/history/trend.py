@@ -21,6 +21,7 @@ from bench.core.history.history import HistoryPoint
 from bench.core.history.levels import LEVEL_RUNS, MAX_TREND_RUNS, MIN_TREND_RUNS
 from bench.core.run.figures import ALL
 from bench.core.run.result import environment
+from bench.core.samples.cost_metrics import SAFE_LOADS
 from bench.core.samples.metric import MetricKind, Part
 from bench.core.samples.metrics import metric
 from bench.core.values import stats
@@ -123,8 +124,14 @@ def select_comparable(points: Sequence[HistoryPoint]) -> ComparableHistory:
         runs=runs,
         older=len(comparable) - len(runs),
         unlike=unlike,
-        series={key: _correct(key, series_of(key, runs), speed) for key in (SUCCESS, *newest.figures)},
+        series={key: _correct(key, series_of(key, runs), speed) for key in _judged_keys(newest)},
     )
+
+
+def _judged_keys(newest: HistoryPoint) -> tuple[str, ...]:
+    """Return the judged metrics. A capacity search tries loads that fail, so its success is not judged."""
+    is_search = not SAFE_LOADS.isdisjoint(newest.figures)
+    return tuple(newest.figures) if is_search else (SUCCESS, *newest.figures)
 
 
 def trend(
@@ -252,8 +259,10 @@ def _compare_with_pinned(
         estimate = _estimate_level(key, newest, comparable, speed)
         if metric(key).part is Part.DECIDES and estimate is not None:
             rows[key] = compare_metric(estimate, ALPHAS[Part.DECIDES], margin_of(key, {}, MARGIN_RATIO, None))
-    success = judge_success(count_successes(newest), count_successes(comparable))
-    return (success, *sort_by_part(rows))
+    compared = sort_by_part(rows)
+    if SUCCESS in _judged_keys(runs[-1]):
+        return (judge_success(count_successes(newest), count_successes(comparable)), *compared)
+    return compared
 
 
 def _estimate_level(

@@ -7,6 +7,7 @@ from pydantic import Field
 from bench.core.config.load_words import in_words
 from bench.core.run.metric_summary import MetricSummary
 from bench.core.run.result import RunResult
+from bench.core.run.safe_load import LoadInterval, compared_load
 from bench.core.samples.sample import Outcome
 from bench.core.values import wording
 from bench.core.values.record import Count, NotNegative, Number, Record
@@ -62,6 +63,10 @@ class Vitals(Record):
     """Latency percentiles by metric."""
     outcomes: dict[Outcome, Count] = {}
     """Number of requests by outcome."""
+    safe_load: LoadInterval | None = None
+    """Interval of the safe load; null if the run is no capacity search."""
+    breaks_at: str | None = None
+    """Tier at which the safe load ends; null if it is unknown."""
     goodput_ratio: Ratio | None = None
     """Share of requests that met every objective; null without objectives."""
     crossed: tuple[str, ...] = ()
@@ -77,9 +82,12 @@ class Vitals(Record):
 def vitals_of(result: RunResult) -> Vitals:
     """Return the main numbers of a run, rounded for people."""
     summary = result.summary
+    safe = compared_load(result)
+    capacity = result.capacity
     latencies: dict[str, LatencyPercentiles] = {}
     for key in _LATENCIES:
-        if key in summary.metrics:
+        # Percentiles over the different loads of a search describe none of them.
+        if key in summary.metrics and capacity is None:
             latencies[key] = _percentiles(summary.metrics[key])
     usage: dict[str, ServiceUsage] = {}
     for source, resources in summary.resources.items():
@@ -88,16 +96,24 @@ def vitals_of(result: RunResult) -> Vitals:
     return Vitals(
         load=in_words(result.scenario.phases),
         elapsed_s=round(summary.elapsed_s, _DIGITS),
-        requests_rps=_round(summary.requests_rps),
-        tokens_tps=_round(summary.tokens_tps),
+        requests_rps=_round(summary.requests_rps if capacity is None else capacity.throughput_rps),
+        tokens_tps=_round(summary.tokens_tps) if capacity is None else None,
         latencies=latencies,
         outcomes=summary.outcomes,
-        goodput_ratio=None if summary.goodput is None else round(summary.goodput.ratio, _SHARE_DIGITS),
+        safe_load=None if safe is None else safe.interval,
+        breaks_at=None if capacity is None else capacity.breaks_at,
+        goodput_ratio=_goodput(result),
         crossed=result.crossed[:_MAX_TEXTS],
         usage=usage,
         up={check: _round_share(checked.up_ratio) for check, checked in summary.availability.items()},
         alerts=None if result.alerts is None else tuple(map(describe, result.alerts[:_MAX_TEXTS])),
     )
+
+
+def _goodput(result: RunResult) -> float | None:
+    """Return the goodput; None without objectives, and for a search, which tries loads that miss them."""
+    goodput = result.summary.goodput
+    return None if goodput is None or result.capacity is not None else round(goodput.ratio, _SHARE_DIGITS)
 
 
 def _round_share(ratio: float) -> float:

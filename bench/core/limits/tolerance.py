@@ -6,6 +6,7 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from bench.core.limits.metric_names import complete_key
+from bench.core.samples.cost_metrics import SAFE_LOAD, SAFE_LOADS
 from bench.core.samples.metrics import metric, metric_of_tail
 from bench.core.values.quantity import QUANTITY_PATTERN, RATIO_PATTERN, parse_quantity, parse_ratio
 from bench.core.values.record import FieldError, Record
@@ -59,7 +60,8 @@ class Tolerated(NamedTuple):
 def tolerance_of(key: str, tolerances: Mapping[str, Tolerance], default_ratio: float) -> Tolerated:
     """Return the tolerance of a metric, of a class (`class.NAME`) or of a message (`message.ID`).
 
-    A 95th percentile has the tolerance of its metric unless it has its own.
+    A 95th percentile has the tolerance of its metric unless it has its own. The safe load has one tolerance,
+    whatever its unit is.
 
     Args:
         key: Key of the metric, the class or the message.
@@ -73,7 +75,8 @@ def tolerance_of(key: str, tolerances: Mapping[str, Tolerance], default_ratio: f
         absolute = None
     else:
         row = metric(key)
-        declared = tolerances.get(key) or tolerances.get(metric_of_tail(key) or key)
+        shared = SAFE_LOAD if key in SAFE_LOADS else metric_of_tail(key)
+        declared = tolerances.get(key) or tolerances.get(shared or key)
         ratio = default_ratio if row.tolerated_ratio is None else row.tolerated_ratio
         absolute = row.tolerated_change
     if declared is None:

@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 
 from bench.core.run.summary import RunSummary
+from bench.core.samples.cost_metrics import SAFE_LOADS
 from bench.core.samples.metric import MetricKind, Part
 from bench.core.samples.metrics import (
     is_request_metric,
@@ -30,6 +31,8 @@ def check_compared(key: str) -> None:
     Raises:
         ValueError: The metric is unknown, or it is only shown.
     """
+    if key in SAFE_LOADS:
+        return
     if tier_name(key) is None and metric_of_tail(key) is None and step_name(key) is None:
         row = metric(key) if is_request_metric(key) else None
         if row is None or row.kind is not MetricKind.TREND or row.part is Part.INFORMS:

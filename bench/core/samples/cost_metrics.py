@@ -1,4 +1,4 @@
-"""Metrics with one value per run: throughput, tokens, overhead, availability, work, resources of services."""
+"""Metrics with one value per run: throughput, tokens, overhead, availability, work, resources, safe load."""
 
 from dataclasses import replace
 
@@ -17,7 +17,21 @@ RECOVERY_TIME = "recovery_ms"
 """Key of the longest time to recover from a fault of the scenario."""
 LOST_REQUESTS = "lost_requests"
 """Key of the number of requests that were lost because of the faults of the scenario."""
-RUN_METRICS = (THROUGHPUT, TOKENS_PER_REQUEST, AVAILABILITY, RECOVERY_TIME, LOST_REQUESTS)
+SAFE_LOAD = "safe_load"
+"""Key of the safe load of a closed loop, in users. A tolerance with this name also covers `SAFE_RATE`."""
+SAFE_RATE = "safe_load_rps"
+"""Key of the safe load of an open loop, in requests per second."""
+SAFE_LOADS = frozenset({SAFE_LOAD, SAFE_RATE})
+"""Keys of the safe load, which only capacity searches have."""
+RUN_METRICS = (
+    THROUGHPUT,
+    TOKENS_PER_REQUEST,
+    AVAILABILITY,
+    RECOVERY_TIME,
+    LOST_REQUESTS,
+    SAFE_LOAD,
+    SAFE_RATE,
+)
 """Keys of the metrics that need no name of a service, a counter or another metric."""
 NEEDS_FAULTS = frozenset({RECOVERY_TIME, LOST_REQUESTS})
 """Metrics that only scenarios with faults have."""
@@ -178,8 +192,35 @@ _AVAILABILITY = replace(
     part=Part.COSTS,
     tolerated_change=None,
 )
+_SAFE_LOAD = replace(
+    _THROUGHPUT,
+    key=SAFE_LOAD,
+    label="safe load",
+    unit="users",
+    description="Largest number of VUs that meets all objectives of a capacity search.",
+    formula="capacity search",
+    part=Part.DECIDES,
+    tolerated_change=1.0,
+)
+_SAFE_RATE = replace(
+    _SAFE_LOAD,
+    key=SAFE_RATE,
+    unit="requests/s",
+    description="Largest request rate that meets all objectives of a capacity search.",
+    resolution=1e-3,
+    tolerated_change=None,
+)
 _OF_RUN = {
-    row.key: row for row in (_THROUGHPUT, _TOKENS_PER_REQUEST, _AVAILABILITY, _RECOVERY_TIME, _LOST_REQUESTS)
+    row.key: row
+    for row in (
+        _THROUGHPUT,
+        _TOKENS_PER_REQUEST,
+        _AVAILABILITY,
+        _RECOVERY_TIME,
+        _LOST_REQUESTS,
+        _SAFE_LOAD,
+        _SAFE_RATE,
+    )
 }
 _OF_SERVICE = {
     _MEMORY: replace(

@@ -4,8 +4,9 @@ import math
 from collections.abc import Mapping, Sequence
 
 from bench.core.calibration.machine_speed import compare_speed
-from bench.core.run.figures import Figures, figures_of
+from bench.core.run.figures import Figures
 from bench.core.run.result import RunResult, check_usable, differences, environment
+from bench.core.run.safe_load import compared_figures
 from bench.core.samples.metrics import metric
 from bench.core.values import stats
 from bench.core.values.robust import variance_of_median
@@ -69,7 +70,7 @@ def _check_same_conditions(run: RunResult, newest: RunResult) -> None:
 
 
 def _measure_metrics(runs: Sequence[RunResult]) -> dict[str, MetricNoise]:
-    figures = [figures_of(run.summary) for run in runs]
+    figures = [compared_figures(run) for run in runs]
     log_times = _log_workload_times(runs)
     noises: dict[str, MetricNoise] = {}
     for key in sorted(set[str]().union(*figures)):

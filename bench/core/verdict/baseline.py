@@ -9,14 +9,20 @@ from pydantic import AwareDatetime, Field, field_validator, model_validator
 
 from bench.core.calibration.reference_workload import ReferenceWorkload
 from bench.core.config.watching import GaugeName
-from bench.core.run.costs import costs_of
-from bench.core.run.figures import bounds_of, check_compared, figures_of
+from bench.core.run.figures import ALL, bounds_of, check_compared
 from bench.core.run.messages import MessageUse
 from bench.core.run.origin import Fingerprint
 from bench.core.run.result import RunResult, environment
-from bench.core.run.summary import BLOCKS
+from bench.core.run.safe_load import (
+    ComparedLoad,
+    LoadInterval,
+    compared_costs,
+    compared_figures,
+    compared_load,
+)
+from bench.core.run.summary import BLOCKS, RunSummary
 from bench.core.run.tails import Tail, tails_of
-from bench.core.samples.cost_metrics import cost_metric
+from bench.core.samples.cost_metrics import SAFE_LOADS, cost_metric
 from bench.core.values import wording
 from bench.core.values.record import NotNegative, Record
 from bench.core.verdict.accepted_change import AcceptedChange
@@ -31,7 +37,7 @@ _COST_DIGITS = 4
 _SIGNIFICANT_DIGITS = 3
 _WORKLOAD_DIGITS = 4
 # A file leaves these fields of a run out if they are empty.
-_OPTIONAL = ("outlier", "lower_bounds", "messages", "tails", "costs", "work")
+_OPTIONAL = ("outlier", "interval", "lower_bounds", "messages", "tails", "costs", "work")
 
 
 class BaselineRun(Record):
@@ -63,6 +69,8 @@ class BaselineRun(Record):
     """Number of blocks (sixths of the run) with a failed request."""
     figures: dict[str, dict[str, NotNegative]]
     """Compared values by metric and prompt, in the metric's unit."""
+    interval: LoadInterval | None = None
+    """Interval of the safe load; null if the run is no capacity search."""
     lower_bounds: dict[str, tuple[str, ...]] = {}
     """Prompts by metric whose value is a lower bound, because requests were ended while they waited."""
     messages: dict[str, MessageUse] = {}
@@ -99,12 +107,23 @@ class BaselineRun(Record):
     def _check_measured(self) -> "BaselineRun":
         if self.ok and not self.figures:
             raise ValueError(f"run {self.run_id} has successful requests, but no figures")
+        loads = [by_prompt for key, by_prompt in self.figures.items() if key in SAFE_LOADS]
+        if (self.interval is not None or loads) and (self.interval is None or [*map(set, loads)] != [{ALL}]):
+            raise ValueError(f"run {self.run_id} needs one safe load of '{ALL}' requests, and its interval")
         return self
 
     @property
     def done(self) -> Work:
         """The work of the stack's services during the run."""
         return Work(self.ok, self.work)
+
+    @property
+    def safe_load(self) -> ComparedLoad | None:
+        """The safe load; None if the run is no capacity search."""
+        for key, loads in self.figures.items():
+            if self.interval is not None and key in SAFE_LOADS:
+                return ComparedLoad(key, loads[ALL], self.interval)
+        return None
 
 
 class Level(Record):
@@ -183,6 +202,11 @@ class Baseline(Record):
         return self
 
 
+def fewest_runs(*, is_search: bool) -> int:
+    """Return the number of runs that a decision needs. A capacity search states its own error."""
+    return 1 if is_search else MIN_RUNS
+
+
 def baseline_path(result: RunResult) -> str:
     """Return the path of a run's baseline: `<stack>/<environment>/<scenario>.json`."""
     fingerprint = result.fingerprint
@@ -212,9 +236,11 @@ def _empty_fields(runs: Sequence[BaselineRun]) -> dict[int, set[str]]:
 
 
 def to_baseline_run(result: RunResult, reason: str, by: str, at: datetime) -> BaselineRun:
-    """Convert a run to an accepted run."""
+    """Convert a run to an accepted run. Of a capacity search, only the safe load is compared."""
     summary = result.summary
     workload = result.reference_workload
+    safe = compared_load(result)
+    details: dict[str, Any] = {"interval": safe.interval} if safe else _details(summary)
     return BaselineRun(
         run_id=result.provenance.run_id,
         started_at=result.provenance.started_at,
@@ -227,15 +253,22 @@ def to_baseline_run(result: RunResult, reason: str, by: str, at: datetime) -> Ba
         ok=summary.ok,
         failed=summary.failed,
         failed_blocks=summary.failed_blocks,
-        figures=_round(figures_of(summary), _DIGITS),
-        lower_bounds=bounds_of(summary),
-        messages=summary.messages,
-        tails=tails_of(summary),
-        costs=_round(costs_of(summary), _COST_DIGITS),
-        counters=summary.counters,
-        work=summary.work,
+        figures=_round(compared_figures(result), _DIGITS),
+        costs=_round(compared_costs(result), _COST_DIGITS),
         reference_workload=None if workload is None else workload.rounded(_WORKLOAD_DIGITS),
+        **details,
     )
+
+
+def _details(summary: RunSummary) -> dict[str, Any]:
+    """Return the values of a run that only runs with the same load have in common."""
+    return {
+        "lower_bounds": bounds_of(summary),
+        "messages": summary.messages,
+        "tails": tails_of(summary),
+        "counters": summary.counters,
+        "work": summary.work,
+    }
 
 
 def _round(figures: Mapping[str, Mapping[str, float]], digits: int) -> dict[str, dict[str, float]]:
@@ -261,8 +294,9 @@ def find_faults(baseline: Baseline, today: Fingerprint) -> tuple[str, ...]:
     """
     runs = baseline.newest.runs
     faults: list[str] = []
-    if len(baseline.runs) < MIN_RUNS:
-        faults.append(f"it has {wording.counted(len(baseline.runs), 'run')}, a decision needs {MIN_RUNS}")
+    needed = fewest_runs(is_search=runs[-1].interval is not None)
+    if len(baseline.runs) < needed:
+        faults.append(f"it has {wording.counted(len(baseline.runs), 'run')}, a decision needs {needed}")
     for level in baseline.levels:
         if list(level.runs) != sorted(level.runs, key=lambda run: run.started_at):
             faults.append(f"the runs of its level '{level.reason}' are not in the order of their start")

@@ -165,7 +165,7 @@ def judge_change(
     slack = stats.t_quantile(POWER, last.df) * last.standard_error
     unknown = estimate.log_change - estimate.lowest_change
     detectable = max(tolerated, last_reach) + slack + unknown
-    excluded = max(math.log1p(EXCLUDED_RATIO), 2.0 * tolerated)
+    excluded = max(scale.sign * math.log1p(scale.sign * EXCLUDED_RATIO), 2.0 * tolerated)
     verdict = _decide(estimate, low, high, tolerated, excluded)
     ends = sorted((scale.change_of(low), scale.change_of(high)))
     return JudgedChange(
@@ -227,10 +227,10 @@ def _doubt(estimate: ChangeEstimate, low: float, high: float, tolerated: float, 
         return "the machine may explain the change"
     if high <= excluded or estimate.log_change > tolerated:
         return "the change exceeds the tolerance, but may be chance"
-    possible = wording.magnitude(math.expm1(high))
-    return (
-        f"a change of {possible} is possible, and a pass excludes {wording.magnitude(math.expm1(excluded))}"
-    )
+    sign = metric(estimate.key).worse_sign
+    possible = wording.magnitude(math.expm1(sign * high))
+    limit = wording.magnitude(math.expm1(sign * excluded))
+    return f"a change of {possible} is possible, and a pass excludes {limit}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,5 +259,5 @@ class _Scale:
         return self.sign * math.log1p(self.sign * share)
 
     def ratio(self, change: float) -> float | None:
-        """Return a change as a share of the base; None if the base is 0."""
-        return change / self.base if self.base > _ZERO else None
+        """Return a change as a share of the base; None if the base is 0, or if the change has no limit."""
+        return change / self.base if self.base > _ZERO and math.isfinite(change) else None

@@ -6,7 +6,8 @@ from typing import Protocol
 from bench.core.calibration.machine_speed import MeasuredRun, compare_speed
 from bench.core.run.origin import Fingerprint
 from bench.core.run.result import RunResult, differences
-from bench.core.verdict.baseline import MIN_RUNS, Baseline, BaselineRun
+from bench.core.run.safe_load import compared_load
+from bench.core.verdict.baseline import Baseline, BaselineRun, fewest_runs
 
 _DIGESTS = {
     "stack_digest": "the declaration of the stack changed",
@@ -65,22 +66,33 @@ def condition_differences(run: ConditionedRun, other: ConditionedRun) -> tuple[s
 
 def explain_not_comparable(result: RunResult, baseline: Baseline | None) -> str | None:
     """Return why a run cannot be compared with a baseline, in one sentence; `None` if it can."""
-    if result.stop is not None:
-        return f"the run ended early and was not compared: {result.stop.reason}"
+    unanswered = _explain_unanswered(result)
+    if unanswered is not None:
+        return unanswered
     if baseline is None or not baseline.runs:
         return "there is no baseline for this scenario and environment yet"
     if baseline.scenario != result.scenario.name:
         return f"the baseline is of scenario '{baseline.scenario}'"
     levels = comparable_levels(result, baseline)
     count = sum(map(len, levels))
-    if count >= MIN_RUNS and levels[-1]:
+    needed = fewest_runs(is_search=result.capacity is not None)
+    if count >= needed and levels[-1]:
         return None
-    if count >= MIN_RUNS:
+    if count >= needed:
         return f"no run of the newest level '{baseline.newest.reason}' is comparable"
     newest = condition_differences(result, baseline.runs[-1])
     newest_differs = f"; the newest differs in {', '.join(map(_explain, newest))}" if newest else ""
     total = len(baseline.runs)
-    return f"{count} of the baseline's {total} runs are comparable, {MIN_RUNS} are needed{newest_differs}"
+    return f"{count} of the baseline's {total} runs are comparable, {needed} are needed{newest_differs}"
+
+
+def _explain_unanswered(result: RunResult) -> str | None:
+    """Return why a run has no value to compare; None if it has one."""
+    if result.stop is not None:
+        return f"the run ended early and was not compared: {result.stop.reason}"
+    if result.capacity is not None and compared_load(result) is None:
+        return "the search ended before it had an answer; use a larger --budget"
+    return None
 
 
 def _explain(difference: str) -> str:

@@ -10,6 +10,7 @@ from bench.core.calibration.machine_speed import MachineSpeed, compare_speed
 from bench.core.run.counters import CounterChange, changed_counters
 from bench.core.run.messages import vanished_messages
 from bench.core.run.result import RunResult
+from bench.core.run.safe_load import compared_load
 from bench.core.run.saturation import find_saturation
 from bench.core.run.summary import RunSummary
 from bench.core.samples.metric import Part
@@ -17,7 +18,8 @@ from bench.core.samples.metrics import sentence_name
 from bench.core.values import wording
 from bench.core.values.record import Record
 from bench.core.verdict.accepted_runs import AcceptedRuns
-from bench.core.verdict.baseline import MIN_RUNS, Baseline, BaselineRun
+from bench.core.verdict.accepted_searches import AcceptedSearches
+from bench.core.verdict.baseline import Baseline, BaselineRun, fewest_runs
 from bench.core.verdict.comparable import comparable_levels, explain_not_comparable, same_conditions
 from bench.core.verdict.message_comparison import JudgedRows, MessageComparison
 from bench.core.verdict.noise import Noise
@@ -177,11 +179,16 @@ def _compare_with_baseline(
         heads.append(confirmation)
     levels = comparable_levels(result, baseline)
     runs = levels[-1]
+    is_search = result.capacity is not None
     accepted = _gather_runs(heads, levels, noise)
     speed = accepted.speed
     judged = accepted.judge()
     against_pinned = _compare_with_pinned(heads, baseline, noise)
-    vanished = vanished_messages([run.messages for run in runs], [head.summary.messages for head in heads])
+    vanished: tuple[str, ...] = ()
+    if not is_search:
+        vanished = vanished_messages(
+            [run.messages for run in runs], [head.summary.messages for head in heads]
+        )
     saturation = find_saturation(heads, speed)
     evidence = _Evidence(
         crossed_thresholds(result), judged, vanished, against_pinned, speed, _doubts(noise), saturation
@@ -191,7 +198,7 @@ def _compare_with_baseline(
         return Comparison(decision=Decision.INVALID, reasons=(unusable, *reasons))
     if len(heads) > 1:
         reasons += _explain_unconfirmed(_gather_runs([result], levels, noise).judge().metrics, judged.metrics)
-    counters, work = exact_changes(result.summary, [result.summary], runs)
+    counters, work = ((), ()) if is_search else exact_changes(result.summary, [result.summary], runs)
     return Comparison(
         decision=decision,
         reasons=(*reasons, *map(str, counters), *map(str, work)),
@@ -315,6 +322,8 @@ def explain_unusable(confirmation: RunResult) -> str | None:
         return f"the confirmation run ended early: {confirmation.stop.reason}"
     if not confirmation.validity.valid:
         return f"the confirmation run is invalid: {'; '.join(confirmation.validity.reasons)}"
+    if confirmation.capacity is not None and compared_load(confirmation) is None:
+        return "the confirmation run ended before its search had an answer"
     return None
 
 
@@ -328,17 +337,17 @@ def _doubts(noise: Noise | None) -> tuple[str, ...]:
 
 def _gather_runs(
     heads: Sequence[RunResult], levels: Sequence[Sequence[BaselineRun]], noise: Noise | None
-) -> AcceptedRuns:
+) -> AcceptedRuns | AcceptedSearches:
     """Return the runs of both sides, with their machine speed unless the stack simulates time."""
     simulated = heads[0].fingerprint.simulated
-    return AcceptedRuns(
-        heads=[head.summary for head in heads],
-        levels=levels,
-        tolerances=heads[0].scenario.tolerances,
-        noise=noise,
-        speed=None if simulated else compare_speed(heads, [run for level in levels for run in level]),
-        simulated=simulated,
-    )
+    tolerances = heads[0].scenario.tolerances
+    speed = None if simulated else compare_speed(heads, [run for level in levels for run in level])
+    if heads[0].capacity is not None:
+        loads = [list(filter(None, [run.safe_load for run in level])) for level in levels]
+        head_loads = list(filter(None, map(compared_load, heads)))
+        return AcceptedSearches(head_loads, loads, tolerances, noise, speed, simulated)
+    summaries = [head.summary for head in heads]
+    return AcceptedRuns(summaries, levels, tolerances, noise, speed, simulated)
 
 
 def _machine_comparison(speed: MachineSpeed | None) -> MachineComparison | None:
@@ -356,7 +365,7 @@ def _compare_with_pinned(
 ) -> tuple[MetricComparison, ...]:
     """Compare the deciding metrics with the pinned runs; empty with too few comparable ones."""
     pinned = same_conditions(heads[0], baseline.pinned.runs if baseline.pinned else ())
-    if len(pinned) < MIN_RUNS:
+    if len(pinned) < fewest_runs(is_search=heads[0].capacity is not None):
         return ()
     judged = _gather_runs(heads, [pinned], noise).judge()
     return tuple(row for row in judged.metrics if row.part is Part.DECIDES)

@@ -8,7 +8,7 @@ from bench.core.samples.metric import Part
 from bench.core.samples.metrics import metric, sentence_name
 from bench.core.values import stats, wording
 from bench.core.verdict.acceptance import AcceptedBaseline
-from bench.core.verdict.baseline import MIN_RUNS, Baseline, BaselineRun, Level
+from bench.core.verdict.baseline import Baseline, BaselineRun, Level, fewest_runs
 from bench.core.verdict.success import SUCCESS
 
 
@@ -80,7 +80,9 @@ def _describe_baseline(accepted: AcceptedBaseline, after: Baseline) -> str:
 
 
 def _describe_metrics(accepted: AcceptedBaseline, after: Baseline) -> Iterator[str]:
-    deciding = [key for key in (SUCCESS, *level_values(after.newest)) if metric(key).part is Part.DECIDES]
+    is_search = after.newest.runs[-1].interval is not None
+    keys = [*level_values(after.newest)] if is_search else [SUCCESS, *level_values(after.newest)]
+    deciding = [key for key in keys if metric(key).part is Part.DECIDES]
     has_reason = accepted.replaced is not None and (accepted.moved or accepted.moved_messages)
     keys = list(accepted.moved) if has_reason else deciding
     old = accepted.before.newest if accepted.before else None
@@ -120,4 +122,5 @@ def _write(key: str, value: float | None) -> str:
 def _describe_runs(level: Level) -> str:
     count = len(level.counted)
     runs = wording.counted(count, "run")
-    return runs if count >= MIN_RUNS else f"{runs}; {MIN_RUNS} are needed for drift"
+    needed = fewest_runs(is_search=level.runs[-1].interval is not None)
+    return runs if count >= needed else f"{runs}; {needed} are needed for drift"

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bench.core.run.result import RunResult, check_usable, environment
+from bench.core.run.safe_load import compared_load
 from bench.core.verdict.accepted_change import AcceptedChange
 from bench.core.verdict.baseline import (
-    MIN_RUNS,
     Baseline,
     BaselineRun,
     Level,
     PinnedBaseline,
+    fewest_runs,
     to_baseline_run,
 )
 from bench.core.verdict.outliers import mark_outliers
@@ -110,9 +111,11 @@ def _to_acceptable(result: RunResult, reason: str, by: str, at: datetime) -> Bas
     if not reason.strip():
         raise ConfigError("the reason for accepting a run is missing", "--reason 'faster model'")
     check_usable(result)
+    run_id = result.provenance.run_id
     if result.summary.ok == 0:
-        run_id = result.provenance.run_id
         raise MeasurementError(f"run {run_id} has no successful request to compare with", "measure again")
+    if result.capacity is not None and compared_load(result) is None:
+        raise MeasurementError(f"run {run_id} ended before its search had an answer", "use a larger --budget")
     return to_baseline_run(result, reason.strip(), by, at)
 
 
@@ -150,9 +153,10 @@ def pin(baseline: Baseline, *, reason: str, by: str, at: datetime) -> Baseline:
     if not reason.strip():
         raise ConfigError("the reason for pinning the baseline is missing", "--reason 'release 2.0'")
     runs = baseline.newest.counted
-    if len(runs) < MIN_RUNS:
+    needed = fewest_runs(is_search=baseline.newest.runs[-1].interval is not None)
+    if len(runs) < needed:
         raise ConfigError(
-            f"a pinned baseline needs {MIN_RUNS} runs, the newest level has {len(runs)}",
+            f"a pinned baseline needs {needed} runs, the newest level has {len(runs)}",
             "accept more runs first",
         )
     pinned = PinnedBaseline(runs=runs, pinned_at=at, pinned_by=by, reason=reason.strip())

@@ -73,9 +73,15 @@ class MetricComparison(Record):
     machine_ratio: float | None = None
     """The effect of the machine, which is not part of the change; null without a correction."""
     base_bound: bool = False
-    """The base is a lower bound: in many of its runs, requests were ended while they waited."""
+    """The base is a lower bound: in many of its runs, requests were ended while they waited, or no tried load
+    broke an objective."""
     head_bound: bool = False
-    """The head is a lower bound: requests of the run were ended while they waited."""
+    """The head is a lower bound: requests of the run were ended while they waited, or no tried load broke an
+    objective."""
+    base_below: bool = False
+    """The base is an upper bound: the smallest load that its search tried broke an objective."""
+    head_below: bool = False
+    """The head is an upper bound: the smallest load that its search tried broke an objective."""
     doubt: str | None = None
     """Why a significant change is inconclusive; null if lower bounds do not matter."""
     base_requests: int | None = None

@@ -15,13 +15,16 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from bench.core.config.capacity_search import CapacitySearch
 from bench.core.config.placeholders import environment_values, expand, expand_defaults
 from bench.core.config.prompts import Prompt
 from bench.core.config.run_spec import RunSpec
+from bench.core.config.scenario import Scenario
 from bench.core.config.service import HANDLING_FIELDS
 from bench.core.config.stack import MONITORING_FIELDS, Stack
 from bench.core.config.target import Target
 from bench.core.run.origin import Fingerprint, Provenance, WorkflowAttempt
+from bench.core.samples.metrics import SUCCESS_RATIO
 from bench.core.values.record import Record
 from bench.errors import ConfigError
 
@@ -29,6 +32,8 @@ _GIT_TIMEOUT_S = 10
 # The field of a request that names the model, in the APIs of OpenAI, Ollama and Anthropic.
 _MODEL_FIELD = "model"
 _LONGEST_FACT = 200
+_LOAD_OF_TRIAL = frozenset({"vus", "rate", "duration"})
+"""Fields of an executor that a capacity search chooses itself."""
 # bench writes these folders itself; changes in them do not make a commit dirty.
 _OWN_FOLDERS = (".bench", "results", "baselines", "history")
 
@@ -105,21 +110,9 @@ def fingerprint(
         "target": _work_of_target(spec.target, values),
         "prompts": [_work_of_prompt(prompt) for prompt in spec.prompts],
     }
-    if spec.compare_with is not None:
-        work["compare_with"] = _work_of_target(spec.compare_with, values)
-    if spec.turn is not None:
-        work["turn"] = spec.turn.source
-    if scenario.faults:
-        work["faults"] = [_declared(fault) for fault in scenario.faults]
-    if scenario.repeat is not None:
-        work["repeat"] = _declared(scenario.repeat)
-    if scenario.retry is not None:
-        work["retry"] = _declared(scenario.retry)
-    if scenario.leave_at is not None:
-        work["leave_at"] = scenario.leave_at
-    if scenario.is_journey:
-        work["journeys"] = [_declared_journey(part, values) for part in spec.parts]
-        work["mix"] = [(part.spec.scenario.name, part.weight, part.start_s) for part in spec.mix]
+    work |= _optional_work(spec, values)
+    if scenario.capacity is not None:
+        work |= _work_of_search(scenario, scenario.capacity)
     stack_work = {**_work_of_stack(stack, values), "purpose": None, "url": dict(urls) if urls else None}
     return Fingerprint(
         stack=stack.name,
@@ -144,6 +137,42 @@ def git_user() -> str:
 def _declared(record: Record) -> dict[str, Any]:
     """Return the fields that differ from their defaults: a new option then keeps baselines comparable."""
     return record.model_dump(mode="json", exclude_defaults=True)
+
+
+def _optional_work(spec: RunSpec, values: Mapping[str, str]) -> dict[str, Any]:
+    """Return the parts of the work that few scenarios have; those without them keep their digest."""
+    scenario = spec.scenario
+    work: dict[str, Any] = {}
+    if spec.compare_with is not None:
+        work["compare_with"] = _work_of_target(spec.compare_with, values)
+    if spec.turn is not None:
+        work["turn"] = spec.turn.source
+    if scenario.faults:
+        work["faults"] = [_declared(fault) for fault in scenario.faults]
+    if scenario.repeat is not None:
+        work["repeat"] = _declared(scenario.repeat)
+    if scenario.retry is not None:
+        work["retry"] = _declared(scenario.retry)
+    if scenario.leave_at is not None:
+        work["leave_at"] = scenario.leave_at
+    if scenario.is_journey:
+        work["journeys"] = [_declared_journey(part, values) for part in spec.parts]
+        work["mix"] = [(part.spec.scenario.name, part.weight, part.start_s) for part in spec.mix]
+    return work
+
+
+def _work_of_search(scenario: Scenario, search: CapacitySearch) -> dict[str, Any]:
+    """Return the fields that a safe load depends on: not the loads that a search tries, nor its time."""
+    phases: list[dict[str, Any]] = []
+    for phase in scenario.phases:
+        declared = _declared(phase)
+        phases.append({name: value for name, value in declared.items() if name not in _LOAD_OF_TRIAL})
+    success = [str(limit.expression) for limit in scenario.thresholds.get(SUCCESS_RATIO, ())]
+    return {
+        "phases": phases,
+        "objectives": {**scenario.objectives, SUCCESS_RATIO: success},
+        "confidence": search.confidence,
+    }
 
 
 def _declared_journey(spec: RunSpec, values: Mapping[str, str]) -> dict[str, Any]:
