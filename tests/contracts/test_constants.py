@@ -92,6 +92,8 @@ IMPLEMENTATION_DETAILS = {
     "queue_model._HALVINGS": "accuracy of a root",
     "queue_model._LEAST_OUTSIDE": "keeps a division finite",
     "queue_model._TAIL": "the percentile of objectives, which bottleneck.OBJECTIVE_PCT states",
+    "queue_model._TAIL_STEPS": "accuracy of a percentile",
+    "breaking_tier._SAME_MS": "rounding error of a float",
     "usl._DRAWS": "accuracy of an interval",
     "usl._HALVINGS": "accuracy of a root",
     "usl._SEED": "makes the interval repeatable",

@@ -20,6 +20,7 @@ from bench.core.capacity.model_fit import PredictedState
 from bench.core.values.units import FloatArray
 
 _TAIL = 0.95
+_TAIL_STEPS = 200
 _HALVINGS = 40
 # Share of the time in a slot that users without think time are outside of it: keeps a division finite.
 _LEAST_OUTSIDE = 1e-6
@@ -123,9 +124,10 @@ class SlotQueue:
         """Return the 95th percentile of the time in a slot plus a wait with a gamma distribution."""
         from scipy import special  # noqa: PLC0415 - takes long to import, and few commands fit
 
-        service_s = np.sort(self.shape) * self.service_s
+        shares = (np.arange(_TAIL_STEPS) + 0.5) / _TAIL_STEPS
+        service_s = np.quantile(self.shape, shares, method="hazen") * self.service_s
         if wait.turns * self._turn_s <= 0.0 or wait_s <= 0.0:
-            return self.outside_s + float(np.quantile(service_s, _TAIL, method="hazen"))
+            return self.outside_s + float(np.quantile(service_s, _TAIL))
         factor = wait_s / (wait.turns * self._turn_s)
         mean_s = wait_s / wait.probability
         turn_variance = wait.turn_variance * factor * self._scale + wait.mean_turns * self.variation**2

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import numpy as np
 from pydantic import Field, model_validator
 
+from bench.core.capacity.no_gain import LoadThroughput, first_without_gain
 from bench.core.config.executors import ClosedLoop
 from bench.core.config.scenario import Scenario
 from bench.core.limits.expression import Expression, upper_limit
@@ -27,9 +28,6 @@ from bench.core.values.record import Count, NotNegative, Number, Record
 
 # An objective is kept at a load if this percentage of the responses is within it.
 OBJECTIVE_PCT = 95
-# A load is saturated if this factor more load brings less than this factor more throughput.
-SATURATED_USERS = 1.5
-SATURATED_RPS = 1.1
 _BY_CHANCE = 0.01
 _PERCENTILES = {"p50": 0.50, "p95": 0.95}
 _FAILED = 0.5
@@ -179,29 +177,8 @@ def load_limits(scenario: Scenario) -> dict[str, tuple[Threshold, ...]]:
 
 
 def find_saturated(bands: Sequence[LoadBand]) -> int | None:
-    """Return the first band from which on more load brings no more throughput, as an index; else `None`.
-
-    Compared with the last band, three conditions hold: the load grows by at least `SATURATED_USERS`, the
-    throughput of no later band grows by more than `SATURATED_RPS`, and throughput in proportion to the load
-    is out of reach of two standard errors. The standard error is the one of a ratio of two counts: √(1/n₁ +
-    1/n₂).
-    """
-    last = bands[-1]
-    for number, band in enumerate(bands[:-1]):
-        load_growth = last.vus[0] / band.vus[1]
-        if load_growth < SATURATED_USERS or band.requests_rps is None or last.requests_rps is None:
-            continue
-        largest_rps = _largest_rps(bands[number:])
-        two_errors = 2.0 * (1.0 / band.requests + 1.0 / last.requests) ** 0.5
-        proportional_rps = band.requests_rps * load_growth
-        flat = largest_rps <= SATURATED_RPS * band.requests_rps
-        if flat and last.requests_rps * (1.0 + two_errors) < proportional_rps:
-            return number
-    return None
-
-
-def _largest_rps(bands: Sequence[LoadBand]) -> float:
-    return max(band.requests_rps for band in bands if band.requests_rps is not None)
+    """Return the first band from which on more load brings no more throughput, as an index; else `None`."""
+    return first_without_gain([LoadThroughput(*band.vus, band.requests, band.requests_rps) for band in bands])
 
 
 def _most_planned_vus(plan: RunPlan) -> int:
