@@ -40,7 +40,7 @@ def ab(
     service: options.ServiceName = None,
     inject: options.Inject = None,
     ca: options.Ca = None,
-    workers: options.Workers = 1,
+    workers: options.Workers = "1",
     pin: options.Pin = True,
     allow_side_effects: options.AllowSideEffects = False,
     strict: options.Strict = False,

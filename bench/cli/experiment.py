@@ -50,7 +50,7 @@ def experiment(
     blocks: Blocks = None,
     resume: Resume = False,
     ca: options.Ca = None,
-    workers: options.Workers = 1,
+    workers: options.Workers = "1",
     pin: options.Pin = True,
     allow_side_effects: options.AllowSideEffects = False,
     out: Out = None,

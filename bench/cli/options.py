@@ -162,8 +162,12 @@ Timeout = Annotated[
     typer.Option("--timeout", metavar="TIME", help="Wait at most this time for an answer (default: 2m)."),
 ]
 Workers = Annotated[
-    int,
-    typer.Option("--workers", metavar="N", min=1, max=64, help="Generate load in this number of processes."),
+    str,
+    typer.Option(
+        "--workers",
+        metavar="N|dask://HOST",
+        help="Generate load in N processes, or on a cluster (default: 1).",
+    ),
 ]
 Transport = Annotated[
     TransportChoice,
@@ -263,7 +267,7 @@ def _declare_run_options(
     service: ServiceName = None,
     urls: Urls = None,
     inject: Inject = None,
-    workers: Workers = 1,
+    workers: Workers = "1",
     transport: Transport = TransportChoice.OWN,
     http: Http = None,
     ca: Ca = None,

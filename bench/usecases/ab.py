@@ -12,6 +12,7 @@ from bench.measure.run.conditions import Conditions, Listener
 from bench.store.folders import RESULTS
 from bench.store.sample_files import FileStore
 from bench.usecases.compare import JudgedRun
+from bench.usecases.generators import choose_generators
 from bench.usecases.merge import JudgedSuite
 from bench.usecases.options import QUIET, PairOptions, RunOptions
 from bench.usecases.paired import measure_pairs
@@ -97,11 +98,12 @@ def ab_suite(
 
 
 def _make_conditions(options: PairOptions) -> Conditions:
-    workers = options.get("workers", 1)
+    workers, cluster = choose_generators(options.get("workers", 1))
     return Conditions(
         workers=workers,
+        cluster=cluster,
         route=direct_route(options.get("ca")),
-        cores=choose_cores(workers, pin=options.get("pin", True)),
+        cores=choose_cores(workers, pin=options.get("pin", True) and cluster is None),
         results=Path(options.get("results", RESULTS)),
         open_store=FileStore,
     )

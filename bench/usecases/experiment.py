@@ -26,6 +26,7 @@ from bench.store import experiments
 from bench.store import results as store
 from bench.store.folders import RESULTS
 from bench.store.sample_files import FileStore
+from bench.usecases.generators import choose_generators
 from bench.usecases.options import QUIET, RunOptions
 from bench.usecases.plan_experiment import (
     PlannedCell,
@@ -47,7 +48,7 @@ class ExperimentOptions(TypedDict, total=False):
     """Continue the newest unfinished measurement of the same experiment; default: False."""
     ca: Path | None
     """PEM file with certificates that are trusted as well as those of the system."""
-    workers: int
+    workers: int | str
     """Processes that generate the load; default: 1."""
     pin: bool
     """Give load and stack separate cores on machines with four or more cores; default: True."""
@@ -141,11 +142,12 @@ def _choose_blocks(declared: Experiment, blocks: str | None) -> Experiment:
 def _plan(
     declared: Experiment, options: ExperimentOptions, files: ExitStack, listener: Listener
 ) -> PlannedExperiment:
-    workers = options.get("workers", 1)
+    workers, cluster = choose_generators(options.get("workers", 1))
     conditions = Conditions(
         workers=workers,
+        cluster=cluster,
         route=direct_route(options.get("ca")),
-        cores=choose_cores(workers, pin=options.get("pin", True)),
+        cores=choose_cores(workers, pin=options.get("pin", True) and cluster is None),
         results=Path(options.get("results", RESULTS)),
         open_store=FileStore,
     )

@@ -72,8 +72,9 @@ class RunOptions(LoadOptions, total=False):
     """Addresses of a running stack: `URL` of the target's service, or `SERVICE=URL`."""
     inject: Sequence[str]
     """Knobs that slow the stack down or make it fail, such as `model.slowdown=1.3`."""
-    workers: int
-    """Processes that generate the load; default: 1."""
+    workers: int | str
+    """Processes that generate the load, or the Dask scheduler of other machines, such as
+    `dask://10.0.0.5:8786`; default: 1."""
     transport: TransportName
     """HTTP client; default: `own`."""
     http: HttpVersionName | None
@@ -104,8 +105,9 @@ class PairOptions(LoadOptions, total=False):
     """Knobs that slow down the head version, such as `model.slowdown=1.3`."""
     ca: Path | None
     """PEM file with certificates that are trusted as well as those of the system."""
-    workers: int
-    """Processes that generate the load; default: 1."""
+    workers: int | str
+    """Processes that generate the load, or the Dask scheduler of other machines, such as
+    `dask://10.0.0.5:8786`; default: 1."""
     pin: bool
     """Give load and stack separate cores on machines with four or more cores; default: True."""
     allow_side_effects: bool

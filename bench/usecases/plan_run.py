@@ -39,6 +39,7 @@ from bench.store.folders import RESULTS
 from bench.store.messages import read_messages
 from bench.store.sample_files import FileStore
 from bench.store.series import read_rates, read_times
+from bench.usecases.generators import choose_generators
 from bench.usecases.options import RunOptions
 from bench.usecases.recognise import Caller, recognise
 
@@ -224,7 +225,7 @@ def make_conditions(spec: RunSpec, stack: Stack, options: RunOptions) -> Conditi
     Raises:
         ConfigError: An option is wrong.
     """
-    workers = options.get("workers", 1)
+    workers, cluster = choose_generators(options.get("workers", 1))
     urls = name_urls(options.get("urls", ()), spec.target.service)
     if stack.is_external and stack.urls:
         urls = find_urls(stack, urls)
@@ -238,9 +239,10 @@ def make_conditions(spec: RunSpec, stack: Stack, options: RunOptions) -> Conditi
         injections=parse_injections(stack, tuple(options.get("inject", ()))),
         variables=_compose_variables(stack, options),
         workers=workers,
+        cluster=cluster,
         route=route,
         calibrated=options.get("calibration", True),
-        cores=choose_cores(workers, pin=options.get("pin", True)),
+        cores=choose_cores(workers, pin=options.get("pin", True) and cluster is None),
     )
 
 

@@ -13,6 +13,7 @@ from bench.core.calibration.calibration import Calibration
 from bench.core.calibration.reference_workload import ReferenceWorkload
 from bench.core.faults.fault_times import FaultTimes
 from bench.core.response.remarks import Remarks
+from bench.core.run.generator_reports import GeneratorReport
 from bench.core.run.recording import Recording
 from bench.core.samples.sample import GaugeSample, Probe, ResourceSample, Stall, Stop
 from bench.core.samples.token_times import TokenTimes
@@ -80,6 +81,8 @@ class RecordedValues(Record):
     """Mean times of tiers from the histograms of the services."""
     host: Host | None = None
     """Disturbances of the machine."""
+    generators: tuple[GeneratorReport, ...] = ()
+    """The load generators on other machines."""
     stop: Stop | None = None
     """Why the load ended early."""
     ended_s: Second | None = None
@@ -192,6 +195,7 @@ def _add_latest(recording: Recording, new: RecordedValues) -> Recording:
         layers=new.layers or recording.layers,
         tier_means=new.tier_means or recording.tier_means,
         host=new.host or recording.host,
+        generators=new.generators or recording.generators,
         stop=new.stop or recording.stop,
         ended_s=recording.ended_s if new.ended_s is None else new.ended_s,
     )

@@ -12,6 +12,7 @@ from bench.core.calibration.reference_workload import ReferenceWorkload
 from bench.core.faults.fault_times import FaultTimes
 from bench.core.load.machine_limits import MachineLimits
 from bench.core.load.needs import Needs
+from bench.core.run.generator_reports import GeneratorReport
 from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import GaugeSample, Probe, ResourceSample, Stall, Stop
 from bench.core.samples.samples import Samples
@@ -64,6 +65,8 @@ class Recording:
     """Times of the reference workload; `None` if it did not run."""
     host: Host | None = None
     """Disturbances of the machine; `None` if they were not measured."""
+    generators: tuple[GeneratorReport, ...] = ()
+    """The load generators on other machines; empty if all ran on the machine of the run."""
     needs: Needs = field(default_factory=Needs)
     """Needs of the plan on the load generator's machine."""
     machine_limits: MachineLimits = field(default_factory=MachineLimits)

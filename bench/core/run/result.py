@@ -22,6 +22,7 @@ from bench.core.run.bottleneck import bottleneck
 from bench.core.run.coordinated_omission import correct_p99
 from bench.core.run.costs import cost_values
 from bench.core.run.delays import drop_delayed, warn_of_delays
+from bench.core.run.generator_reports import GeneratorReport
 from bench.core.run.layers import layer_metrics
 from bench.core.run.messages import warn_of_messages
 from bench.core.run.metric_summary import MetricSummary
@@ -79,6 +80,8 @@ class RunResult(Record):
     """Times of the reference workload; null if it did not run."""
     host: Host | None = None
     """Disturbances of the machine; null if they were not measured."""
+    generators: tuple[GeneratorReport, ...] = ()
+    """The load generators on other machines; empty if all ran on the machine of the run."""
     http_versions: tuple[str, ...] = ()
     """HTTP versions of the replies, such as `1.1` or `2`; empty without a reply, and in older results."""
     validity: Validity
@@ -194,6 +197,7 @@ def make_result(
         calibration=recording.calibration,
         reference_workload=recording.reference_workload,
         host=recording.host,
+        generators=recording.generators,
         http_versions=recording.http_versions,
         validity=judge_validity(target_only, summary, scenario.phases, recording.samples),
         stop=recording.stop,

@@ -1,6 +1,6 @@
 """Check whether the measurement of a run is valid."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from pydantic import model_validator
@@ -8,6 +8,7 @@ from pydantic import model_validator
 from bench.core.calibration.calibration import Calibration, Trial
 from bench.core.config.executors import Phase
 from bench.core.load.machine_limits import describe_fault
+from bench.core.run.generator_reports import GeneratorReport, list_losses
 from bench.core.run.recording import Recording
 from bench.core.run.summary import RunSummary
 from bench.core.run.unanswered import explain_cut_off
@@ -77,9 +78,10 @@ def _check_measurement(recording: Recording, summary: RunSummary, phases: Sequen
         *_check_faults(recording, summary),
         *filter(None, [explain_cut_off(recording.samples, phases)]),
         *_check_send_lag(recording, summary),
-        *_check_generator_cpu(summary),
+        *_check_generator_cpu(summary, recording.generators),
         *_check_calibration(recording.calibration, summary),
         *_check_host(recording.host),
+        *_check_machines(recording.generators, summary, recording.calibration),
     )
 
 
@@ -88,6 +90,7 @@ def _check_generator(recording: Recording, samples: Samples) -> tuple[str, ...]:
     reasons: list[str] = []
     if recording.stop is not None and recording.stop.cause is StopCause.GENERATOR:
         reasons.append(f"the run ended early: {recording.stop.reason}")
+    reasons += list_losses(recording.generators)
     longest = max(recording.pauses, key=lambda pause: pause.length_s, default=None)
     if longest is not None:
         pause = f"for {longest.length_s:.1f} s, {longest.at_s:.0f} s after its start"
@@ -167,15 +170,31 @@ def _allowed_ms(summary: RunSummary) -> float:
     return SEND_LAG_MS if service is None else max(SEND_LAG_MS, SEND_LAG_RATIO * service.mean)
 
 
-def _check_generator_cpu(summary: RunSummary) -> list[str]:
-    busiest_pct = 0.0
-    for source, usage in summary.resources.items():
-        if is_generator(source):
-            busiest_pct = max(busiest_pct, usage.cpu_pct_p95)
-    if busiest_pct <= GENERATOR_CPU_PCT:
+def _check_generator_cpu(summary: RunSummary, generators: Sequence[GeneratorReport]) -> list[str]:
+    used_pct = {
+        source: usage.cpu_pct_p95 for source, usage in summary.resources.items() if is_generator(source)
+    }
+    busiest = max(used_pct, key=lambda source: used_pct[source], default="")
+    if used_pct.get(busiest, 0.0) <= GENERATOR_CPU_PCT:
         return []
-    usage_text = f"{busiest_pct:.0f} % of a core"
-    return [f"the load generator was busy: {usage_text}, {GENERATOR_CPU_PCT:.0f} % are allowed"]
+    places = {report.source: f" of worker '{report.name}' on {report.host}" for report in generators}
+    usage_text = f"{used_pct[busiest]:.0f} % of a core"
+    generator = f"the load generator{places.get(busiest, '')}"
+    return [f"{generator} was busy: {usage_text}, {GENERATOR_CPU_PCT:.0f} % are allowed"]
+
+
+def _check_machines(
+    generators: Sequence[GeneratorReport], summary: RunSummary, calibration: Calibration | None
+) -> Iterator[str]:
+    """Check the machine of each load generator in the same way as that of the run, and name it."""
+    competition = calibration is not None and calibration.competition is not None
+    for report in generators:
+        reasons = _check_host(report.machine)
+        if not competition:
+            before = _check_trial("before", report.before, summary)
+            reasons += before or _check_trial("after", report.after, summary)
+        for reason in reasons:
+            yield f"worker '{report.name}' on {report.host}: {reason}"
 
 
 def _check_host(host: Host | None) -> list[str]:

@@ -149,6 +149,17 @@ def is_generator(source: str) -> bool:
     return _GENERATORS.fullmatch(source) is not None
 
 
+def generator_source(number: int) -> str:
+    """Return the name of a load generator: that of number 0 is `generator`, the next is `generator-2`."""
+    return f"{GENERATOR}-{number + 1}" if number else GENERATOR
+
+
+def generator_number(source: str) -> int:
+    """Return the number of a load generator, from 0, by its name among the resources."""
+    _, _, number = source.partition("-")
+    return int(number) - 1 if number else 0
+
+
 @dataclass(frozen=True, slots=True)
 class Stall:
     """A time in which a load generator did not run, although it should have."""

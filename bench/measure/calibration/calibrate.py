@@ -1,5 +1,9 @@
 """Calibrates the load generators with a server of known timing, at the concurrency of the run."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
 from bench.core.calibration.calibration import FIRST, TOTAL, Trial, trial
 from bench.core.config.executors import ConstantVus, OpenLoop
 from bench.core.config.open_loops import ConstantArrivalRate
@@ -12,7 +16,7 @@ from bench.core.config.target import SseAnswer, Target
 from bench.core.config.tier_sources import Durations
 from bench.core.samples.samples import SampleLog
 from bench.measure.http.route import DIRECT, Route
-from bench.measure.load.messages import Job
+from bench.measure.load.messages import Batch, Job
 from bench.measure.load.workers import Workers
 
 TRIAL_S = 1.0
@@ -48,14 +52,31 @@ REFERENCE_TARGET = Target(
 """The chat interface of the reference server."""
 
 
-async def calibrate(workers: Workers, scenario: Scenario, url: str, route: Route = DIRECT) -> Trial:
-    """Send requests to the reference server for a second. Return the error of the measured times.
+@dataclass(frozen=True, slots=True)
+class GeneratorTrials:
+    """The errors of all load generators."""
+
+    together: Trial
+    """The errors of all times."""
+    alone: Mapping[int, Trial]
+    """The errors of each load generator, by its number."""
+
+
+async def calibrate(
+    workers: Workers,
+    scenario: Scenario,
+    url: str,
+    route: Route = DIRECT,
+    urls: Mapping[int, str] = MappingProxyType({}),
+) -> GeneratorTrials:
+    """Send requests to the reference server for a second. Return the errors of the measured times.
 
     Args:
         workers: The load generators.
         scenario: The scenario of the run, whose concurrency the trial has.
         url: Address of the reference server.
         route: The way to the stack.
+        urls: Address of the reference server of another machine, by the number of its load generator.
     """
     spec = RunSpec(
         scenario=_trial_scenario(scenario),
@@ -63,8 +84,15 @@ async def calibrate(workers: Workers, scenario: Scenario, url: str, route: Route
         prompts=(Prompt(id="any", text="How late is it?"),),
     )
     log = SampleLog()
-    await workers.run(Job(spec, (url,), route=route), lambda batch: log.extend(batch.log))
-    return trial(log.since(0))
+    logs: dict[int, SampleLog] = {}
+
+    def add(batch: Batch) -> None:
+        log.extend(batch.log)
+        logs.setdefault(batch.generator, SampleLog()).extend(batch.log)
+
+    await workers.run(Job(spec, (url,), route=route), add, urls=urls)
+    alone = {number: trial(of_generator.since(0)) for number, of_generator in logs.items()}
+    return GeneratorTrials(trial(log.since(0)), alone)
 
 
 def trial_load(scenario: Scenario) -> ConstantVus | ConstantArrivalRate:

@@ -1,6 +1,8 @@
 """The calibration and the reference workload of one run, before and after its load."""
 
 import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from bench.core.calibration.calibration import Calibration, Trial
 from bench.core.calibration.reference_workload import ReferenceWorkload
@@ -10,6 +12,9 @@ from bench.core.config.stack import RepeatedRequest
 from bench.measure.calibration.reference import Reference
 from bench.measure.http.route import Route
 from bench.measure.load.workers import Workers
+
+if TYPE_CHECKING:
+    from bench.measure.calibration.calibrate import GeneratorTrials
 
 
 class RunCalibration:
@@ -33,8 +38,8 @@ class RunCalibration:
         self._scenario = scenario
         self._pinned = pinned
         self._route = route
-        self._before: Trial | None = None
-        self._after: Trial | None = None
+        self._before: GeneratorTrials | None = None
+        self._after: GeneratorTrials | None = None
         self._workload_before_ms: dict[str, float] = {}
         self._workload_after_ms: dict[str, float] = {}
 
@@ -42,16 +47,18 @@ class RunCalibration:
         """Measure before the load, if the run has started the stack itself."""
         if self._reference is None or not self._reference.precedes_load:
             return
-        url = await asyncio.to_thread(self._reference.start)
+        urls = await workers.start_references()
+        url = await self._find_url(self._reference, urls)
         self._workload_before_ms = await self._time_workload(workers, url)
-        self._before = await self._calibrate(workers, url)
+        self._before = await self._calibrate(workers, url, urls)
 
     async def after(self, workers: Workers) -> None:
         """Measure after the load."""
         if self._reference is None:
             return
-        url = await asyncio.to_thread(self._reference.start)
-        self._after = await self._calibrate(workers, url)
+        urls = await workers.start_references()
+        url = await self._find_url(self._reference, urls)
+        self._after = await self._calibrate(workers, url, urls)
         self._workload_after_ms = await self._time_workload(workers, url)
 
     def calibration(self) -> Calibration | None:
@@ -61,7 +68,15 @@ class RunCalibration:
         if self._before is None and self._after is None:
             return None
         load = in_words([trial_load(self._scenario)])
-        return Calibration(load=load, before=self._before, after=self._after)
+        before = None if self._before is None else self._before.together
+        after = None if self._after is None else self._after.together
+        return Calibration(load=load, before=before, after=after)
+
+    def of_generator(self, number: int) -> tuple[Trial | None, Trial | None]:
+        """Return the errors of one load generator before and after the load."""
+        before = None if self._before is None else self._before.alone.get(number)
+        after = None if self._after is None else self._after.alone.get(number)
+        return before, after
 
     def workload(self) -> ReferenceWorkload | None:
         """Return the times of the reference workload; `None` if it did not run."""
@@ -69,11 +84,15 @@ class RunCalibration:
             return None
         return ReferenceWorkload(before_ms=self._workload_before_ms, after_ms=self._workload_after_ms)
 
-    async def _calibrate(self, workers: Workers, url: str) -> Trial:
+    async def _find_url(self, reference: Reference, urls: Mapping[int, str]) -> str:
+        """Return the address of the reference server on the machine of the first load generator."""
+        return next(iter(urls.values()), "") or await asyncio.to_thread(reference.start)
+
+    async def _calibrate(self, workers: Workers, url: str, urls: Mapping[int, str]) -> "GeneratorTrials":
         # A load on a stack that is already up begins before these imports.
         from bench.measure.calibration.calibrate import calibrate  # noqa: PLC0415 - see above
 
-        return await calibrate(workers, self._scenario, url, self._route.without_proxies())
+        return await calibrate(workers, self._scenario, url, self._route.without_proxies(), urls)
 
     async def _time_workload(self, workers: Workers, url: str) -> dict[str, float]:
         """Return the times of the reference workload now, in milliseconds."""

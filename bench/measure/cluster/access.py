@@ -1,6 +1,7 @@
 """The way to a Dask scheduler: its address, and the certificates of its connections."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ CERTIFICATE_FILE = "certificate.pem"
 """File of the certificate that all parts of a cluster have and trust."""
 KEY_FILE = "key.pem"
 """File of its private key."""
+_WORKERS = "workers"
 _EXAMPLE = f"{SCHEME}://10.0.0.5:{PORT}"
 
 
@@ -35,9 +37,12 @@ class SchedulerAccess:
     """Its port."""
     certificates: Path | None = None
     """Folder of the certificate and its key; `None` for connections without TLS."""
+    workers: int | None = None
+    """Number of Dask workers that a run uses; `None` for all."""
 
     def __str__(self) -> str:
-        return f"{SCHEME}://{self._place}"
+        query = "" if self.workers is None else f"?{_WORKERS}={self.workers}"
+        return f"{SCHEME}://{self._place}{query}"
 
     @property
     def address(self) -> str:
@@ -63,7 +68,7 @@ class SchedulerAccess:
         from distributed.security import Security  # noqa: PLC0415 - half a second, and an optional package
 
         public, private = map(str, self.tls_files)
-        return Security(  # type: ignore[no-untyped-call]
+        return Security(
             tls_ca_file=public,
             tls_client_cert=public,
             tls_client_key=private,
@@ -82,7 +87,8 @@ def find_access(
     """Return the way to a scheduler.
 
     Args:
-        text: Its address, such as `dask://10.0.0.5:8786`.
+        text: Its address, such as `dask://10.0.0.5:8786`, or `dask://10.0.0.5:8786?workers=4` for the first
+            four workers.
         certificates: Folder of the certificates; `None` for that of BENCH_CERTIFICATES, if it is set.
         environ: The environment variables.
 
@@ -98,9 +104,23 @@ def find_access(
         raise ConfigError(f"'{text}' is not the address of a scheduler", _EXAMPLE)
     named = environ.get(CERTIFICATES_VARIABLE)
     folder = certificates or (Path(named) if named else None)
-    access = SchedulerAccess(parts.hostname, port, folder)
+    access = SchedulerAccess(parts.hostname, port, folder, _read_limit(text, parts.query))
     require_files(access)
     return access
+
+
+def _read_limit(text: str, query: str) -> int | None:
+    """Return the number of workers in the query of an address.
+
+    Raises:
+        ConfigError: The query is another one.
+    """
+    if not query:
+        return None
+    match = re.fullmatch(rf"{_WORKERS}=([1-9][0-9]{{0,3}})", query)
+    if match is None:
+        raise ConfigError(f"'{text}': '?{query}' is unknown", f"{_EXAMPLE}?{_WORKERS}=4")
+    return int(match[1])
 
 
 def require_files(access: SchedulerAccess) -> None:

@@ -34,7 +34,7 @@ def write_certificates(folder: Path) -> None:
             raise ConfigError(f"{folder / name} exists", "use it, or remove the folder first")
     from distributed.security import Security  # noqa: PLC0415 - half a second, and an optional package
 
-    security = Security.temporary()  # type: ignore[no-untyped-call]
+    security = Security.temporary()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(_OWNER_ONLY_FOLDER)

@@ -44,7 +44,7 @@ def list_workers(access: SchedulerAccess) -> list[ListedWorker]:
     with connect_client(access) as client:
         registered: Mapping[str, Any] = client.scheduler_info(n_workers=-1)["workers"]
         described: Mapping[str, Any] = client.run(_describe_machine, on_error="return")
-        processing: Mapping[str, Any] = client.processing()  # type: ignore[no-untyped-call]
+        processing: Mapping[str, Any] = client.processing()
     workers = []
     for address, entry in registered.items():
         machine = described.get(address)
@@ -87,7 +87,7 @@ def connect_client(access: SchedulerAccess) -> "Iterator[Client]":
     from distributed import Client  # noqa: PLC0415 - half a second, and an optional package
 
     try:
-        client = Client(  # type: ignore[no-untyped-call]
+        client = Client(
             access.address, security=access.make_security(), timeout=_TIMEOUT_S, set_as_default=False
         )
     except (OSError, TimeoutError) as error:
@@ -99,7 +99,7 @@ def connect_client(access: SchedulerAccess) -> "Iterator[Client]":
     try:
         yield client
     finally:
-        client.close()  # type: ignore[no-untyped-call]
+        client.close()
 
 
 def _describe_machine() -> dict[str, Any]:

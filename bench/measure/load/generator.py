@@ -47,6 +47,10 @@ class LoadGenerator(Protocol):
         """Prepare for a job: a load generator with another clock compares it with that of this machine."""
         ...
 
+    async def start_reference(self) -> str | None:
+        """Start a reference server on its machine; return its address, or `None` on this machine."""
+        ...
+
     def send(self, message: object) -> None:
         """Send a message, without waiting. It has no effect after the end of the load generator."""
         ...

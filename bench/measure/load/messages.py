@@ -1,6 +1,7 @@
 """Messages between the process of a run and its load generators, over pipes.
 
-Both ends are processes of the same run, so pickle is safe.
+Both ends are processes of the same run, so pickle is safe. A load generator of another machine has the same
+messages over an encrypted connection.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from typing import Any
 
 from bench.core.config.run_spec import RunSpec
 from bench.core.response.remarks import Remarks
-from bench.core.samples.sample import Stall
+from bench.core.samples.sample import ResourceSample, Stall
 from bench.core.samples.samples import SampleLog
 from bench.core.samples.token_times import TokenTimes
 from bench.measure.http.route import DIRECT, Route
@@ -109,6 +110,18 @@ class Alive:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """Resources that a load generator of another machine uses. Others are read by the run itself."""
+
+    at_s: float
+    """Time of the reading on CLOCK_MONOTONIC."""
+    generator: ResourceSample | None
+    """The process; its time is 0, and its source is open."""
+    machine: ResourceSample | None
+    """Its machine, likewise."""
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """Reports that the load ended and that all batches are sent."""
 
@@ -124,15 +137,37 @@ async def receive(reader: asyncio.StreamReader) -> Any:
     Raises:
         EOFError: The other process ended.
     """
+    return load(await receive_content(reader))
+
+
+async def receive_content(reader: asyncio.StreamReader) -> bytes:
+    """Return the bytes of the next message, for a process that passes it on.
+
+    Raises:
+        EOFError: The other process ended.
+    """
     try:
         (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
-        content = await reader.readexactly(length)
+        return await reader.readexactly(length)
     except (asyncio.IncompleteReadError, ConnectionError) as error:
         raise EOFError from error
-    return pickle.loads(content)  # noqa: S301 - see above
 
 
 def send(writer: asyncio.StreamWriter, message: object) -> None:
     """Send a message. `await writer.drain()` waits until the pipe has room again."""
-    content = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+    send_content(writer, dump(message))
+
+
+def send_content(writer: asyncio.StreamWriter, content: bytes) -> None:
+    """Send the bytes of a message."""
     writer.write(_LENGTH.pack(len(content)) + content)
+
+
+def dump(message: object) -> bytes:
+    """Return the bytes of a message."""
+    return pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+
+
+def load(content: bytes) -> Any:
+    """Return the message of these bytes."""
+    return pickle.loads(content)  # noqa: S301 - see above

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from contextlib import suppress
+from typing import IO
 
 from bench.core.config.inherited_variables import inherit_for_load
 
@@ -21,22 +22,26 @@ def start_early() -> None:
         _early.append(_start())
 
 
-def take_process() -> subprocess.Popen[bytes]:
+def take_process(errors: IO[bytes] | None = None) -> subprocess.Popen[bytes]:
     """Return the load generator that was started early; start one if there is none.
+
+    Args:
+        errors: Gets the lines that it prints; `None` for stderr of this process.
 
     Raises:
         OSError: The system cannot start a process.
     """
-    return _early.pop() if _early else _start()
+    return _early.pop() if _early else _start(errors)
 
 
-def _start() -> subprocess.Popen[bytes]:
+def _start(errors: IO[bytes] | None = None) -> subprocess.Popen[bytes]:
     """Start a load generator. A job brings the variables that its load uses."""
     return subprocess.Popen(
         [sys.executable, "-m", _MODULE],
         bufsize=0,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        stderr=errors,
         env=inherit_for_load(os.environ),
         start_new_session=True,  # Ctrl-C in the terminal goes to the run only
     )

@@ -44,6 +44,7 @@ from bench.measure.load.messages import (
     send,
 )
 from bench.measure.load.new_client import new_client
+from bench.measure.load.pipes import open_pipes
 from bench.measure.load.request_client import Exchanger
 from bench.measure.load.retry_room import RetryRoom
 from bench.measure.load.shared import Shared
@@ -220,7 +221,7 @@ def _httpx_connection(url: str, route: Route) -> Exchanger:
 async def serve() -> None:
     """Run one job after the other until stdin ends."""
     loop = asyncio.get_running_loop()
-    reader, writer = await _pipes(loop)
+    reader, writer = await open_pipes(loop)
     clock = pacer()
     # An error in the load ends this process; its parent reports that, and stderr shows the traceback.
     async with asyncio.TaskGroup() as group:
@@ -244,18 +245,6 @@ async def serve() -> None:
                         task.cancel()
         task.cancel()
     clock.close()
-
-
-async def _pipes(loop: asyncio.AbstractEventLoop) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Return stdin and stdout as streams of messages. From now on everything else is printed to stderr."""
-    reader = asyncio.StreamReader()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    messages = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    transport, protocol = await loop.connect_write_pipe(
-        lambda: asyncio.streams.FlowControlMixin(loop=loop), messages
-    )
-    return reader, asyncio.StreamWriter(transport, protocol, None, loop)
 
 
 def _end_with_run() -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import subprocess
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 from bench.core.load.signs_of_life import A_GENERATOR
 from bench.measure.load.generator import GeneratorEnd
@@ -55,6 +55,9 @@ class WorkerProcess:
     async def prepare(self) -> None:
         """Do nothing: all processes of a machine share its clock."""
 
+    async def start_reference(self) -> None:
+        """Do nothing: the run has a reference server on this machine."""
+
     def send(self, message: object) -> None:
         """Send a message."""
         if not self.stdin.is_closing():
@@ -93,16 +96,17 @@ class WorkerProcess:
         return await asyncio.to_thread(self.process.wait)
 
 
-async def open_worker(oom_kills: int | None) -> WorkerProcess:
+async def open_worker(oom_kills: int | None, errors: IO[bytes] | None = None) -> WorkerProcess:
     """Return a load generator: the one that was started early, or a new one.
 
     Args:
         oom_kills: Number of processes of this machine that were ended so far, because memory ran out.
+        errors: Gets the lines that it prints; `None` for stderr of this process.
 
     Raises:
         OSError: The system cannot start a process.
     """
-    process = take_process()
+    process = take_process(errors)
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=_BUFFER_BYTES)
     output, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), process.stdout)

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from bench.core.config.load_variables import select_variables
 from bench.core.load.signs_of_life import CHECK_S, Silence, describe_loss, describe_silence
-from bench.core.samples.sample import Stall, Stop, StopCause
+from bench.core.samples.sample import ResourceSample, Stall, Stop, StopCause, generator_source
 from bench.errors import MeasurementError
 from bench.measure.load.generator import LoadGenerator
 from bench.measure.load.messages import (
@@ -22,6 +22,7 @@ from bench.measure.load.messages import (
     Job,
     Renew,
     Start,
+    Usage,
     WaitingForPhase,
 )
 from bench.measure.load.worker_process import WorkerProcess, open_worker
@@ -74,6 +75,7 @@ class Workers:
     """Number of requests of the newest job that each load generator has reported, by its number."""
     losses: list[Loss] = field(default_factory=list, init=False)
     """Load generators that were lost in the newest job."""
+    _usage: list[ResourceSample] = field(default_factory=list, init=False)
     _silence: Silence = field(default_factory=lambda: Silence(()), init=False)
     _stalled: set[int] = field(default_factory=set, init=False)
     _endless: set[int] = field(default_factory=set, init=False)
@@ -175,6 +177,21 @@ class Workers:
             self._endless.add(number)
             self.generators[number].kill()
 
+    def take_usage(self) -> list[ResourceSample]:
+        """Return the resources of load generators of other machines since the previous call."""
+        usage = self._usage[:]
+        self._usage.clear()
+        return usage
+
+    async def start_references(self) -> dict[int, str]:
+        """Start a reference server on each other machine; return the addresses there, by load generator."""
+        urls: dict[int, str] = {}
+        for number, generator in enumerate(self.generators):
+            url = await generator.start_reference() if generator.is_open else None
+            if url is not None:
+                urls[number] = url
+        return urls
+
     def cancel(self) -> None:
         """End the load now. Requests in progress are recorded as cancelled."""
         self._send_to_all(Cancel())
@@ -202,6 +219,7 @@ class Workers:
         self.longest_turn_s = 0.0
         self.long_turns.clear()
         self.losses.clear()
+        self._usage.clear()
         self.requests = dict.fromkeys(numbers, 0)
         self._silence = Silence(numbers)
         self._running = {*numbers}
@@ -238,6 +256,8 @@ class Workers:
                     self.requests[number] += len(batch.log)
                     self._batches += 1
                     on_batch(replace(batch, generator=number))
+                case Usage() as usage:
+                    self._note_usage(number, usage)
                 case Finished(at_s=at_s, http_versions=versions):
                     self.http_versions |= versions
                     return at_s
@@ -247,6 +267,12 @@ class Workers:
             self.pauses.append(alive.pause)
         self.longest_turn_s = max(self.longest_turn_s, alive.longest_turn_s)
         self.long_turns += alive.long_turns
+
+    def _note_usage(self, number: int, usage: Usage) -> None:
+        """Note the resources of a load generator of another machine, from the start of the load on."""
+        if self.began_s is not None and usage.at_s >= self.began_s and usage.generator is not None:
+            named = {"at_s": usage.at_s - self.began_s, "source": generator_source(number)}
+            self._usage.append(usage.generator.model_copy(update=named))
 
     async def _end_stalled(self) -> None:
         """End each process that gives no sign of life."""

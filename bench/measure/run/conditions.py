@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from bench.core.load.progress import Progress
     from bench.core.run.run_start import RunStart
     from bench.core.run.run_store import RunStore
+    from bench.measure.cluster.cluster import Cluster
     from bench.measure.stacks.shared_services import SharedServices
 
 
@@ -46,6 +47,8 @@ class Conditions:
     """Values of knobs that slow the stack down, by knob."""
     workers: int = 1
     """Number of load generator processes."""
+    cluster: "Cluster | None" = None
+    """The Dask workers that generate the load; `None` for processes of this machine."""
     route: Route = DIRECT
     """The way to the stack."""
     tree: Path | None = None

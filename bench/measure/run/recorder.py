@@ -11,6 +11,7 @@ from bench.core.config.run_spec import RunSpec
 from bench.core.limits.abort import AbortWatch
 from bench.core.load.plan import plan
 from bench.core.load.progress import PlannedVus, Progress, ProgressWatch
+from bench.core.run.generator_reports import GeneratorReport
 from bench.core.run.plausibility import believe
 from bench.core.run.recorded_values import NewValues, RecordedValues, add_values
 from bench.core.run.recording import Recording, shift_stalls
@@ -19,14 +20,15 @@ from bench.core.run.run_store import MemoryStore, RunStore
 from bench.core.samples.sample import ResourceSample, Stop, StopCause
 from bench.core.samples.samples import Samples
 from bench.core.tiers.attribution import add_remainder
-from bench.core.watch.host import GENERATORS, STACK, find_shared_cores, host_of
+from bench.core.watch.host import host_of
 from bench.core.watch.work import work_between
 from bench.measure.calibration.run_calibration import RunCalibration
 from bench.measure.faults.fault_run import FaultRun
 from bench.measure.load.messages import Batch, Job
-from bench.measure.load.workers import Workers, start_workers
+from bench.measure.load.workers import LostGeneratorError, Workers
 from bench.measure.machine import host
 from bench.measure.machine.signals import call_on_signals
+from bench.measure.run.generators import add_trials, count_shared_cores, open_generators, read_reports
 from bench.measure.run.subject import Subject, check_load, list_secrets
 from bench.measure.run.token_renewal import TokenRenewal
 from bench.measure.tiers.run_tiers import RunTiers
@@ -103,7 +105,7 @@ def record(
 
 async def _record(spec: RunSpec, subject: Subject, hooks: RunHooks, workers: int) -> Recording:
     with call_on_signals(hooks.interrupted.set):
-        async with start_workers(workers, subject.cores.get(GENERATORS, ())) as generators:
+        async with open_generators(workers, subject) as generators:
             return await record_on(generators, spec, subject, hooks)
 
 
@@ -129,7 +131,7 @@ async def record_on(generators: Workers, spec: RunSpec, subject: Subject, hooks:
     newest = RecordedValues(at_s=0.0, host=host_of(machine, before, after, subject.cores))
     kept.note(newest)
     remainder = subject.tiers.remainder
-    workers = len(generators.pids)
+    workers = len(generators.generators)
     begun = begin_recording(spec, kept.read_samples(), workers, subject.machine_limits, remainder)
     return add_values(begun, kept.read_values())
 
@@ -174,6 +176,7 @@ class _Session:
         self._newest_phase = 0
         self._renewal: TokenRenewal | None = None
         self._calibration = RunCalibration(subject.reference, spec.scenario, subject.pinned, subject.route)
+        self._reports: tuple[GeneratorReport, ...] = ()
         self._faults = FaultRun(subject.injection, hooks.note)
 
     async def run(self, workers: Workers) -> None:
@@ -181,9 +184,10 @@ class _Session:
         await self._calibration.before(workers)
         self._note_calibration(0.0, workers)
         elapsed_s, stop = await self._run_load(workers)
+        self._reports = await read_reports(workers, self._spec, is_complete=stop is None)
         if not self._interrupted.is_set() and not _has_lost_generator(stop):
-            await self._calibration.after(workers)
-            self._note_calibration(elapsed_s, workers)
+            await self._calibrate_after(workers)
+        self._note_calibration(elapsed_s, workers)
         samples = await self._add_traces()
         is_alone = self._early_end is None
         if is_alone and stop is None and not self._tiers.means and not self._believe(samples).tiers:
@@ -192,6 +196,15 @@ class _Session:
         layers = tuple(map(dict, self._tiers.layers))
         work = self._tiers.calls | self._work
         self._note(elapsed_s, work=work, layers=layers, tier_means=self._tiers.means)
+
+    async def _calibrate_after(self, workers: Workers) -> None:
+        """Calibrate after the load. Without load generators on other machines, the run ends without it."""
+        try:
+            await self._calibration.after(workers)
+        except LostGeneratorError as error:
+            if not workers.goes_on:
+                raise
+            self._values.add_warnings([f"there is no calibration after the load: {error.message}"])
 
     def _note(self, at_s: float, **values: Any) -> None:
         """Store the values since the previous time, and these.
@@ -208,10 +221,11 @@ class _Session:
         """Store the errors of the load generator and the times of the reference workload so far."""
         calibration = self._calibration.calibration()
         if calibration is not None:
-            bound = self._subject.cores.get(GENERATORS, ()), self._subject.cores.get(STACK, ())
-            shared_cores = find_shared_cores(host.read_machine(), len(workers.pids), *bound)
+            shared_cores = count_shared_cores(workers, self._subject.cores)
             calibration = calibration.model_copy(update={"shared_cores": shared_cores})
-        self._note(at_s, calibration=calibration, reference_workload=self._calibration.workload())
+        reports = add_trials(self._reports, self._calibration)
+        workload = self._calibration.workload()
+        self._note(at_s, calibration=calibration, reference_workload=workload, generators=reports)
 
     async def _add_traces(self) -> Samples:
         """Wait for the traces of the requests; return the requests with the tier times of the traces."""
@@ -244,7 +258,7 @@ class _Session:
             watch.add("processes", read_directly(sampler.sample), _TICK_S)
 
             def start_watch() -> None:
-                self._start_s = time.monotonic()
+                self._start_s = workers.began_s
                 watch.start(self._elapsed_s, self._add_sample)
 
             if self._early_end is not None:
@@ -260,6 +274,7 @@ class _Session:
                 await self._faults.end(is_last=self._interrupted.is_set())
                 stop = stop or self._faults.find_stop()
                 self._values.add_warnings(watch.warnings.values())
+                self._add_usage(workers)
                 ended = {"ended_s": self._ended_s, **_describe_end(workers)}
                 self._note(elapsed_s, is_end=True, stop=stop, **ended)
                 if self._early_end is not None:
@@ -293,9 +308,14 @@ class _Session:
         if isinstance(sample, ResourceSample):
             self._latest_resources[sample.source] = sample
 
+    def _add_usage(self, workers: Workers) -> None:
+        """Add the resources of load generators of other machines."""
+        for sample in workers.take_usage():
+            self._add_sample(sample)
+
     def _elapsed_s(self) -> float:
         """Return the time since the start of the load; 0 before it."""
-        return 0.0 if self._start_s is None else time.monotonic() - self._start_s
+        return 0.0 if self._start_s is None else max(0.0, time.monotonic() - self._start_s)
 
     def _add_batch(self, batch: Batch) -> None:
         """Add finished requests to the store, the thresholds and the progress."""
@@ -342,6 +362,7 @@ class _Session:
         self._values.add_warnings(watch.warnings.values())
         self._note_regularly()
         self._renew_tokens(workers)
+        self._add_usage(workers)
         if self._newest_phase < self._first_phase <= workers.phase:
             await self._tiers.begin(elapsed_s)
         self._newest_phase = workers.phase

@@ -188,11 +188,16 @@ def prepare_on(  # noqa: PLR0913 - the first five are the run
             cores={GENERATORS: generator_cores, STACK: running.cores} if running.cores else {},
             watched=WatchedStack(running, None if tokens is None else partial(tokens.mint, 0), scales=True),
             # Recording spans is work, so only runs that do it are comparable with each other.
-            parts={**running.parts, **({"spans": "recorded"} if started.receiver else {})},
+            parts={
+                **running.parts,
+                **({"spans": "recorded"} if started.receiver else {}),
+                **({"load generators": f"{conditions.workers} of a cluster"} if conditions.cluster else {}),
+            },
             warnings=warnings,
             machine_limits=machine_limits,
             services={target.service: running.url(target.service) for target in spec.interfaces},
             injection=injection,
+            cluster=conditions.cluster,
         )
 
 
@@ -273,6 +278,8 @@ def _check_limits(spec: RunSpec, conditions: Conditions, listener: Listener) -> 
     for number, target in enumerate(spec.interfaces, 1):
         # Each service of a stack on this machine has an address of its own.
         urls.append(conditions.urls.get(target.service, f"http://127.0.0.1:{number}"))
+    if conditions.cluster is not None:
+        return MachineLimits()  # those of this machine limit no load generator
     needs = needs_of(spec, conditions.workers)
     machine_limits = read_limits(urls)
     for shortage in find_shortages(needs, machine_limits):

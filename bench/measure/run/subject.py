@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.secret_names import SECRET_NAME
@@ -18,6 +19,9 @@ from bench.measure.load.endpoint import SHORTEST_SECRET, Endpoint, list_secrets_
 from bench.measure.run.token_renewal import Tokens
 from bench.measure.tiers.run_tiers import TierSources
 from bench.measure.watch.watching import WatchedStack
+
+if TYPE_CHECKING:
+    from bench.measure.cluster.cluster import Cluster
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,8 @@ class Subject:
     """The faults to inject; `None` if the scenario has none."""
     store: RunStore | None = None
     """Gets the requests and other values during the run; `None` to keep them in memory."""
+    cluster: "Cluster | None" = None
+    """The Dask workers that generate the load; `None` for processes of this machine."""
 
 
 def check_load(spec: RunSpec, subject: Subject) -> None:

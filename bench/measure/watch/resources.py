@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import psutil
 
-from bench.core.samples.sample import GENERATOR, HOST, ResourceSample
+from bench.core.samples.sample import HOST, ResourceSample, generator_source
 from bench.core.watch.process_tree import increase_of_tree
 
 # The kernel counts processor time in hundredths of a second, too coarse for a shorter interval.
@@ -33,8 +33,8 @@ class ResourceSampler:
         self._added: dict[str, int] = {}
         self._read_s: float | None = None
         self._searched_s: float | None = None
-        for number, pid in enumerate(generators, 1):
-            self._add(f"{GENERATOR}-{number}" if number > 1 else GENERATOR, pid)
+        for number, pid in enumerate(generators):
+            self._add(generator_source(number), pid)
         self._add_stack()
 
     def _add_stack(self) -> None:

@@ -274,7 +274,7 @@ def test_all_requests_of_a_trial_are_answered() -> None:
 
     async def work(url: str) -> None:
         async with start_workers(2) as workers:
-            found = await calibrate(workers, make_scenario(), url)
+            found = (await calibrate(workers, make_scenario(), url)).together
             assert found.failed == 0
             assert found.requests >= 10
             assert found.ttft is not None

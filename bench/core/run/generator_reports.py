@@ -1,0 +1,94 @@
+"""The load generators of a run on other machines: shares, clocks and machines, and those that were lost."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from bench.core.calibration.calibration import Trial
+from bench.core.config.executors import OpenLoop
+from bench.core.load.clock_offset import GeneratorClock
+from bench.core.load.plan import RunPlan
+from bench.core.values import wording
+from bench.core.values.record import Count, NotNegative, Number, Record
+from bench.core.watch.host import Host
+
+
+class GeneratorLoss(Record):
+    """The end of a load generator before the end of its load."""
+
+    at_s: Number
+    """Time of the end, in seconds since the start of the load."""
+    reason: str
+    """The reason in a sentence."""
+    missing: Count
+    """Number of requests of its share that have no result."""
+    is_estimate: bool
+    """Whether this number is an estimate: what the other load generators sent on average, less its own."""
+
+
+class GeneratorReport(Record):
+    """A load generator on another machine."""
+
+    name: str
+    """Name of its Dask worker."""
+    host: str
+    """Name of its machine."""
+    source: str
+    """Its name among the resources: `generator`, `generator-2` and so on."""
+    share: tuple[Count, Count]
+    """Number of its share of the load, from 1, and the number of shares."""
+    requests: Count
+    """Number of its requests that have a result."""
+    clock: GeneratorClock
+    """Its clock, compared with that of the machine of the run."""
+    bench: str
+    """Its version of bench."""
+    python: str
+    """Its version of Python."""
+    before: Trial | None = None
+    """Errors of its own times on its machine before the load; null without this calibration."""
+    after: Trial | None = None
+    """The same after the load; null if it was lost, too."""
+    machine_cpu_pct: NotNegative | None = None
+    """95th percentile of the use of all cores of its machine during the load; null if it is unknown."""
+    machine: Host | None = None
+    """Disturbances of its machine; null if it was lost."""
+    lost: GeneratorLoss | None = None
+    """Its loss; null if its share is complete."""
+
+    def describe_loss(self) -> str | None:
+        """Return a sentence about its loss; `None` if its share is complete."""
+        if self.lost is None:
+            return None
+        about = "about " if self.lost.is_estimate else ""
+        missing = wording.counted(self.lost.missing, "request")
+        moment = f"{max(0.0, self.lost.at_s):.0f} s after the start"
+        return f"{self.lost.reason}, {moment}: {about}{missing} of its share are missing"
+
+
+def count_missing(
+    plan: RunPlan, number: int, requests: Mapping[int, int], lost: Collection[int], *, is_complete: bool
+) -> tuple[int, bool]:
+    """Return the number of requests that a lost load generator has not reported, and if it is an estimate.
+
+    Args:
+        plan: The complete load.
+        number: Number of the lost load generator.
+        requests: Number of requests that each load generator has reported, by its number, in the order of
+            their shares.
+        lost: Numbers of all lost load generators.
+        is_complete: Whether the others have sent all of their shares.
+    """
+    if is_complete and not plan.parts and all(isinstance(phase, OpenLoop) for phase in plan.phases):
+        share = plan.split(len(requests))[list(requests).index(number)]
+        planned = sum(1 for phase in range(len(plan.phases)) for _ in share.arrivals(phase))
+        return max(0, planned - requests[number]), False
+    others = [count for other, count in requests.items() if other not in lost]
+    mean = sum(others) / len(others) if others else 0.0
+    return max(0, round(mean) - requests[number]), True
+
+
+def list_losses(reports: Sequence[GeneratorReport]) -> Iterator[str]:
+    """Yield a sentence for each load generator that was lost during the load."""
+    for report in reports:
+        sentence = report.describe_loss()
+        if sentence is not None:
+            yield sentence
