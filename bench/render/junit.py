@@ -16,6 +16,7 @@ from bench.core.values.escape import escape_xml
 from bench.core.verdict.compare import Decision, explain_inconclusive
 from bench.core.verdict.message_comparison import MessageComparison
 from bench.core.verdict.verdict import MetricComparison, Verdict
+from bench.render.document.capacity import CapacityDocument, make_capacity_document
 from bench.render.document.document import comparison_table, message_table
 from bench.render.document.format import RunInput, SuiteInput
 from bench.render.document.junit_suite import JunitCase, JunitStatus, suite_element, write_suites
@@ -74,6 +75,7 @@ def _make_cases(report: Report, excuse: str | None) -> list[JunitCase]:
     )
     run = JunitCase("", "measurement", details=observed, time_s=max(0.0, summary.elapsed_s))
     cases = [
+        *map(_capacity_case, filter(None, [make_capacity_document(result)])),
         *_metric_cases("baseline", comparison.metrics),
         *_metric_cases("pinned", comparison.against_pinned),
         *map(_message_case, comparison.messages),
@@ -97,6 +99,18 @@ def _make_cases(report: Report, excuse: str | None) -> list[JunitCase]:
         # The run did not fail, so a tool that counts failures must not find one.
         cases = [_skip_failure(case, excuse) for case in cases]
     return [run, *cases]
+
+
+def _capacity_case(document: CapacityDocument) -> JunitCase:
+    """Return the case of a safe load; only its comparison with a baseline can fail a run."""
+    details = [f"{label}: {text}" for label, text in document.facts]
+    for row in document.trials.rows:
+        cells = zip(document.trials.columns, row, strict=True)
+        details.append(", ".join(f"{name}: {text}" for name, text in cells))
+    case = JunitCase("capacity", "safe load", details=(document.answer, *details))
+    if document.has_safe_load:
+        return case
+    return replace(case, status=JunitStatus.SKIPPED, message=document.answer)
 
 
 def _skip_failure(case: JunitCase, excuse: str) -> JunitCase:

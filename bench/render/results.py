@@ -5,23 +5,19 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
-from bench.core.capacity.capacity_result import CapacityResult
-from bench.core.config.capacity_search import CapacitySearch
 from bench.core.run.result import RunResult
 from bench.core.values.escape import escape_terminal
-from bench.render.document.capacity import make_capacity_document, trial_table
+from bench.render.document.capacity import CapacityDocument, make_capacity_document
 from bench.render.document.format import Terminal
 from bench.render.document.results import make_results
 from bench.render.text import make_grid, make_rich_table, open_console, read_console
 
-_MOST_TRIALS = 12
-"""Trials that a terminal shows, so that the answer stays on the same screen."""
-
 
 def results_text(result: RunResult, terminal: Terminal) -> str:
     """Return the results of a run as text that ends in a newline."""
-    if result.capacity is not None:
-        return capacity_text(result, result.capacity, terminal)
+    capacity = make_capacity_document(result)
+    if capacity is not None:
+        return _capacity_text(result, capacity, terminal)
     results = make_results(result)
     console = open_console(width=terminal.width, colour=terminal.colour)
     console.print(escape_terminal(results.headline), style="bold")
@@ -42,19 +38,12 @@ def results_text(result: RunResult, terminal: Terminal) -> str:
     return read_console(console)
 
 
-def capacity_text(result: RunResult, capacity: CapacityResult, terminal: Terminal) -> str:
-    """Return the answer of a capacity search as text: the answer first, the next step last.
-
-    Args:
-        result: The run of the search.
-        capacity: The answer.
-        terminal: Layout of the text.
-    """
-    document = make_capacity_document(capacity, result.scenario.capacity or CapacitySearch())
+def _capacity_text(result: RunResult, document: CapacityDocument, terminal: Terminal) -> str:
+    """Return the answer of a capacity search as text: the answer first, the next step last."""
     console = open_console(width=terminal.width, colour=terminal.colour)
     console.print(escape_terminal(document.answer), style="bold")
     _print_problems(console, result.validity.reasons)
-    trials = trial_table(capacity, _MOST_TRIALS)
+    trials = document.terminal_trials
     if trials.rows:
         console.print()
         console.print(trials.title, style="bold")

@@ -20,6 +20,7 @@ from bench.core.samples.request import REQUEST_FIELDS, RequestSample
 from bench.core.samples.samples import Samples
 from bench.core.values.escape import escape_csv
 from bench.render.document.format import RunInput
+from bench.render.trials_csv import render_trials
 
 _LAST_COLUMN = "detail"
 _WAIT_COLUMN = "longer_than_ms"
@@ -30,8 +31,9 @@ _LATENCIES = tuple(row for row in METRICS.values() if row.kind is MetricKind.TRE
 
 
 def render_run(run: RunInput) -> Iterator[str]:
-    """Yield the requests of a run."""
-    return render_pages(run.samples)
+    """Yield the requests of a run, or the trials of a capacity search."""
+    capacity = run.report.result.capacity
+    return render_pages(run.samples) if capacity is None else render_trials(capacity)
 
 
 def render_pages(read_pages: Callable[[], Iterable[Samples]]) -> Iterator[str]:

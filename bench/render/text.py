@@ -110,6 +110,8 @@ def trend_text(trend: Trend, *, width: int, colour: bool) -> str:
 def document_text(document: Document, *, width: int, colour: bool) -> str:
     """Return a document as text that ends in a newline. The arguments are those of `run_text`."""
     console = open_console(width=width, colour=colour)
+    if document.capacity is not None:
+        console.print(escape_terminal(document.capacity.answer), style="bold")
     decision, sentence = split_headline(document.word, escape_terminal(document.headline))
     console.print(Text.assemble((decision, f"bold {_STYLES[document.word.tone]}"), sentence))
     console.print(escape_terminal(document.next_step))

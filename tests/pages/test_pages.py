@@ -10,7 +10,7 @@ from playwright.sync_api import Browser
 from bench.core.report.report import Report
 from bench.core.report.series import RunSeries
 from tests.pages.opened import PHONE, Opened, opened
-from tests.render import drawn
+from tests.render import capacities, drawn
 
 Drawn = tuple[Report, RunSeries]
 KINDS: dict[str, Callable[[], Drawn]] = {
@@ -19,6 +19,8 @@ KINDS: dict[str, Callable[[], Drawn]] = {
     "no-data": cache(drawn.no_data),
     "many": cache(drawn.many),
     "hostile": cache(drawn.hostile),
+    "capacity": cache(lambda: capacities.drawn_with(capacities.capacities()["narrow"])),
+    "hostile-capacity": cache(capacities.hostile_capacity),
 }
 OVER_TIME = 6  # waiting, requests per second, under way, CPU, memory, and the one gauge
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
@@ -55,7 +57,14 @@ def test_charts_are_drawn_without_messages(
 
 
 @pytest.mark.parametrize(
-    ("kind", "scheme"), [("regression", "light"), ("hostile", "dark"), ("no-data", "light")]
+    ("kind", "scheme"),
+    [
+        ("regression", "light"),
+        ("hostile", "dark"),
+        ("no-data", "light"),
+        ("capacity", "light"),
+        ("capacity", "dark"),
+    ],
 )
 def test_axe_finds_no_violation(browser: Browser, tmp_path: Path, kind: str, scheme: str) -> None:
     """axe-core finds no violation, also with a chart's table and the raw data unfolded."""
@@ -69,7 +78,7 @@ def test_axe_finds_no_violation(browser: Browser, tmp_path: Path, kind: str, sch
         assert [(each["id"], each["impact"], each["nodes"][0]["html"]) for each in found] == []
 
 
-@pytest.mark.parametrize("kind", ["regression", "no-data", "hostile"])
+@pytest.mark.parametrize("kind", ["regression", "no-data", "hostile", "capacity", "hostile-capacity"])
 def test_a_phone_has_no_sideways_scroll(browser: Browser, tmp_path: Path, kind: str) -> None:
     """At 390 pixels only single tables scroll sideways, and charts fit."""
     with opened(browser, tmp_path, KINDS[kind](), PHONE) as shown:

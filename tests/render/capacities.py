@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from bench.core.capacity.capacity_result import CapacityResult
+from bench.core.capacity.curve import fit_curve
 from bench.core.capacity.load_trial import (
     LoadTrial,
     ObjectiveCounts,
@@ -14,8 +15,14 @@ from bench.core.capacity.load_trial import (
     TrialBlock,
     TrialVerdict,
 )
+from bench.core.capacity.zones import find_zones
+from bench.core.report.report import Report, make_report
+from bench.core.report.series import RunSeries, make_series
+from bench.core.run.recording import Recording
 from bench.core.run.result import RunResult
+from bench.core.verdict.compare import compare
 from tests.factories import TIER_TIMES, make_recording, make_run, make_sample, make_scenario, make_spec, vary
+from tests.render.drawn import HOSTILE
 
 LIMIT_MS = 10_000.0
 P95 = "p95 response time ≤ 10 s"
@@ -62,6 +69,15 @@ def make_trial(
         "drain_s": 4.0,
     }
     return LoadTrial(**content | changes)
+
+
+def _complete(capacity: CapacityResult) -> CapacityResult:
+    """Return an answer with its curve and its zones."""
+    curve = fit_curve(capacity.trials, capacity.unit)
+    if capacity.safe_load is None and capacity.ended is not SearchEnd.NONE_MET:
+        return capacity.model_copy(update={"curve": curve})
+    zones = find_zones(capacity.safe_load, curve, capacity.no_gain_from)
+    return capacity.model_copy(update={"curve": curve, "zones": zones})
 
 
 def make_trials(
@@ -136,26 +152,49 @@ def capacities() -> Mapping[str, CapacityResult]:
     wide = SafeLoad(load=20, low=12, high=28, confidence=0.9)
     unclear = _with_end(SearchEnd.BUDGET, (), None)
     unclear = unclear.model_copy(update={"trials": (make_trial(16, TrialVerdict.OPEN),)})
-    return MappingProxyType(
-        {
-            "narrow": narrow(),
-            "several": _several(),
-            "none-met": _with_end(SearchEnd.NONE_MET, (1,), None, broken_from=1, full_rps=0.05),
-            "all-met": _with_end(
-                SearchEnd.ALL_MET, (*first, 150), _at_least(150), broken_from=200, full_rps=20.0
-            ),
-            "budget": _with_end(SearchEnd.BUDGET, (*first, 32), wide),
-            "budget-open": _with_end(SearchEnd.BUDGET, first, _at_least(16)),
-            "budget-unclear": unclear,
-            "interrupted": _with_end(SearchEnd.INTERRUPTED, first, _at_least(16)),
-            "nothing": _with_end(SearchEnd.INTERRUPTED, (), None),
-            "load-generator": _with_end(SearchEnd.LOAD_GENERATOR, first, _at_least(16)),
-        }
-    )
+    answers = {
+        "narrow": narrow(),
+        "several": _several(),
+        "none-met": _with_end(SearchEnd.NONE_MET, (1,), None, broken_from=1, full_rps=0.05),
+        "all-met": _with_end(
+            SearchEnd.ALL_MET, (*first, 150), _at_least(150), broken_from=200, full_rps=20.0
+        ),
+        "budget": _with_end(SearchEnd.BUDGET, (*first, 32), wide),
+        "budget-open": _with_end(SearchEnd.BUDGET, first, _at_least(16)),
+        "budget-unclear": unclear,
+        "interrupted": _with_end(SearchEnd.INTERRUPTED, first, _at_least(16)),
+        "nothing": _with_end(SearchEnd.INTERRUPTED, (), None),
+        "load-generator": _with_end(SearchEnd.LOAD_GENERATOR, first, _at_least(16)),
+    }
+    return MappingProxyType({name: _complete(capacity) for name, capacity in answers.items()})
 
 
 def run_with(capacity: CapacityResult) -> RunResult:
     """Return a run whose phases are the trials of a search."""
+    return _measure(capacity)[0]
+
+
+def drawn_with(capacity: CapacityResult) -> tuple[Report, RunSeries]:
+    """Return the report on a run of a search without a baseline, and its curves."""
+    result, recording = _measure(capacity)
+    return make_report(result, compare(result, None)), make_series(result, recording)
+
+
+def hostile_capacity() -> tuple[Report, RunSeries]:
+    """Return a search whose names and texts are all hostile."""
+    counts = [row.model_copy(update={"objective": HOSTILE}) for row in make_trials(4)[0].counts]
+    trials = []
+    for trial in narrow().trials:
+        changes = {"counts": tuple(counts), "tier_ms": {HOSTILE: 1.0}}
+        trials.append(trial.model_copy(update=changes))
+    changes = {"trials": tuple(trials), "objectives": (HOSTILE,), "breaks_at": HOSTILE}
+    report, series = drawn_with(narrow().model_copy(update=changes))
+    scenario = report.result.scenario.model_copy(update={"name": HOSTILE})
+    result = report.result.model_copy(update={"scenario": scenario})
+    return report.model_copy(update={"result": result}), series
+
+
+def _measure(capacity: CapacityResult) -> tuple[RunResult, Recording]:
     loads = [max(1, round(trial.load)) for trial in capacity.trials] or [1]
     phases = []
     samples = []
@@ -164,11 +203,12 @@ def run_with(capacity: CapacityResult) -> RunResult:
         for seq in range(8):
             place = {"phase": number, "vu": seq % load, "iteration": seq // load}
             at_s = 48.0 * number + 4.0 * seq
+            times_ms = vary(TIER_TIMES, seq)
             samples.append(
-                make_sample(
-                    seq, at_s=at_s, latency_ms=3_000.0 + seq, tier_times=vary(TIER_TIMES, seq), **place
-                )
+                make_sample(seq, at_s=at_s, latency_ms=3_000.0 + seq, tier_times=times_ms, **place)
             )
-    scenario = make_scenario(name="capacity", phases=phases, capacity={"from": 1, "budget": "10m"})
-    result = make_run(make_recording(samples, elapsed_s=48.0 * len(loads)), spec=make_spec(scenario))
-    return result.model_copy(update={"capacity": capacity})
+    search = {"from": 1, "budget": "10m"}
+    spec = make_spec(make_scenario(name="capacity", phases=phases, thresholds={}, capacity=search))
+    recording = make_recording(samples, elapsed_s=48.0 * len(loads))
+    result = make_run(recording, spec=spec)
+    return result.model_copy(update={"capacity": capacity}), recording

@@ -9,13 +9,17 @@ from typing import Any
 
 VOID = frozenset({"meta", "link"})
 """Elements without an end tag."""
-SHAPES = frozenset({"rect", "line", "circle", "polyline"})
+SHAPES = frozenset({"rect", "line", "circle", "polyline", "path"})
 """Elements of SVG, which may end in `/>`."""
 TAGS = (
     VOID
     | SHAPES
     | frozenset(
         [
+            "defs",
+            "pattern",
+            "g",
+            "text",
             "html",
             "head",
             "title",

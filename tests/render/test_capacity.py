@@ -1,14 +1,40 @@
 """What people see of the answer of a capacity search."""
 
+import csv
+import io
+import xml.etree.ElementTree as ET
 from collections.abc import Callable
 
 import pytest
 
 from bench.core.capacity.load_trial import TrialVerdict
+from bench.core.report.report import Report
 from bench.render.document.capacity import trial_table
-from bench.render.document.format import Terminal
+from bench.render.document.document import make_document
+from bench.render.document.format import RunInput, Terminal
+from bench.render.formats import RUN_FORMATS
+from bench.render.html.capacity_curves import draw_curves
+from bench.render.html.load_curve import list_ticks
+from bench.render.html.page import content_security_policy, render_page
+from bench.render.html.parts import Assets
+from bench.render.json_ import run_json
+from bench.render.junit import run_junit
+from bench.render.markdown import run_markdown
 from bench.render.results import results_text
-from tests.render.capacities import capacities, make_trial, make_trials, narrow, run_with
+from bench.render.text import run_text
+from tests.render.capacities import (
+    SUCCESS,
+    capacities,
+    drawn_with,
+    hostile_capacity,
+    make_trial,
+    make_trials,
+    narrow,
+    run_with,
+)
+from tests.render.parsed_page import check_page, headings_of
+
+ASSETS = Assets(style="/* the style */", script="/* the script */")
 
 
 @pytest.mark.parametrize("name", capacities())
@@ -47,3 +73,103 @@ def test_a_trial_without_an_objective_has_no_share() -> None:
     assert table.rows == (("4", "–", "–", "–", "0.44", "28 s", "cannot tell"),)  # noqa: RUF001 - dashes
     assert table.drawing is not None
     assert table.drawing.cells == ("······│······",)
+
+
+@pytest.mark.parametrize("name", ["narrow", "none-met"])
+def test_reports_begin_with_the_answer(name: str, golden: Callable[[str, str], None]) -> None:
+    """Text and Markdown of a report begin with the answer, then comes the judgement."""
+    report, _ = drawn_with(capacities()[name])
+    text = run_text(report, width=80, colour=False)
+    golden(f"capacity-{name}-report.txt", text)
+    golden(f"capacity-{name}-report.md", run_markdown(report))
+    assert max(map(len, text.splitlines())) <= 80
+    assert "safe load" in text.splitlines()[0]
+    assert "safe load" in run_markdown(report).splitlines()[0]
+
+
+def test_a_report_joins_no_requests_of_different_loads() -> None:
+    """Distributions, percentiles and bands of all trials together describe no load, so they are left out."""
+    report, _ = drawn_with(narrow())
+    document = make_document(report)
+    titles = [table.title for table in (*document.judged, *document.details)]
+    assert not [title for title in titles if title.startswith(("Latencies", "At each load", "Thresholds"))]
+    labels = [label for label, _ in document.facts]
+    assert not {"load", "bottleneck", "answered"} & {*labels}
+
+
+def test_json_contains_the_answer() -> None:
+    """A report survives a round trip through JSON with its trials, its curve and its zones."""
+    report, _ = drawn_with(capacities()["narrow"])
+    read = Report.model_validate_json(run_json(report))
+    assert read.result.capacity == capacities()["narrow"]
+
+
+def test_csv_has_a_row_for_each_trial() -> None:
+    """A spreadsheet gets the trials in the order of the search, with the misses of each objective."""
+    report, series = drawn_with(capacities()["several"])
+    run = RunInput(report, lambda: series, tuple)
+    rows = [*csv.DictReader(io.StringIO("".join(RUN_FORMATS["csv"].render(run))))]
+    assert [float(row["load"]) for row in rows] == [2.5, 5.0, 4.0, 3.0]
+    assert {row["unit"] for row in rows} == {"requests/s"}
+    assert [row[f"missed: {SUCCESS}"] for row in rows] == ["0", "18", "18", "0"]
+    assert {*rows[0]} >= {"verdict", "duration_s", "throughput_rps", "p95_ms", "tier.queue_ms"}
+
+
+def test_junit_has_one_case_for_the_safe_load() -> None:
+    """Its case passes if there is a safe load; without one it is skipped, because only a comparison fails."""
+    for name, status in (("narrow", []), ("none-met", ["skipped"])):
+        report, _ = drawn_with(capacities()[name])
+        root = ET.fromstring(run_junit(report))  # noqa: S314 - it is ours
+        (case,) = [case for case in root.iter("testcase") if case.attrib["name"] == "safe load"]
+        assert [child.tag for child in case if child.tag != "system-out"] == status
+        assert "safe load" in "".join(case.itertext()) + "".join(child.get("message", "") for child in case)
+
+
+@pytest.mark.parametrize("name", capacities())
+def test_pages_show_the_curves(name: str) -> None:
+    """A page of each end is well-formed, begins with the answer, and draws each objective and throughput."""
+    report, series = drawn_with(capacities()[name])
+    page = check_page(render_page(report, series, ASSETS), content_security_policy(ASSETS))
+    assert "safe load" in page.find("h1").text
+    capacity = capacities()[name]
+    titles = [figure.find("h3").text for figure in page.find_all("figure", class_="curve")]
+    expected = len(capacity.objectives) + 1 if capacity.trials else 0
+    assert len([title for title in titles if title != "Differences from the models"]) == expected
+    assert "Distribution of latencies" not in headings_of(page)
+
+
+def test_a_page_draws_each_trial_with_its_interval() -> None:
+    """Each trial is a mark whose text has load, time, interval and verdict; a longer time is an arrow."""
+    report, series = drawn_with(capacities()["narrow"])
+    page = check_page(render_page(report, series, ASSETS), content_security_policy(ASSETS))
+    figure = page.find_all("figure", class_="curve")[0]
+    texts = [group.find("title").text for group in figure.find_all("g")]
+    assert "20 users: 12.3 s, 10.5 s to 14.7 s, broken" in texts
+    assert len(texts) == len(capacities()["narrow"].trials)
+    labels = [element.text for element in figure.find_all("text")]
+    assert {"green", "yellow", "red", "safe: 17 users", "objective: at most 10 s", "40.3 s"} <= {*labels}
+
+
+def test_the_first_drawing_is_that_of_the_objective_that_breaks_first() -> None:
+    """An objective without a time is drawn as the share of requests that miss it."""
+    first, second, *_ = draw_curves(capacities()["several"])
+    assert first.title == f"Requests that miss {SUCCESS}, by load"
+    assert first.limit is not None
+    assert first.limit.label == "objective: at most 1 %"
+    assert second.title == "p95 by load"
+
+
+def test_scales_have_round_values() -> None:
+    """A scale has at most nine ticks, and users are whole numbers."""
+    for largest in (0.06, 1.08, 3.4, 34.6, 162.0, 9_999.0):
+        ticks = list_ticks(largest)
+        assert 2 <= len(ticks) <= 9
+        assert ticks[-1] <= largest
+    assert list_ticks(1.08, 1.0) == [0.0, 1.0]
+
+
+def test_hostile_names_stay_text() -> None:
+    """Names of tiers, objectives and scenarios become no markup on a page."""
+    check_page(render_page(*hostile_capacity(), ASSETS), content_security_policy(ASSETS))
+    text = results_text(hostile_capacity()[0].result, Terminal(80))
+    assert "\x1b" not in text

@@ -18,7 +18,7 @@ class CapacitySearch(Record):
 
     lowest: Annotated[float, Field(gt=0, alias="from")] = 1.0
     """Smallest load."""
-    highest: Annotated[float | None, Field(gt=0, alias="to")] = None
+    highest: Annotated[Annotated[float, Field(gt=0)] | None, Field(alias="to")] = None
     """Largest load; null to double the load until an objective is missed."""
     budget_s: Annotated[PositiveDuration, Field(alias="budget")] = 600.0
     """Longest duration of all trials together."""
@@ -27,7 +27,7 @@ class CapacitySearch(Record):
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.9
     """Probability that the interval contains the safe load."""
 
-    goodput: Annotated[float | None, BeforeValidator(_read_ratio), Field(gt=0, lt=1)] = None
+    goodput: Annotated[Annotated[float, Field(gt=0, lt=1)] | None, BeforeValidator(_read_ratio)] = None
     """Share of the requests that must meet all objectives, such as `95%`; null to limit the p95 of each."""
 
     @model_validator(mode="after")

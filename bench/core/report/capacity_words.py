@@ -1,11 +1,31 @@
 """Loads, intervals and verdicts of a capacity search, as people read them."""
 
 import re
+from typing import NamedTuple
 
 from bench.core.capacity.load_trial import LoadTrial, LoadUnit, ObjectiveCounts, SafeLoad, TrialVerdict
+from bench.core.capacity.zones import CapacityZones
 from bench.core.values import wording
 
+_YELLOW_REASONS = {
+    "interval": "an objective may break",
+    "response time": "response time grows faster than throughput",
+}
+_RED_REASONS = {"objective": "an objective breaks", "no gain": "more load brings no more answers"}
 _SINGULAR = {"users": "user", "requests/s": "request/s"}
+
+
+class ZoneWords(NamedTuple):
+    """A zone of loads in words."""
+
+    name: str
+    """`green`, `yellow` or `red`."""
+    start: float
+    """Lower end."""
+    end: float | None
+    """Upper end; None without one."""
+    text: str
+    """Its loads, and what happens there."""
 
 
 def describe_load(load: float, unit: LoadUnit) -> str:
@@ -29,6 +49,35 @@ def describe_range(safe: SafeLoad) -> str:
     return f"{low} to {wording.value(safe.high, '1')}"
 
 
+def describe_zones(zones: CapacityZones, unit: LoadUnit) -> tuple[ZoneWords, ...]:
+    """Return the zones with a load, from the lowest load on: their colour, their range and their reason."""
+    words = []
+    if zones.green_to is not None:
+        words.append(ZoneWords("green", 0.0, zones.green_to, f"up to {describe_load(zones.green_to, unit)}"))
+    start = 0.0 if zones.green_to is None else zones.green_to
+    if zones.red_from is None or zones.red_from > _next_load(start, unit):
+        words.append(ZoneWords("yellow", start, zones.red_from, _describe_yellow(zones, unit)))
+    if zones.red_from is not None:
+        reason = _RED_REASONS[zones.red_because or "objective"]
+        text = f"from {describe_load(zones.red_from, unit)} on, {reason}"
+        words.append(ZoneWords("red", zones.red_from, None, text))
+    return tuple(words)
+
+
+def _next_load(load: float, unit: LoadUnit) -> float:
+    """Return the smallest load above a load: a user more, or in an open loop the load itself."""
+    return load + 1.0 if unit == "users" else load
+
+
+def _describe_yellow(zones: CapacityZones, unit: LoadUnit) -> str:
+    """Return the loads between green and red, and why green ends."""
+    reason = _YELLOW_REASONS[zones.yellow_because]
+    if zones.green_to is None:
+        return "below, no load is surely safe"
+    above = f"above {describe_load(zones.green_to, unit)}"
+    return f"{above}, {reason}"
+
+
 def describe_missed(counts: ObjectiveCounts) -> str:
     """Write the share of the requests that missed an objective: `5.9 % of 410`."""
     return wording.short_share(counts.missed_ratio, counts.requests)
@@ -36,7 +85,7 @@ def describe_missed(counts: ObjectiveCounts) -> str:
 
 def shorten_objective(objective: str) -> str:
     """Return an objective for a headline: `p95 response time ≤ 10 s` → `p95 ≤ 10 s`."""
-    return objective.replace("p95 response time ", "p95 ")
+    return re.sub(r"^(p[\d.]+) response time ", r"\1 ", objective)
 
 
 def name_objective(counts: ObjectiveCounts) -> str:
@@ -49,9 +98,9 @@ def find_decisive(trial: LoadTrial) -> ObjectiveCounts | None:
     return max(trial.counts, key=_excess, default=None)
 
 
-def is_broken(counts: ObjectiveCounts) -> bool:
-    """Return whether more requests missed the objective than may."""
-    return counts.missed_ratio > counts.allowed_ratio
+def percentile_name(counts: ObjectiveCounts) -> str:
+    """Return the percentile that an objective limits: `p95` if 5 % of the requests may miss it."""
+    return f"p{100 * (1.0 - counts.allowed_ratio):.4g}"
 
 
 def verdict_word(verdict: TrialVerdict) -> str:

@@ -1,17 +1,27 @@
 """The answer of a capacity search as rows of text: the trials by load, and what the search found out."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from bench.core.capacity.capacity_result import CapacityResult
 from bench.core.capacity.load_trial import LoadTrial, ObjectiveCounts
 from bench.core.config.capacity_search import CapacitySearch
 from bench.core.report.capacity_headline import describe_answer, describe_next_step
-from bench.core.report.capacity_words import find_decisive, name_objective, verdict_word
+from bench.core.report.capacity_words import (
+    describe_zones,
+    find_decisive,
+    name_objective,
+    percentile_name,
+    verdict_word,
+)
+from bench.core.run.result import RunResult
+from bench.core.samples.metrics import UNATTRIBUTED
 from bench.core.values import wording
 from bench.core.values.duration import format_duration
 from bench.render.document.table import Drawing, Table
 
+_MOST_TRIALS = 12
+"""Trials that a terminal shows."""
 _BAR_LIMIT = 6
 """Columns of a bar that reaches the objective."""
 _BAR_WIDTH = 12
@@ -24,26 +34,34 @@ class CapacityDocument:
 
     answer: str
     """The answer in one sentence, without a full stop."""
+    has_safe_load: bool
+    """Whether a load met the objectives."""
     next_step: str
     """What the reader can do now."""
     trials: Table
     """The trials by load, with a bar of the time that decides: a curve for a terminal."""
+    terminal_trials: Table
+    """Those near the safe load, so that the answer stays on the same screen."""
+    tiers: Table
+    """The mean time of each tier by load; without rows if no tier reported its time."""
     facts: tuple[tuple[str, str], ...]
     """Labels with a line each."""
 
 
-def make_capacity_document(capacity: CapacityResult, search: CapacitySearch) -> CapacityDocument:
-    """Return the document of an answer.
-
-    Args:
-        capacity: The answer.
-        search: The declaration of the search.
-    """
+def make_capacity_document(result: RunResult) -> CapacityDocument | None:
+    """Return the document of a capacity search; None if the run has a load of its own."""
+    capacity = result.capacity
+    if capacity is None:
+        return None
+    search = result.scenario.capacity or CapacitySearch()
     return CapacityDocument(
         answer=describe_answer(capacity),
+        has_safe_load=capacity.safe_load is not None,
         next_step=describe_next_step(capacity, search),
         trials=trial_table(capacity),
-        facts=(("search", describe_search(capacity, search)),),
+        terminal_trials=trial_table(capacity, _MOST_TRIALS),
+        tiers=tier_table(capacity),
+        facts=(*_list_zones(capacity), ("search", describe_search(capacity, search))),
     )
 
 
@@ -58,7 +76,7 @@ def trial_table(capacity: CapacityResult, most: int | None = None) -> Table:
     """
     several = len(capacity.objectives) > 1
     counted = "objective" if several else "requests"
-    columns = ("load", "p95", "missed", counted, "answers/s", "time", "verdict")
+    columns = ("load", _time_heading(capacity), "missed", counted, "answers/s", "time", "verdict")
     rows = []
     bars = []
     for trial in sort_by_load(_select_nearest(capacity, most)):
@@ -69,6 +87,27 @@ def trial_table(capacity: CapacityResult, most: int | None = None) -> Table:
     more = f", without {left_out} far from the safe load" if left_out else ""
     title = f"Trials by load ({capacity.unit}){more}"
     return Table(title, columns, tuple(rows), drawing=Drawing("│ objective", tuple(bars)))
+
+
+def tier_table(capacity: CapacityResult) -> Table:
+    """Return the mean time of each tier by load."""
+    tiers: dict[str, None] = {}
+    for trial in capacity.trials:
+        tiers.update(dict.fromkeys(trial.tier_ms))
+    names = sorted(tiers, key=lambda tier: (tier == UNATTRIBUTED, tier))
+    rows = []
+    for trial in sort_by_load(capacity.trials):
+        if trial.tier_ms:
+            times = [wording.duration(trial.tier_ms.get(name)) for name in names]
+            rows.append((wording.value(trial.load, "1"), *times))
+    title = f"Mean time by tier and load ({capacity.unit})"
+    return Table(title, ("load", *names), tuple(rows), ends_in_number=True)
+
+
+def _list_zones(capacity: CapacityResult) -> Iterator[tuple[str, str]]:
+    if capacity.zones is not None:
+        for zone in describe_zones(capacity.zones, capacity.unit):
+            yield zone.name, zone.text
 
 
 def sort_by_load(trials: Iterable[LoadTrial]) -> list[LoadTrial]:
@@ -90,6 +129,14 @@ def describe_search(capacity: CapacityResult, search: CapacitySearch) -> str:
     took = format_duration(round(max(ends, default=0.0)))
     trials = wording.counted(len(capacity.trials), "trial")
     return f"{trials} in {took}, of at most {format_duration(round(search.budget_s))}"
+
+
+def _time_heading(capacity: CapacityResult) -> str:
+    """Return the percentile of the only objective, or that of the response time."""
+    if len(capacity.objectives) > 1 or not capacity.trials or not capacity.trials[0].counts:
+        return "p95"
+    (counts,) = capacity.trials[0].counts
+    return percentile_name(counts) if counts.limit_ms else "p95"
 
 
 def _make_row(trial: LoadTrial, decisive: ObjectiveCounts | None, *, several: bool) -> tuple[str, ...]:

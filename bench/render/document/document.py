@@ -32,7 +32,8 @@ from bench.core.verdict.compare import Decision
 from bench.core.verdict.message_comparison import MessageComparison, MessageKind
 from bench.core.verdict.verdict import MetricComparison, Verdict
 from bench.core.watch.alerts import describe
-from bench.render.document.facts import facts
+from bench.render.document.capacity import CapacityDocument, make_capacity_document
+from bench.render.document.facts import facts, measured_facts
 from bench.render.document.loads import load_tables
 from bench.render.document.table import Compared, Table, without_empty
 from bench.render.document.watched import (
@@ -93,6 +94,8 @@ class Document:
     """What may help, with the evidence of experiments."""
     alerts: tuple[str, ...] = ()
     """Alerts. They never fail a run."""
+    capacity: CapacityDocument | None = None
+    """The answer of a capacity search; None if the run has a load of its own."""
 
 
 def make_document(report: Report) -> Document:
@@ -103,6 +106,7 @@ def make_document(report: Report) -> Document:
     alerts = result.alerts or ()
     # The headline contains a single reason.
     reasons = comparison.reasons if len(comparison.reasons) > 1 else ()
+    capacity = make_capacity_document(result)
     judged = [
         _deciding_metrics(report),
         request_table(_of_parts(report, Part.DECIDES)),
@@ -111,12 +115,12 @@ def make_document(report: Report) -> Document:
         _tiers(report),
         comparison_table("Steps", "step", _of_parts(report, Part.STEPS)),
         _costs(report),
-        threshold_table(report.result),
+        threshold_table(report.result) if capacity is None else capacity.trials,
         alert_table(alerts),
     ]
     details = [
-        *load_tables(summary.bottleneck),
-        _latencies(report),
+        *(load_tables(summary.bottleneck) if capacity is None else (capacity.tiers,)),
+        *(() if capacity else (_latencies(report),)),
         step_table(report.result.summary),
         _outcomes(report),
         availability_table(summary.availability),
@@ -133,12 +137,19 @@ def make_document(report: Report) -> Document:
         reasons=reasons,
         judged=without_empty(judged),
         details=without_empty(details),
-        facts=facts(report),
+        facts=facts(report) if capacity is None else (*capacity.facts, *_facts_of_any_load(report)),
         warnings=(*describe_unanswered(summary.unanswered, summary.requests), *result.warnings),
         findings=(*describe_faults(summary), *describe_stalls(summary.stalls, summary.stall_effect)),
         advice=tuple(map(describe_advice, report.advice)),
         alerts=tuple(map(describe, alerts)),
+        capacity=capacity,
     )
+
+
+def _facts_of_any_load(report: Report) -> tuple[tuple[str, str], ...]:
+    """Return the facts without those that join the requests of different loads."""
+    joined = dict(measured_facts(report.result)).keys() | {"load"}
+    return tuple((label, line) for label, line in facts(report) if label not in joined)
 
 
 def _deciding_metrics(report: Report) -> Table:

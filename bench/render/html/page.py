@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
+from bench.core.capacity.capacity_result import CapacityResult
+from bench.core.report.capacity_words import describe_load, describe_range
 from bench.core.report.report import Report
 from bench.core.report.series import RunSeries
 from bench.core.report.suite import SuiteReport
@@ -20,8 +22,10 @@ from bench.core.values import wording
 from bench.core.verdict.verdict import MetricComparison
 from bench.render.document.document import Document, make_document
 from bench.render.document.format import RunInput, SuiteInput
+from bench.render.html.capacity_curves import draw_curves
 from bench.render.html.charts import Chart, distribution_charts, load_charts, time_charts
 from bench.render.html.figures import Bar, tier_bars
+from bench.render.html.load_curve import LoadCurve
 from bench.render.html.parts import (
     ENVIRONMENT,
     Assets,
@@ -46,6 +50,8 @@ class RunSection:
     """The contents of the report."""
     figures: tuple[Figure, ...]
     """The numbers at the top."""
+    curves: tuple[LoadCurve, ...]
+    """The curves of a capacity search; empty if the run has a load of its own."""
     judged: tuple[DrawnTable, ...]
     """The tables that decided it."""
     bars: tuple[Bar, ...]
@@ -142,14 +148,19 @@ def _digest(text: str) -> str:
 def _make_section(name: str, report: Report, series: RunSeries) -> RunSection:
     document = make_document(report)
     timeline = series.timeline
+    capacity = report.result.capacity
+    distributions: tuple[Chart, ...] = ()
+    if capacity is None:  # response times of different loads have no common distribution
+        distributions = (*distribution_charts(series), *load_charts(report.result.summary.bottleneck))
     return RunSection(
         name=name,
         about=tuple(_about(report.result)),
         document=document,
-        figures=tuple(_figures(report)),
+        figures=tuple(_figures(report) if capacity is None else _capacity_figures(capacity)),
+        curves=() if capacity is None else draw_curves(capacity),
         judged=tuple(map(draw_intervals, document.judged)),
-        bars=tier_bars(report),
-        distributions=(*distribution_charts(series), *load_charts(report.result.summary.bottleneck)),
+        bars=tier_bars(report) if capacity is None else (),
+        distributions=distributions,
         over_time=time_charts(series),
         phases=timeline.phases if timeline else (),
         outages=timeline.outages if timeline else (),
@@ -185,6 +196,22 @@ def _figures(report: Report) -> Iterable[Figure]:
         yield Figure("response time, p95", p95, note)
     rate = "" if summary.requests_rps is None else f"{summary.requests_rps:,.3g} answers/s"
     yield Figure("requests", f"{summary.requests:,}", rate)
+
+
+def _capacity_figures(capacity: CapacityResult) -> Iterable[Figure]:
+    """Yield the safe load, its throughput, the tier that breaks, and the load that brings no gain."""
+    safe = capacity.safe_load
+    if safe is not None:
+        load = describe_load(safe.load, capacity.unit)
+        is_open = safe.high is None
+        interval = f"{wording.confidence(safe.confidence)} interval: {describe_range(safe)}"
+        yield Figure("safe load", f"≥ {load}" if is_open else load, "" if is_open else interval)
+    if capacity.throughput_rps is not None:
+        yield Figure("answers at the safe load", f"{capacity.throughput_rps:,.3g}/s", "")
+    if capacity.breaks_at is not None:
+        yield Figure("breaks at", capacity.breaks_at, "the tier that grows most")
+    if capacity.no_gain_from is not None:
+        yield Figure("no gain from", describe_load(capacity.no_gain_from, capacity.unit), "")
 
 
 def _own_figure(row: Metric, summary: MetricSummary) -> Figure:

@@ -1,0 +1,295 @@
+"""The curves of a capacity search as drawings: its objectives, its throughput, and its models."""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+from bench.core.capacity.capacity_result import CapacityResult
+from bench.core.capacity.load_trial import LoadTrial, ObjectiveCounts, TrialVerdict
+from bench.core.report.capacity_headline import describe_answer, list_first_broken
+from bench.core.report.capacity_words import describe_load, describe_zones, shorten_objective, verdict_word
+from bench.core.report.words import Tone
+from bench.core.values import wording
+from bench.render.html.load_curve import (
+    FittedLine,
+    LinePiece,
+    LoadCurve,
+    Point,
+    SafeBand,
+    Scales,
+    Tick,
+    Zone,
+    list_ticks,
+)
+
+_MOST_LIMITS = 2.5
+"""A value above this multiple of the objective is an arrow at the top: the objective stays visible."""
+_BLANK = 1.08
+"""The scales reach this much further than the largest value."""
+_SMALL_HEAD = 8.0
+_SMALL_HEIGHT = 130.0
+"""Heights of the upper and lower end of a small drawing."""
+_LEAST_RESIDUAL = 0.1
+"""The scale of differences reaches at least so far, so that noise looks small."""
+_SECONDS_FROM_MS = 2_000.0
+"""A scale that reaches so far is in seconds."""
+
+
+def draw_curves(capacity: CapacityResult) -> tuple[LoadCurve, ...]:
+    """Return the drawings of a search: each objective, first the one that breaks first; then throughput."""
+    if not capacity.trials:
+        return ()
+    curves = [_draw_objective(capacity, name) for name in _sort_objectives(capacity)]
+    return (*curves, _draw_throughput(capacity), *_draw_residuals(capacity))
+
+
+def _sort_objectives(capacity: CapacityResult) -> list[str]:
+    """Return the names of the objectives, those that the smallest load breaks first."""
+    first = list_first_broken(capacity)
+    order = {name: number for number, name in enumerate(first)}
+    return sorted(capacity.objectives, key=lambda name: order.get(shorten_objective(name), len(order)))
+
+
+def _draw_objective(capacity: CapacityResult, objective: str) -> LoadCurve:
+    """Return the time or the missed share that an objective limits, by load."""
+    counted: list[tuple[LoadTrial, ObjectiveCounts]] = []
+    for trial in capacity.trials:
+        counted += [(trial, counts) for counts in trial.counts if counts.objective == objective]
+    is_time = any(counts.limit_ms and counts.time_ms is not None for _, counts in counted)
+    limit = max((_limit(counts, is_time=is_time) for _, counts in counted), default=0.0)
+    values = [(trial, counts, _value(counts, is_time=is_time)) for trial, counts in counted]
+    largest = max((value for _, _, value in values if value is not None), default=0.0)
+    scales = Scales(_right(capacity), min(_BLANK * max(largest, limit), _MOST_LIMITS * limit) or 1.0)
+    write = _duration_writer(scales.top) if is_time else wording.percent
+    points = []
+    for trial, counts, value in values:
+        if value is not None:
+            points.append(_draw_trial(scales, (trial, counts), value, write))
+    name = shorten_objective(objective)
+    return LoadCurve(
+        title=f"{name.partition(' ≤')[0]} by load" if is_time else f"Requests that miss {name}, by load",
+        text=_TIME_TEXT if is_time else _SHARE_TEXT,
+        summary=f"{name}: {describe_answer(capacity)}",
+        unit=capacity.unit,
+        x_ticks=_load_ticks(capacity, scales),
+        y_ticks=tuple(Tick(scales.height(value), write(value)) for value in list_ticks(scales.top)),
+        zones=_draw_zones(capacity, scales),
+        band=_draw_band(capacity, scales),
+        limit=Tick(scales.height(limit), f"objective: at most {write(limit)}"),
+        lines=(
+            _connect(
+                scales, "quiet", [(trial.load, value) for trial, _, value in values if value is not None]
+            ),
+            *(_draw_queue(capacity, scales) if is_time and "response time" in objective else ()),
+        ),
+        points=tuple(points),
+        keys=_list_verdicts(capacity),
+    )
+
+
+def _draw_trial(
+    scales: Scales, measured: tuple[LoadTrial, ObjectiveCounts], value: float, write: Callable[[float], str]
+) -> Point:
+    trial, counts = measured
+    low = value if counts.low_ms is None else counts.low_ms
+    high = scales.top if counts.high_ms is None else counts.high_ms
+    if counts.low_ms is None or counts.time_ms != value:
+        low = value
+        high = value
+    interval = "" if low == high else f", {write(low)} to {'more' if counts.high_ms is None else write(high)}"
+    load = describe_load(trial.load, "users" if trial.load.is_integer() else "requests/s")
+    return Point(
+        look=trial.verdict.value,
+        at=scales.place(trial.load),
+        height=scales.height(value),
+        low=scales.height(low),
+        high=scales.height(high),
+        over=write(value) if value > scales.top else "",
+        text=f"{load}: {write(value)}{interval}, {verdict_word(trial.verdict)}",
+    )
+
+
+def _draw_throughput(capacity: CapacityResult) -> LoadCurve:
+    """Return the answers per second, and those that met all objectives, by load."""
+    largest = max(trial.throughput_rps for trial in capacity.trials)
+    scales = Scales(_right(capacity), _BLANK * largest or 1.0)
+    points = []
+    for trial in sorted(capacity.trials, key=lambda trial: trial.load):
+        for look, value, name in (
+            ("all", trial.throughput_rps, "answers/s"),
+            ("good", trial.goodput_rps, "of them within the objectives"),
+        ):
+            height = scales.height(value)
+            text = f"{describe_load(trial.load, capacity.unit)}: {value:,.3g} {name}"
+            place = scales.place(trial.load)
+            points.append(Point(look, place, height, height, height, text))
+    return LoadCurve(
+        title="Answers per second by load",
+        text=_THROUGHPUT_TEXT,
+        summary="; ".join(point.text for point in points),
+        unit=capacity.unit,
+        x_ticks=_load_ticks(capacity, scales),
+        y_ticks=tuple(Tick(scales.height(rate), f"{rate:,.3g}/s") for rate in list_ticks(scales.top)),
+        zones=_draw_zones(capacity, scales),
+        band=_draw_band(capacity, scales),
+        limit=None,
+        lines=(
+            _connect(scales, "c0", [(trial.load, trial.throughput_rps) for trial in capacity.trials]),
+            _connect(scales, "c1", [(trial.load, trial.goodput_rps) for trial in capacity.trials]),
+            *_draw_usl(capacity, scales),
+        ),
+        points=tuple(points),
+        keys=(("all", "all answers"), ("good", "answers within the objectives")),
+    )
+
+
+def _draw_residuals(capacity: CapacityResult) -> tuple[LoadCurve, ...]:
+    """Return the differences of the measured loads from the models; empty without a model."""
+    residuals = _list_residuals(capacity)
+    if not residuals:
+        return ()
+    reach = max(_LEAST_RESIDUAL, *(abs(value) for _, _, value, _ in residuals)) * _BLANK
+    scales = Scales(_right(capacity), reach, -reach, _SMALL_HEAD, _SMALL_HEIGHT)
+    points = []
+    for look, load, value, name in residuals:
+        height = scales.height(value)
+        text = f"{describe_load(load, capacity.unit)}: {name} {wording.change(value)}"
+        points.append(Point(look, scales.place(load), height, height, height, text))
+    marks = (-reach / _BLANK, 0.0, reach / _BLANK)
+    names = dict.fromkeys((look, name) for look, _, _, name in residuals)
+    curve = LoadCurve(
+        title="Differences from the models",
+        text=_RESIDUAL_TEXT if capacity.curve is None else capacity.curve.describe_fits(),
+        summary="; ".join(point.text for point in points),
+        unit=capacity.unit,
+        x_ticks=_load_ticks(capacity, scales),
+        y_ticks=tuple(Tick(scales.height(value), wording.change(value)) for value in marks),
+        zones=(),
+        band=None,
+        limit=None,
+        lines=(),
+        points=tuple(points),
+        keys=tuple(names),
+        height=int(_SMALL_HEIGHT),
+    )
+    return (curve,)
+
+
+def _list_residuals(capacity: CapacityResult) -> list[tuple[str, float, float, str]]:
+    """Return look, load, difference and name of each difference from a model."""
+    curve = capacity.curve
+    rows: list[tuple[str, float, float, str]] = []
+    if curve is not None and curve.queue is not None:
+        for residual in curve.queue.residuals:
+            if residual.mean is not None:
+                rows.append(("all", residual.load, residual.mean, "mean response time, queue M/G/c"))
+    if curve is not None and curve.usl is not None:
+        for residual in curve.usl.residuals:
+            if residual.throughput is not None:
+                rows.append(
+                    ("good", residual.load, residual.throughput, "answers/s, Universal Scalability Law")
+                )
+    return rows
+
+
+def _draw_usl(capacity: CapacityResult, scales: Scales) -> tuple[FittedLine, ...]:
+    fit = None if capacity.curve is None else capacity.curve.usl
+    if fit is None or not fit.adequate:
+        return ()
+    places = [(point.load, point.throughput_rps) for point in fit.line]
+    return (FittedLine("c3", "Universal Scalability Law", _draw_line(scales, places)),)
+
+
+def _draw_queue(capacity: CapacityResult, scales: Scales) -> tuple[FittedLine, ...]:
+    fit = None if capacity.curve is None else capacity.curve.queue
+    if fit is None or not fit.adequate:
+        return ()
+    places = [(point.load, point.p95_ms) for point in fit.line if point.p95_ms is not None]
+    return (FittedLine("c3", "queue M/G/c", _draw_line(scales, places)),)
+
+
+def _connect(scales: Scales, tone: str, places: Sequence[tuple[float, float]]) -> FittedLine:
+    """Return the line from each measured value to that of the next load."""
+    return FittedLine(tone, "", _draw_line(scales, sorted(places)))
+
+
+def _draw_line(scales: Scales, places: Sequence[tuple[float, float]]) -> tuple[LinePiece, ...]:
+    """Return the pieces of a line inside the drawing."""
+    segments = []
+    for (load, value), (next_load, next_value) in pairwise(places):
+        if next_load <= scales.right and max(value, next_value) <= scales.top:
+            segments.append(
+                LinePiece(
+                    scales.place(load),
+                    scales.height(value),
+                    scales.place(next_load),
+                    scales.height(next_value),
+                )
+            )
+    return tuple(segments)
+
+
+def _draw_zones(capacity: CapacityResult, scales: Scales) -> tuple[Zone, ...]:
+    """Return the zones that begin inside the drawing."""
+    if capacity.zones is None:
+        return ()
+    zones = []
+    for words in describe_zones(capacity.zones, capacity.unit):
+        start = scales.place(words.start)
+        end = scales.place(scales.right if words.end is None else words.end)
+        if start < end:
+            text = f"{words.name}: {words.text}"
+            zones.append(Zone(_ZONE_TONES[words.name], start, round(end - start, 2), words.name, text))
+    return tuple(zones)
+
+
+def _draw_band(capacity: CapacityResult, scales: Scales) -> SafeBand | None:
+    safe = capacity.safe_load
+    if safe is None:
+        return None
+    high = scales.right if safe.high is None else safe.high
+    text = describe_load(safe.load, capacity.unit)
+    return SafeBand(
+        low=scales.place(safe.low),
+        middle=scales.place(safe.load),
+        high=scales.place(high),
+        label=f"safe: at least {text}" if safe.high is None else f"safe: {text}",
+    )
+
+
+def _list_verdicts(capacity: CapacityResult) -> tuple[tuple[str, str], ...]:
+    present = {trial.verdict for trial in capacity.trials}
+    return tuple((verdict.value, verdict_word(verdict)) for verdict in TrialVerdict if verdict in present)
+
+
+def _limit(counts: ObjectiveCounts, *, is_time: bool) -> float:
+    return counts.limit_ms or 0.0 if is_time else counts.allowed_ratio
+
+
+def _value(counts: ObjectiveCounts, *, is_time: bool) -> float | None:
+    return counts.time_ms if is_time else counts.missed_ratio
+
+
+def _right(capacity: CapacityResult) -> float:
+    return _BLANK * max(trial.load for trial in capacity.trials) or 1.0
+
+
+def _load_ticks(capacity: CapacityResult, scales: Scales) -> tuple[Tick, ...]:
+    step = 1.0 if capacity.unit == "users" else 0.0
+    loads = list_ticks(scales.right, step)
+    return tuple(Tick(scales.place(load), wording.value(load, "1")) for load in loads)
+
+
+def _duration_writer(top_ms: float) -> Callable[[float], str]:
+    """Return a function that writes a time in the unit of its scale."""
+    if top_ms >= _SECONDS_FROM_MS:
+        return lambda time_ms: f"{time_ms / wording.THOUSAND:.3g} s"
+    return lambda time_ms: f"{time_ms:.3g} ms"
+
+
+_ZONE_TONES = {"green": Tone.GOOD, "yellow": Tone.CAUTION, "red": Tone.BAD}
+_TIME_TEXT = "A mark is a trial, its line the 90 % interval. An arrow at the top stands for a longer time."
+_RESIDUAL_TEXT = "Measured loads compared with their model, which explains a load whose mark is near 0."
+_SHARE_TEXT = "A mark is a trial. An arrow at the top stands for a larger share."
+_THROUGHPUT_TEXT = (
+    "Where both lines part, answers are too slow or fail. Where they are flat, more load only waits."
+)

@@ -1,0 +1,169 @@
+"""A drawing of values by load that needs no script.
+
+Places are per cent of the width, heights are pixels from above, so a drawing fits every window.
+"""
+
+import math
+from dataclasses import dataclass
+
+from bench.core.report.words import Tone
+
+HEIGHT = 300
+"""Height of a drawing."""
+TOP = 48.0
+"""Height of the upper end of the scale: the labels of zones and of the safe load are above it."""
+_MOST_TICKS = 8
+_MULTIPLES = (1.0, 2.0, 5.0, 10.0)
+"""Distances of ticks, as multiples of a power of ten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A value on a scale."""
+
+    at: float
+    """Place or height."""
+    label: str
+    """The value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A range of loads with the same meaning."""
+
+    tone: Tone
+    """Colour and hatching."""
+    start: float
+    """Left end."""
+    width: float
+    """Width."""
+    label: str
+    """Its meaning in a word."""
+    text: str
+    """Its meaning with its loads."""
+
+
+@dataclass(frozen=True, slots=True)
+class SafeBand:
+    """The interval of the safe load."""
+
+    low: float
+    """Place of its lower end."""
+    middle: float
+    """Place of the best estimate."""
+    high: float
+    """Place of its upper end, or of the end of the scale."""
+    label: str
+    """The safe load with its interval."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A measured value."""
+
+    look: str
+    """Shape and colour."""
+    at: float
+    """Place."""
+    height: float
+    """Height of the value."""
+    low: float
+    """Height of the lower end of its interval; that of the value without one."""
+    high: float
+    """Height of the upper end of its interval."""
+    text: str
+    """The load with its value."""
+    over: str = ""
+    """The value, if it is above the drawing."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinePiece:
+    """A piece of a line."""
+
+    start: float
+    """Place of its left end."""
+    start_height: float
+    """Height of its left end."""
+    end: float
+    """Place of its right end."""
+    end_height: float
+    """Height of its right end."""
+
+
+@dataclass(frozen=True, slots=True)
+class FittedLine:
+    """The line of a model."""
+
+    tone: str
+    """Colour."""
+    label: str
+    """Name in the legend; empty if the legend explains its points."""
+    segments: tuple[LinePiece, ...]
+    """Its pieces."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadCurve:
+    """A drawing of values by load."""
+
+    title: str
+    """Heading."""
+    text: str
+    """Explanation in a sentence or two."""
+    summary: str
+    """The drawing in a sentence, for readers who cannot see it."""
+    unit: str
+    """Unit of the loads."""
+    x_ticks: tuple[Tick, ...]
+    """Loads."""
+    y_ticks: tuple[Tick, ...]
+    """Values."""
+    zones: tuple[Zone, ...]
+    """Shaded ranges of loads."""
+    band: SafeBand | None
+    """The safe load; None without one."""
+    limit: Tick | None
+    """The objective; None if the drawing has none."""
+    lines: tuple[FittedLine, ...]
+    """Lines of models."""
+    points: tuple[Point, ...]
+    """Measured values."""
+    keys: tuple[tuple[str, str], ...]
+    """Look and meaning of each kind of point."""
+    height: int = HEIGHT
+    """Height of the lower end of the scale."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scales:
+    """Both scales of a drawing."""
+
+    right: float
+    """Largest load."""
+    top: float
+    """Largest value."""
+    bottom: float = 0.0
+    """Smallest value."""
+    head: float = TOP
+    """Height of the upper end, in pixels."""
+    foot: float = HEIGHT
+    """Height of the lower end, in pixels."""
+
+    def place(self, load: float) -> float:
+        """Return the place of a load."""
+        return round(100.0 * min(max(load, 0.0), self.right) / self.right, 2)
+
+    def height(self, value: float) -> float:
+        """Return the height of a value; one beyond the scale is at its end."""
+        share = (min(max(value, self.bottom), self.top) - self.bottom) / (self.top - self.bottom)
+        return round(self.foot - (self.foot - self.head) * share, 1)
+
+
+def list_ticks(largest: float, smallest_step: float = 0.0) -> list[float]:
+    """Return round values from 0 to the end of a scale, with at least this distance."""
+    rough = largest / _MOST_TICKS
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = power * next(multiple for multiple in _MULTIPLES if multiple * power >= rough)
+    step = max(step, smallest_step)
+    return [step * number for number in range(int(largest / step) + 1)]
