@@ -2,6 +2,7 @@
 
 from bench.core.capacity.curve import CapacityCurve
 from bench.core.capacity.load_trial import LoadTrial, LoadUnit, SafeLoad, SearchEnd
+from bench.core.capacity.prediction import Prediction
 from bench.core.capacity.zones import CapacityZones
 from bench.core.values.record import NotNegative, Record
 
@@ -30,3 +31,5 @@ class CapacityResult(Record):
     """The curve over the load, and the models that explain it; null without a trial that has requests."""
     zones: CapacityZones | None = None
     """The loads to run at, to watch and to avoid; null without a trial that has requests."""
+    predictions: tuple[Prediction, ...] = ()
+    """What the loads need that were asked for."""

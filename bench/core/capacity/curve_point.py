@@ -35,6 +35,8 @@ class CurvePoint(Record):
     """VUs, or requests per second."""
     requests: Count
     """Number of requests."""
+    duration_s: NotNegative
+    """Duration of the trials together."""
     throughput_rps: FittedValue
     """Successful requests per second."""
     goodput_rps: NotNegative
@@ -115,6 +117,7 @@ def _join(load: float, trials: Sequence[LoadTrial], confidence: float) -> CurveP
     return CurvePoint(
         load=load,
         requests=requests,
+        duration_s=sum(durations_s),
         throughput_rps=interval(throughput_rps, throughput_error, confidence),
         goodput_rps=_weighted([trial.goodput_rps for trial in trials], durations_s),
         mean_ms=_join_means(trials, confidence),

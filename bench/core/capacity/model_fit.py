@@ -14,10 +14,16 @@ from bench.core.values.units import FloatArray
 MODEL_ERROR = 0.1
 # Fewest loads for a fit: a model has up to three parameters.
 FEWEST_LOADS = 4
+# An open loop has a backlog if more than this share of its requests was not answered in time.
+BACKLOG_RATIO = 0.05
+_CHANCE_ERRORS = 3.0
+ADEQUATE_ALPHA = 0.05
+"""p value of the test whether a model is adequate."""
 _LINE_POINTS = 40
 # Logarithm of the factor by which a response time without end counts as wrong.
 _ENDLESS = 7.0
 _TINY = 1e-9
+_MOST_STEPS = 50
 
 
 class PredictedState(NamedTuple):
@@ -54,8 +60,12 @@ class MeasuredLoads(NamedTuple):
 
     def is_backlogged(self, point: CurvePoint) -> bool:
         """Whether requests of an open loop arrive faster than they are answered, so the queue grows."""
-        highest = point.throughput_rps.high
-        return self.unit == "requests/s" and highest is not None and highest < point.load
+        if self.unit == "users":
+            return False
+        unanswered = point.requests - point.throughput_rps.value * point.duration_s
+        mean_s = 0.0 if point.mean_ms is None else point.mean_ms.value / 1000.0
+        by_chance = _CHANCE_ERRORS * math.sqrt(1.0 + point.throughput_rps.value * mean_s)
+        return unanswered > max(BACKLOG_RATIO * point.requests, by_chance)
 
     def errors(self) -> FloatArray:
         """Return the relative standard errors of the used loads."""
@@ -110,7 +120,9 @@ def minimise(
     lowest = np.array(bounds[0])
     highest = np.array(bounds[1])
     inside = 1e-6 * (highest - lowest)
-    fit = least_squares(differences, np.clip(start, lowest + inside, highest - inside), bounds=bounds)
+    fit = least_squares(
+        differences, np.clip(start, lowest + inside, highest - inside), bounds=bounds, max_nfev=_MOST_STEPS
+    )
     jacobian = np.asarray(fit.jac, dtype=np.float64)
     covariance = np.linalg.pinv(jacobian.T @ jacobian)
     return LeastSquares(np.asarray(fit.x), 2.0 * float(fit.cost), np.asarray(covariance, dtype=np.float64))
@@ -125,6 +137,23 @@ def estimate_think_s(unit: LoadUnit, points: Sequence[CurvePoint]) -> float:
         if point.is_complete and point.mean_ms is not None and point.throughput_rps.value > 0.0:
             think_s.append(point.load / point.throughput_rps.value - point.mean_ms.value / 1000.0)
     return max(0.0, float(np.median(think_s))) if think_s else 0.0
+
+
+def is_adequate(differences: FloatArray, errors: FloatArray, parameters: int) -> bool:
+    """Return whether the differences are compatible with a model error of at most `MODEL_ERROR`.
+
+    A chi-squared test: a model is not refused for differences that chance explains.
+
+    Args:
+        differences: Logarithm of measured by predicted values.
+        errors: Relative standard errors of the measured values.
+        parameters: Number of fitted parameters.
+    """
+    from scipy import special  # noqa: PLC0415 - takes long to import, and few commands fit
+
+    squares = float(np.sum(differences**2 / (errors**2 + MODEL_ERROR**2)))
+    df = max(1, len(differences) - parameters)
+    return float(special.chdtrc(df, squares)) >= ADEQUATE_ALPHA
 
 
 def model_error(differences: FloatArray, errors: FloatArray) -> float:

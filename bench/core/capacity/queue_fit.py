@@ -10,15 +10,15 @@ from bench.core.capacity.curve_point import FitResidual, FittedValue, LinePoint
 from bench.core.capacity.load_trial import LoadTrial
 from bench.core.capacity.model_fit import (
     FEWEST_LOADS,
-    MODEL_ERROR,
     MeasuredLoads,
     PredictedState,
     draw_line,
+    is_adequate,
     list_residuals,
     minimise,
     model_error,
 )
-from bench.core.capacity.queue_model import SlotQueue
+from bench.core.capacity.queue_model import ServiceShape, SlotQueue
 from bench.core.capacity.response_spread import QUANTILES
 from bench.core.values import stats
 from bench.core.values.record import NotNegative, Record
@@ -29,6 +29,11 @@ SATURATED_USE = 0.9
 # The search for the number of slots ends at this multiple of the requests in flight.
 _MOST_SLOTS = 4
 _STEP = 1.1
+_PARAMETERS = 3
+# Logarithm of the widest interval of a time in a slot.
+_WIDEST = 5.0
+# Difference of sums of squares that shows that more slots change no response time.
+_FLAT = 1e-3
 _TAIL_OF_NORMAL = 1.645
 _SMALLEST_S = 1e-9
 
@@ -78,7 +83,7 @@ class QueueEstimate(NamedTuple):
 
     best: QueueCandidate
     accepted: tuple[QueueCandidate, ...]
-    """By the number of slots, ascending; `best` is one of them."""
+    """By the number of slots, ascending; `best` is one of them. Empty if the stated number does not fit."""
     scale: float
     """Variance of the differences, in squared standard errors; at least 1."""
     is_open: bool
@@ -87,8 +92,15 @@ class QueueEstimate(NamedTuple):
     """Degrees of freedom."""
 
 
-def estimate_queue(loads: MeasuredLoads, trials: Sequence[LoadTrial]) -> QueueEstimate | None:
+def estimate_queue(
+    loads: MeasuredLoads, trials: Sequence[LoadTrial], slots: int | None = None
+) -> QueueEstimate | None:
     """Return the queues that fit: the best time in a slot for each number of slots (weighted least squares).
+
+    Args:
+        loads: The measured loads.
+        trials: The trials of these loads.
+        slots: The number of slots, if it is known. The fit then checks whether the curve rules it out.
 
     Returns:
         None with fewer than `FEWEST_LOADS` loads.
@@ -97,13 +109,18 @@ def estimate_queue(loads: MeasuredLoads, trials: Sequence[LoadTrial]) -> QueueEs
         return None
     search = _SlotSearch(loads, response_shape(trials))
     best = search.find_best()
-    df = max(1, len(loads.used) - 3)
+    df = max(1, len(loads.used) - _PARAMETERS)
     scale = max(1.0, best.squares / df)
     limit = best.squares + scale * stats.t_quantile((1.0 + loads.confidence) / 2.0, df) ** 2
     fewer = search.accept(best, limit, downwards=True)
     more = search.accept(best, limit, downwards=False)
     is_open = bool(more) and more[-1].queue.slots >= search.most_slots
-    return QueueEstimate(best, (*reversed(fewer), best, *more), scale, is_open, df)
+    accepted = (*reversed(fewer), best, *more)
+    if slots is not None:
+        stated = search.fit(slots)
+        best = stated
+        accepted = (stated,) if stated.squares <= limit else ()
+    return QueueEstimate(best, accepted, scale, is_open, df)
 
 
 def describe_queue(loads: MeasuredLoads, estimate: QueueEstimate) -> QueueFit:
@@ -115,14 +132,13 @@ def describe_queue(loads: MeasuredLoads, estimate: QueueEstimate) -> QueueFit:
     most_rps: list[float] = []
     for candidate in estimate.accepted:
         for side in (-1.0, 1.0):
-            service_s = candidate.queue.service_s * math.exp(side * factor * candidate.error)
+            service_s = candidate.queue.service_s * math.exp(side * min(_WIDEST, factor * candidate.error))
             services_ms.append(service_s * 1000.0)
             most_rps.append(candidate.queue.slots / service_s)
 
     def predict(load: float) -> PredictedState:
         return queue.predict(load, loads.unit, loads.think_s, tail=True)
 
-    error = model_error(best.differences, loads.errors())
     return QueueFit(
         slots=FittedValue(
             value=queue.slots,
@@ -130,15 +146,15 @@ def describe_queue(loads: MeasuredLoads, estimate: QueueEstimate) -> QueueFit:
             high=None if estimate.is_open else estimate.accepted[-1].queue.slots,
         ),
         service_ms=FittedValue(value=queue.service_s * 1000.0, low=min(services_ms), high=max(services_ms)),
-        service_variation=queue.variation,
+        service_variation=queue.shape.variation,
         outside_ms=queue.outside_s * 1000.0,
         most_rps=FittedValue(
             value=queue.most_rps, low=min(most_rps), high=None if estimate.is_open else max(most_rps)
         ),
         line=draw_line(loads.points, predict),
         residuals=list_residuals(loads, predict),
-        model_error=error,
-        adequate=error <= MODEL_ERROR,
+        model_error=model_error(best.differences, loads.errors()),
+        adequate=is_adequate(best.differences, loads.errors(), _PARAMETERS),
         saturated=_is_saturated(loads, queue),
     )
 
@@ -201,6 +217,7 @@ class _SlotSearch:
     def accept(self, best: QueueCandidate, limit: float, *, downwards: bool) -> list[QueueCandidate]:
         """Return the numbers of slots next to the best one whose sum of squares is within the limit."""
         accepted: list[QueueCandidate] = []
+        squares = best.squares
         slots = best.queue.slots
         while 1 <= slots <= self.most_slots:
             distance = max(1, round(slots * (_STEP - 1.0) / 2.0))
@@ -211,6 +228,9 @@ class _SlotSearch:
             if candidate.squares > limit:
                 break
             accepted.append(candidate)
+            if not downwards and abs(candidate.squares - squares) < _FLAT:
+                slots = max(slots, self.most_slots - 1)  # no request waits, so any larger number fits
+            squares = candidate.squares
         return accepted
 
     def fit(self, slots: int) -> QueueCandidate:
@@ -239,9 +259,8 @@ class _SlotSearch:
         """
         outside_s = float(values[1]) * self._fastest_s
         times_s = np.clip(self._responses_s - outside_s, _SMALLEST_S, None)
-        return SlotQueue(
-            slots, math.exp(float(values[0])) * self._fastest_s, times_s / np.mean(times_s), outside_s
-        )
+        service_s = math.exp(float(values[0])) * self._fastest_s
+        return SlotQueue(slots, service_s, ServiceShape.of(times_s), outside_s)
 
     def _differences(self, queue: SlotQueue) -> FloatArray:
         loads = self._loads

@@ -9,10 +9,10 @@ from bench.core.capacity.curve_point import FitResidual, FittedValue, LinePoint
 from bench.core.capacity.load_trial import LoadUnit
 from bench.core.capacity.model_fit import (
     FEWEST_LOADS,
-    MODEL_ERROR,
     MeasuredLoads,
     PredictedState,
     draw_line,
+    is_adequate,
     list_residuals,
     minimise,
     model_error,
@@ -138,7 +138,6 @@ def fit_usl(loads: MeasuredLoads) -> UslFit | None:
     estimate = _minimise(loads, errors)
     curve = _curve(estimate.values)
     differences = _differences(loads, curve)
-    error = model_error(differences, errors)
     half_widths = _half_widths(estimate, loads.confidence)
     rps_of_one = curve.rps_of_one
     factor = math.exp(min(50.0, half_widths[0]))
@@ -155,8 +154,8 @@ def fit_usl(loads: MeasuredLoads) -> UslFit | None:
         peak_load=_peak_load(loads, estimate),
         line=draw_line(loads.points, predict),
         residuals=list_residuals(loads, predict),
-        model_error=error,
-        adequate=error <= MODEL_ERROR,
+        model_error=model_error(differences, errors),
+        adequate=is_adequate(differences, errors, len(estimate.values)),
     )
 
 

@@ -1,0 +1,291 @@
+"""Predictions from the fitted queue: what another load needs, and what another number of slots carries."""
+
+import math
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bench.core.capacity.curve import CapacityCurve, measured_loads
+from bench.core.capacity.curve_point import FittedValue
+from bench.core.capacity.load_trial import LoadTrial, LoadUnit
+from bench.core.capacity.model_fit import MeasuredLoads
+from bench.core.capacity.queue_fit import SATURATED_USE, QueueCandidate, QueueEstimate, estimate_queue
+from bench.core.capacity.queue_model import TAIL, SlotQueue
+from bench.core.values import wording
+from bench.core.values.record import NotNegative, Record
+
+_DRAWS = 40
+_SEED = 11
+_HALVINGS = 14
+# Use of the slots from which on a load shows the 95th percentile of a busy stack.
+_BUSY_USE = 0.5
+# Answers are shortened by at most this share.
+_MOST_SHORTER = 0.999
+# Largest number of slots that an open loop is predicted with, as a multiple of the slots in use.
+_MOST_SLOTS = 8
+
+
+class Prediction(Record):
+    """What a load needs to meet a limit of the 95th percentile of the response time."""
+
+    load: NotNegative
+    """VUs, or requests per second."""
+    unit: LoadUnit
+    """Unit of the load."""
+    objective_ms: NotNegative
+    """Limit of the 95th percentile of the response time."""
+    refused: str | None = None
+    """Why there is no prediction, and what to measure; null with a prediction."""
+    slots: FittedValue | None = None
+    """Number of slots of the measured stack; null without a prediction."""
+    p95_ms: FittedValue | None = None
+    """95th percentile at the load with these slots; null without a prediction, or if it grows without end."""
+    slots_needed: FittedValue | None = None
+    """Number of slots that the load needs; null without a prediction, or if no number is enough."""
+    slots_ratio: FittedValue | None = None
+    """Needed slots divided by those of the measured stack; null like `slots_needed`."""
+    shorter: FittedValue | None = None
+    """Share by which the time in a slot must shrink if the slots stay; null if no share is enough."""
+
+
+class LoadPrediction(Record):
+    """The largest load that a number of slots carries within a limit of the 95th percentile."""
+
+    slots: NotNegative
+    """Number of slots."""
+    unit: LoadUnit
+    """Unit of the load."""
+    objective_ms: NotNegative
+    """Limit of the 95th percentile of the response time."""
+    refused: str | None = None
+    """Why there is no prediction, and what to measure; null with a prediction."""
+    load: FittedValue | None = None
+    """The largest load; null without a prediction, and 0 if even one request at a time takes too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Draw:
+    """One queue that the measured loads do not rule out, with the error of its 95th percentile."""
+
+    queue: SlotQueue
+    unit: LoadUnit
+    think_s: float
+    tail_factor: float
+    """Measured by predicted 95th percentile."""
+
+    def is_within(self, load: float, limit_s: float) -> bool:
+        """Return whether the 95th percentile of the response time at a load is within a limit."""
+        limit_s /= self.tail_factor
+        return self.queue.share_within(limit_s, load, self.unit, self.think_s) >= TAIL
+
+    def p95_s(self, load: float) -> float:
+        """Return the 95th percentile of the response time at a load; infinity if it grows without end."""
+        state = self.queue.predict(load, self.unit, self.think_s, tail=True)
+        return math.inf if state.p95_s is None else state.p95_s * self.tail_factor
+
+    def with_slots(self, slots: int) -> "_Draw":
+        """Return the queue with another number of slots."""
+        return replace(self, queue=replace(self.queue, slots=slots))
+
+    def with_shorter(self, share: float) -> "_Draw":
+        """Return the queue with a shorter time in a slot."""
+        return replace(self, queue=replace(self.queue, service_s=self.queue.service_s * (1.0 - share)))
+
+
+def predict(
+    curve: CapacityCurve,
+    trials: Sequence[LoadTrial],
+    load: float,
+    objective_ms: float,
+    slots_now: int | None = None,
+) -> Prediction:
+    """Predict what a load needs to keep the 95th percentile of the response time within a limit.
+
+    Args:
+        curve: The curve of the trials.
+        trials: The trials of a search.
+        load: VUs, or requests per second.
+        objective_ms: Limit of the 95th percentile of the response time.
+        slots_now: Number of slots of the measured stack, if it is known.
+    """
+    prediction = Prediction(load=load, unit=curve.unit, objective_ms=objective_ms)
+    draws = _draw(curve, trials, slots_now)
+    if isinstance(draws, str):
+        return prediction.model_copy(update={"refused": draws})
+    limit_s = objective_ms / 1000.0
+    slots = [float(draw.queue.slots) for draw in draws]
+    slots_needed = [_slots_needed(draw, load, limit_s) for draw in draws]
+    confidence = curve.confidence
+    return prediction.model_copy(
+        update={
+            "slots": _spread(slots, confidence),
+            "p95_ms": _spread([draw.p95_s(load) * 1000.0 for draw in draws], confidence),
+            "slots_needed": _spread(slots_needed, confidence),
+            "slots_ratio": _spread(list(map(operator.truediv, slots_needed, slots)), confidence),
+            "shorter": _spread([_shorter(draw, load, limit_s) for draw in draws], confidence),
+        }
+    )
+
+
+def predict_load(
+    curve: CapacityCurve,
+    trials: Sequence[LoadTrial],
+    slots: int,
+    objective_ms: float,
+    slots_now: int | None = None,
+) -> LoadPrediction:
+    """Predict the largest load that a number of slots carries within a limit of the 95th percentile.
+
+    Args:
+        curve: The curve of the trials.
+        trials: The trials of a search.
+        slots: Number of slots.
+        objective_ms: Limit of the 95th percentile of the response time.
+        slots_now: Number of slots of the measured stack, if it is known.
+    """
+    prediction = LoadPrediction(slots=slots, unit=curve.unit, objective_ms=objective_ms)
+    draws = _draw(curve, trials, slots_now)
+    if isinstance(draws, str):
+        return prediction.model_copy(update={"refused": draws})
+    limit_s = objective_ms / 1000.0
+    largest = [_largest_load(draw.with_slots(slots), limit_s) for draw in draws]
+    return prediction.model_copy(update={"load": _spread(largest, curve.confidence)})
+
+
+def _draw(curve: CapacityCurve, trials: Sequence[LoadTrial], slots_now: int | None) -> list[_Draw] | str:
+    """Return queues that the trials do not rule out, the best one first, or the reason why there is none."""
+    loads = measured_loads(trials, curve.unit, curve.think_ms / 1000.0, curve.confidence)
+    estimate = estimate_queue(loads, trials, slots_now)
+    refused = _refuse(curve, estimate, slots_now)
+    if refused is not None or estimate is None:
+        return refused or curve.describe_fits()
+    random = np.random.default_rng(_SEED)
+    weights = np.array(
+        [
+            (estimate.best.squares - candidate.squares) / 2.0 / estimate.scale
+            for candidate in estimate.accepted
+        ]
+    )
+    shares = np.exp(weights) / np.exp(weights).sum()
+    mean, spread = _tail_error(loads, estimate.best)
+    draws = [_Draw(estimate.best.queue, loads.unit, loads.think_s, math.exp(mean))]
+    for index in random.choice(len(shares), _DRAWS, p=shares):
+        candidate = estimate.accepted[index]
+        longer = math.exp(random.normal() * candidate.error * math.sqrt(estimate.scale))
+        queue = replace(candidate.queue, service_s=candidate.queue.service_s * longer)
+        tail = _tail_error(loads, candidate)[0] + random.normal() * spread
+        draws.append(_Draw(queue, loads.unit, loads.think_s, math.exp(tail)))
+    return draws
+
+
+def _refuse(curve: CapacityCurve, estimate: QueueEstimate | None, slots_now: int | None) -> str | None:
+    """Return why a prediction would be a guess, and what to measure."""
+    fit = curve.queue
+    if fit is None or estimate is None:
+        return f"{curve.describe_fits()} Measure more loads."
+    if not fit.adequate:
+        return (
+            f"{curve.describe_fits()} Only the queue knows slots, so another load is not predicted. "
+            "Measure more loads between the safe load and twice the safe load, or the other stack itself."
+        )
+    if not fit.saturated:
+        twice = wording.value(2.0 * curve.points[-1].load, "1")
+        return (
+            f"No trial used the slots for {wording.percent(SATURATED_USE)} of the time, "
+            f"so their number is not known. Measure loads up to {twice} {curve.unit}."
+        )
+    if slots_now is not None and not _accepts(estimate, slots_now):
+        return (
+            f"The curve does not fit a stack with {wording.counted(slots_now, 'slot')}. "
+            "Check the number, or leave it out."
+        )
+    return None
+
+
+def _accepts(estimate: QueueEstimate, slots: int) -> bool:
+    return any(candidate.queue.slots == slots for candidate in estimate.accepted)
+
+
+def _tail_error(loads: MeasuredLoads, candidate: QueueCandidate) -> tuple[float, float]:
+    """Return mean and standard deviation of the logarithm of measured by predicted 95th percentiles.
+
+    A prediction is about a busy stack, so the loads that use the slots for half of the time count, if there
+    are some.
+    """
+    queue = candidate.queue
+    busy: list[float] = []
+    all_loads: list[float] = []
+    for point in loads.used:
+        state = queue.predict(point.load, loads.unit, loads.think_s, tail=True)
+        if point.p95_ms and state.p95_s and not loads.is_backlogged(point):
+            error = math.log(point.p95_ms / 1000.0 / state.p95_s)
+            all_loads.append(error)
+            if state.throughput_rps >= _BUSY_USE * queue.most_rps:
+                busy.append(error)
+    errors = busy if len(busy) > 1 else all_loads
+    if len(errors) <= 1:
+        return 0.0, 0.0
+    return float(np.mean(errors)), float(np.std(errors, ddof=1))
+
+
+def _spread(results: Sequence[float], confidence: float) -> FittedValue | None:
+    """Return the first result, of the best queue, with the interval of the others; `None` if infinite."""
+    value = results[0]
+    if value == math.inf:
+        return None
+    values = sorted(results[1:])
+    tail = round((1.0 - confidence) / 2.0 * len(values))
+    high = max(value, values[-1 - tail])
+    return FittedValue(value=value, low=min(value, values[tail]), high=None if high == math.inf else high)
+
+
+def _slots_needed(draw: _Draw, load: float, limit_s: float) -> float:
+    """Return the smallest number of slots with which the load meets the limit; infinity without one."""
+    in_use = load if draw.unit == "users" else load * draw.queue.service_s * _MOST_SLOTS
+    enough = math.ceil(in_use) + 1
+    if not draw.with_slots(enough).is_within(load, limit_s):
+        return math.inf
+    too_few = 0
+    while enough - too_few > 1:
+        middle = (enough + too_few) // 2
+        if not draw.with_slots(middle).is_within(load, limit_s):
+            too_few = middle
+        else:
+            enough = middle
+    return enough
+
+
+def _shorter(draw: _Draw, load: float, limit_s: float) -> float:
+    """Return by which share the time in a slot must shrink to meet the limit; infinity if none is enough."""
+    if draw.is_within(load, limit_s):
+        return 0.0
+    too_little = 0.0
+    enough = _MOST_SHORTER
+    if not draw.with_shorter(enough).is_within(load, limit_s):
+        return math.inf
+    for _ in range(_HALVINGS):
+        middle = (enough + too_little) / 2.0
+        if not draw.with_shorter(middle).is_within(load, limit_s):
+            too_little = middle
+        else:
+            enough = middle
+    return enough
+
+
+def _largest_load(draw: _Draw, limit_s: float) -> float:
+    """Return the largest load that meets the limit; 0 without one."""
+    step = 1.0 if draw.unit == "users" else draw.queue.most_rps / 2.0**_HALVINGS
+    met = 0
+    broken = 1
+    while draw.is_within(broken * step, limit_s):
+        met = broken
+        broken *= 2
+    while broken - met > 1:
+        middle = (broken + met) // 2
+        if draw.is_within(middle * step, limit_s):
+            met = middle
+        else:
+            broken = middle
+    return met * step
