@@ -12,7 +12,6 @@ from bench.core.report.report import LONGEST_REASON, Report, advise, find_claim,
 from bench.core.report.suite import SuiteReport
 from bench.core.report.words import ICONS, TOLERATED_PASS
 from bench.core.run.results_digest import PATTERN
-from bench.core.samples.metrics import tier_name
 from bench.core.values import wording
 from bench.core.verdict.compare import Decision
 from bench.core.verdict.verdict import Verdict
@@ -166,8 +165,7 @@ def _links(origin: Origin) -> Iterator[str]:
 def _people(report: SuiteReport, origin: Origin) -> Iterator[str]:
     """Yield who changed the files of each tier that the headline names; GitHub notifies none of them."""
     claim = None if report.lead is None else find_claim(report.lead)
-    for row in claim.tiers if claim is not None else ():
-        tier = tier_name(row.key) or ""
+    for tier in claim.tier_names if claim is not None else ():
         logins = origin.people.get(tier, ())
         named = [_link_person(login, origin) for login in logins[:_MOST_PEOPLE]]
         rest = len(logins) - len(named)

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from bench.core.report.people import list_people
 from bench.core.report.report import find_claim
 from bench.core.report.suite import SuiteReport
-from bench.core.samples.metrics import tier_name
 from bench.errors import ConfigError
 from bench.publish.people import list_changes
 from bench.render.comment import LOGIN
@@ -34,11 +33,10 @@ def find_people(report: SuiteReport, connection: JobConnection) -> Mapping[str, 
 def _find_files(report: SuiteReport) -> dict[str, Sequence[str]]:
     """Return the declared files of the tiers that the headline names."""
     claim = None if report.lead is None else find_claim(report.lead)
-    if report.lead is None or claim is None or not claim.tiers:
+    if report.lead is None or claim is None or not claim.tier_names:
         return {}
     try:
         declared = stacks.load(report.lead.result.fingerprint.stack).files
     except ConfigError:  # the default branch does not have this stack
         return {}
-    tiers = [tier_name(row.key) for row in claim.tiers]
-    return {tier: declared[tier] for tier in tiers if tier is not None and tier in declared}
+    return {tier: declared[tier] for tier in claim.tier_names if tier in declared}

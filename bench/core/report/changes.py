@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from bench.core.report.headline import concerns_readers, find_pass
 from bench.core.report.report import Report, find_claim
-from bench.core.report.sentences import PROVEN, values_text
+from bench.core.report.sentences import change_text, interval_text, values_text
 from bench.core.report.suite import SuiteReport
-from bench.core.report.words import CROSSED, VERDICTS, Tone, Word, verdict_text
+from bench.core.report.words import CROSSED, PROVEN, VERDICTS, Tone, Word, verdict_text
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import RESPONSE_TIME, label_and_unit, metric, step_name, tier_name
 from bench.core.values import wording
@@ -113,15 +113,13 @@ def _compared(
     rank = _LEAD if is_lead else _rank(row)
     size = abs(row.change_ratio or 0.0)
     importance = 0 if is_lead else _TONES.index(tone)
-    exact = row.verdict in PROVEN
-    interval = wording.DASH
-    if row.low_ratio is not None and row.high_ratio is not None:
-        interval = wording.change_interval(row.low_ratio, row.high_ratio, exact=exact)
+    interval = interval_text(row)
+    if interval != wording.DASH:
         interval += "" if row.confidence is None else f" ({wording.confidence(row.confidence)})"
     return Change(
         wording.shorten(scenario),
         _subject(row) + more,
-        wording.change(row.change_ratio, exact=exact),
+        change_text(row),
         _values(row),
         interval,
         verdict_text(row.key, row.verdict),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bench.core.config.prompts import REFUSAL_CLASS
+from bench.core.report.load_change import describe_load_change, describe_same_load
 from bench.core.report.sentences import (
     describe_all_messages,
     describe_drift,
@@ -15,7 +16,7 @@ from bench.core.report.sentences import (
 )
 from bench.core.report.words import verdict_text
 from bench.core.run.result import RunResult
-from bench.core.samples.cost_metrics import cost_service
+from bench.core.samples.cost_metrics import SAFE_LOADS, cost_service
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import RESPONSE_TIME, metric, metric_of_tail, sentence_name, tier_name
 from bench.core.values import wording
@@ -39,6 +40,7 @@ class Clue(StrEnum):
     SLOWEST = "the slowest requests (bench export RUN)"
     COSTS = "the memory and the processor time of that service"
     FAILED = "the failed requests and the services' logs"
+    TRIALS = "the first load that broke an objective"
     COMMITS = "the commits since the pinned baseline"
 
 
@@ -51,7 +53,9 @@ class Claim:
     rows: tuple[MetricComparison | MessageComparison, ...] = ()
     """The compared rows that it describes, the first one first; empty if it describes none."""
     tiers: tuple[MetricComparison, ...] = ()
-    """The tiers that it names."""
+    """The compared tiers that it names."""
+    breaks_at: str | None = None
+    """The tier that it names without a comparison: the one at which a safe load ends."""
     clue: Clue = Clue.FAILED
     """Where to look for the cause."""
 
@@ -59,6 +63,12 @@ class Claim:
     def confidence(self) -> float | None:
         """Confidence of the interval of the change; None if the change was not tested."""
         return next((row.confidence for row in self.rows if row.confidence is not None), None)
+
+    @property
+    def tier_names(self) -> tuple[str, ...]:
+        """Names of the tiers that it names."""
+        names = [tier_name(row.key) for row in self.tiers]
+        return tuple(filter(None, [*names, self.breaks_at]))
 
     @property
     def is_tolerated(self) -> bool:
@@ -72,6 +82,8 @@ def find_failure(result: RunResult, comparison: Comparison) -> Claim:
     for row in deciding:
         if row.key == SUCCESS:
             return Claim(describe_metric(row), (row,))
+        if row.key in SAFE_LOADS:
+            return _load_claim(row, comparison)
     tiers = explaining_tiers(comparison.metrics)
     slower = _slower_messages(comparison, tiers)
     if slower is None and deciding:
@@ -89,6 +101,8 @@ def find_failure(result: RunResult, comparison: Comparison) -> Claim:
 def find_pass(comparison: Comparison) -> Claim:
     """Return the most important change of a run that passed: one within the tolerance, a gain, or none."""
     tolerated = tolerated_metrics(comparison)
+    if tolerated and tolerated[0].key in SAFE_LOADS:
+        return _load_claim(tolerated[0], comparison)
     if tolerated:
         tiers = explaining_tiers(comparison.metrics)
         return Claim(describe_metric(tolerated[0], tiers), (tolerated[0],), tiers)
@@ -103,6 +117,13 @@ def find_pass(comparison: Comparison) -> Claim:
     if latencies:
         return Claim(wording.listing([describe_unchanged(row) for row in latencies]), tuple(latencies))
     return Claim("No request succeeded, as before")
+
+
+def _load_claim(row: MetricComparison, comparison: Comparison) -> Claim:
+    """Return the claim about a smaller safe load, with the tier at which it ends."""
+    breaks_at = comparison.breaks_at
+    sentence = describe_load_change(row, breaks_at)
+    return Claim(sentence, (row,), breaks_at=breaks_at, clue=Clue.TIERS if breaks_at else Clue.TRIALS)
 
 
 def describe_claim(claim: Claim) -> str:
@@ -259,6 +280,8 @@ def describe_unchanged(row: MetricComparison, *, certainty: bool = False) -> str
         row: The compared metric.
         certainty: Write the confidence of the interval, too.
     """
+    if row.key in SAFE_LOADS:
+        return describe_same_load(row, certainty=certainty)
     details: list[str] = []
     if row.low_ratio is not None and row.high_ratio is not None:
         details.append(wording.change_interval(row.low_ratio, row.high_ratio))

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
+from bench.core.report.sentences import values_text
 from bench.core.report.words import verdict_text
+from bench.core.samples.cost_metrics import SAFE_LOADS
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import RESPONSE_TIME, sentence_name
 from bench.core.values import wording
@@ -39,4 +41,5 @@ def _find_row(rows: Sequence[MetricComparison]) -> MetricComparison | None:
 
 
 def _describe(row: MetricComparison) -> str:
-    return f"{wording.change(row.change_ratio)} ({verdict_text(row.key, row.verdict)})"
+    change = values_text(row) if row.key in SAFE_LOADS else wording.change(row.change_ratio)
+    return f"{change} ({verdict_text(row.key, row.verdict)})"

@@ -146,7 +146,8 @@ def _get_a_verdict(result: RunResult, comparison: Comparison, accept: str | None
     if comparison.machine is not None and comparison.machine.environment_shift:
         return "Compare both versions on this machine with bench ab, or accept runs of this machine."
     if comparison.metrics:
-        return "Accept more runs into the baseline, or measure longer, to detect smaller changes."
+        longer = "measure longer" if result.capacity is None else "declare a smaller width of the search"
+        return f"Accept more runs into the baseline, or {longer}, to detect smaller changes."
     if result.overrides:
         options = wording.listing(result.overrides)
         return f"Measure again without {options} to compare with the baseline, or use bench ab."

@@ -8,8 +8,16 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from bench.core.report.words import is_duration
-from bench.core.samples.cost_metrics import cost_service, growth_key, memory_key
+from bench.core.report.load_change import (
+    describe_load_change,
+    load_change_text,
+    load_detectable,
+    load_interval_text,
+    load_size,
+    load_values,
+)
+from bench.core.report.words import PROVEN, is_duration
+from bench.core.samples.cost_metrics import SAFE_LOADS, cost_service, growth_key, memory_key
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import RESPONSE_TIME, metric, tier_name
 from bench.core.values import wording
@@ -23,8 +31,6 @@ _TIMES_AS_MUCH = 1.0  # from a change of 100 % on, "2.0 times as slow" is easier
 _MOST_NAMES = 3
 """Messages that a sentence names; it counts the others."""
 _CHANGED = frozenset({Verdict.WORSE, Verdict.WITHIN_TOLERANCE})
-PROVEN = frozenset({Verdict.WORSE, Verdict.WITHIN_TOLERANCE, Verdict.BETTER})
-"""Verdicts on a change that is not by chance, so that it must not look like 0."""
 
 
 class ComparedRow(Protocol):
@@ -65,10 +71,35 @@ def compared_head(row: ComparedRow) -> float | None:
 
 def values_text(row: ComparedRow) -> str:
     """Return the values of both sides: `609 → 731 ms`. They look different if the change is proven."""
+    if isinstance(row, MetricComparison) and row.key in SAFE_LOADS:
+        return load_values(row)
     is_bound = isinstance(row, MetricComparison) and row.head_bound
     unit = metric(row.key).unit
     exact = row.verdict in PROVEN
     return wording.pair(row.base, compared_head(row), unit, lower_bound=is_bound, exact=exact)
+
+
+def change_text(row: ComparedRow) -> str:
+    """Return the change with its sign: `+21 %`, or `-2 users` of a safe load."""
+    if isinstance(row, MetricComparison) and row.key in SAFE_LOADS:
+        return load_change_text(row)
+    return wording.change(row.change_ratio, exact=row.verdict in PROVEN)
+
+
+def interval_text(row: MetricComparison | MessageComparison) -> str:
+    """Return the interval of the change: `+17 to +23 %`, or `-4 to -1` of a safe load."""
+    if isinstance(row, MetricComparison) and row.key in SAFE_LOADS:
+        return load_interval_text(row)
+    if row.low_ratio is None or row.high_ratio is None:
+        return wording.DASH
+    return wording.change_interval(row.low_ratio, row.high_ratio, exact=row.verdict in PROVEN)
+
+
+def detectable_text(row: MetricComparison) -> str:
+    """Return the smallest detectable change: `6.0 %`, or `3 users` of a safe load."""
+    if row.key in SAFE_LOADS:
+        return load_detectable(row)
+    return wording.DASH if row.detectable_ratio is None else wording.magnitude(row.detectable_ratio)
 
 
 def size_text(row: ComparedRow) -> str:
@@ -76,6 +107,8 @@ def size_text(row: ComparedRow) -> str:
 
     A row without a ratio has the direction only.
     """
+    if isinstance(row, MetricComparison) and row.key in SAFE_LOADS:
+        return load_size(row)
     more, less = _directions(row.key)
     ratio = row.change_ratio
     if ratio is None:
@@ -105,6 +138,8 @@ def describe_metric(row: MetricComparison, tiers: Sequence[MetricComparison] = (
         row: The compared metric.
         tiers: The tiers that explain the change.
     """
+    if row.key in SAFE_LOADS:
+        return describe_load_change(row)
     if row.key == SUCCESS:
         change = f"{row.head_text}, compared with {row.base_text}"
         fewer = row.head is not None and row.base is not None and row.head < row.base

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from bench.core.report.headline import Claim, describe_unchanged
 from bench.core.report.not_measured import NO_RESULT, NotMeasured
 from bench.core.report.report import LONGEST_REASON, Report, find_claim
-from bench.core.report.sentences import PROVEN
-from bench.core.report.words import verdict_text
+from bench.core.report.words import PROVEN, verdict_text
+from bench.core.samples.cost_metrics import SAFE_LOADS
 from bench.core.samples.metric import MetricKind
 from bench.core.samples.metrics import metric
 from bench.core.values import wording
@@ -157,6 +157,7 @@ def _limits(claim: Claim) -> list[str]:
     margin_ratio = claim.rows[0].margin_ratio if claim.is_tolerated else None
     if margin_ratio is not None:
         limits.append(f"tolerance {wording.magnitude(margin_ratio)}")
-    if claim.confidence is not None:
+    # The sentence about a safe load has its interval and the confidence of it.
+    if claim.confidence is not None and claim.rows[0].key not in SAFE_LOADS:
         limits.append(f"{wording.confidence(claim.confidence)} certain")
     return limits

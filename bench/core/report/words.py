@@ -65,6 +65,8 @@ CLAIM_WORDS = {
     ClaimVerdict.INCONCLUSIVE: Word("cannot tell", Tone.UNSURE),
 }
 """The verdict on a claim of an experiment."""
+PROVEN = frozenset({Verdict.WORSE, Verdict.WITHIN_TOLERANCE, Verdict.BETTER})
+"""Verdicts on a change that is not by chance, so that it must not look like 0."""
 TOLERATED_PASS = Word("pass", Tone.CAUTION)
 """A pass with a change for the worse that is within the tolerance."""
 CROSSED = Word("crossed", Tone.BAD)

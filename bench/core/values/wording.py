@@ -97,17 +97,23 @@ def change_ms(value_ms: float | None, *, exact: bool = False) -> str:
 
 
 def value(number: float | None, unit: str, *, lower_bound: bool = False) -> str:
-    """Write a value in its metric's unit: `ms`, `ratio`, `bytes`, or another one, which is a plain number."""
-    if lower_bound and number is not None:
+    """Write a value in its metric's unit: `ms`, `ratio`, `bytes`, `users`, or a plain number for others."""
+    if number is None:
+        return DASH
+    if lower_bound:
         return f"> {value(number, unit)}"
     if unit == "ms":
         return duration(number)
     if unit == "ratio":
         return percent(number)
+    return _counted_value(number, unit)
+
+
+def _counted_value(number: float, unit: str) -> str:
     if unit == "bytes":
-        return DASH if number is None else size(number)
-    if number is None:
-        return DASH
+        return size(number)
+    if unit == "users":
+        return f"{number:,.0f} user{'' if round(number) == 1 else 's'}"
     return f"{number:,.4g}" if abs(number) < THOUSAND else f"{number:,.0f}"
 
 
@@ -190,7 +196,7 @@ def _decimals(number: float, unit: str) -> int:
 
 def _with_unit(number: float | None, unit: str) -> str:
     text = value(number, unit)
-    has_unit = number is None or unit in {"ms", "ratio", "bytes", "1"}
+    has_unit = number is None or unit in {"ms", "ratio", "bytes", "users", "1"}
     return text if has_unit else f"{text} {unit}"
 
 

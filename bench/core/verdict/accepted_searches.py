@@ -30,6 +30,7 @@ from bench.core.run.safe_load import ComparedLoad
 from bench.core.samples.cost_metrics import SAFE_LOAD
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import metric
+from bench.core.values.load_text import load_amount, load_pair
 from bench.core.values.robust import (
     from_median,
     moderate_sd,
@@ -229,4 +230,9 @@ def _doubt(row: MetricComparison, base: _Measured, head: _Measured) -> str:
         return "no load that the baseline tried broke an objective, so its safe load may be larger"
     if math.isinf(head.down) or math.isinf(base.down):
         return "the smallest tried load broke an objective"
-    return row.doubt or ""
+    if row.base is None or row.head is None or row.detectable_ratio is None:
+        return row.doubt or ""
+    unit = metric(row.key).unit
+    values = " → ".join(load_pair(row.base, row.head, unit))
+    smallest = load_amount(row.detectable_ratio * row.base, unit)
+    return f"{values} {unit}; {row.doubt}; the smallest loss that it detects is {smallest}"

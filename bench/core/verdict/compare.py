@@ -68,6 +68,8 @@ class Comparison(Record):
     """Why the level was accepted."""
     messages: tuple[MessageComparison, ...] = ()
     """Each class of messages and each message, the largest change for the worse first."""
+    breaks_at: str | None = None
+    """Tier at which the safe load of a capacity search ends; null if it is unknown, or without a search."""
     vanished_messages: tuple[str, ...] = ()
     """Messages that the base has answers to and the head has none; they fail the run."""
     pairs: int | None = None
@@ -212,6 +214,7 @@ def _compare_with_baseline(
         level_reason=baseline.newest.reason,
         against_pinned=against_pinned,
         pinned_at=baseline.pinned.pinned_at if baseline.pinned and against_pinned else None,
+        breaks_at=None if result.capacity is None else result.capacity.breaks_at,
         confirmed_by=heads[1].provenance.run_id if len(heads) > 1 else None,
         machine=_machine_comparison(speed),
         saturation=saturation,

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from bench.core.report.advice import describe_advice
 from bench.core.report.fault_words import describe_faults
 from bench.core.report.report import Report
-from bench.core.report.sentences import PROVEN, values_text
-from bench.core.report.words import Word, verdict_text
+from bench.core.report.sentences import change_text, detectable_text, interval_text, values_text
+from bench.core.report.words import PROVEN, Word, verdict_text
 from bench.core.run.metric_summary import MetricSummary
 from bench.core.run.result import RunResult
 from bench.core.run.stall_effect import describe_stalls
@@ -181,13 +181,12 @@ def _message_row(row: MessageComparison, *, with_metric: bool) -> tuple[str, ...
     is_class = row.kind is MessageKind.CLASS
     name = f"{row.name} ({wording.counted(row.messages, 'message')})" if is_class else row.name
     name += f", {metric(row.key).label}" if with_metric else ""
-    exact = row.verdict in PROVEN
     return (
         name,
         wording.percent(row.requests_ratio),
         values_text(row),
-        wording.change(row.change_ratio, exact=exact),
-        _relative_interval(row, exact=exact),
+        change_text(row),
+        interval_text(row),
         verdict_text(row.key, row.verdict),
     )
 
@@ -245,7 +244,9 @@ def interval_label(rows: Sequence[Compared]) -> str:
 
 def _comparison_row(row: MetricComparison) -> tuple[str, ...]:
     tier = tier_name(row.key)
-    changes = _relative_changes(row) if tier is None else _absolute_changes(row)
+    changes = (change_text(row), interval_text(row), detectable_text(row))
+    if tier is not None:
+        changes = _absolute_changes(row)
     return (
         tier or step_name(row.key) or metric(row.key).label,
         _sides(row),
@@ -263,21 +264,11 @@ def _sides(row: MetricComparison) -> str:
     return f"{base} → {head}"
 
 
-def _relative_changes(row: MetricComparison) -> tuple[str, str, str]:
-    """Return change, interval and smallest detectable change in per cent of the baseline."""
-    exact = row.verdict in PROVEN
-    detectable = wording.DASH if row.detectable_ratio is None else wording.magnitude(row.detectable_ratio)
-    return wording.change(row.change_ratio, exact=exact), _relative_interval(row, exact=exact), detectable
-
-
-def _relative_interval(row: Compared, *, exact: bool) -> str:
-    if row.low_ratio is None or row.high_ratio is None:
-        return wording.DASH
-    return wording.change_interval(row.low_ratio, row.high_ratio, exact=exact)
-
-
 def _absolute_changes(row: MetricComparison) -> tuple[str, str, str]:
-    """Return the same in milliseconds. A percentage of a tier of one millisecond has little meaning."""
+    """Return change, interval and smallest detectable change in milliseconds.
+
+    A percentage of a tier of one millisecond has little meaning.
+    """
     exact = row.verdict in PROVEN
     interval = wording.DASH
     if row.base is not None and row.low_ratio is not None and row.high_ratio is not None:

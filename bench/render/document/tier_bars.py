@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from bench.core.report.headline import concerns_readers
 from bench.core.report.report import Report, find_claim
-from bench.core.report.sentences import PROVEN, compared_head, values_text
+from bench.core.report.sentences import compared_head, values_text
+from bench.core.report.words import PROVEN
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import tier_name
 from bench.core.values import wording
