@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from bench.core.report.load_change import describe_load_with_interval
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import RESPONSE_TIME, metric, sentence_name
 from bench.core.values import wording
@@ -35,7 +36,7 @@ def describe_level(level: Level, key: str) -> str:
     last = f"{level.runs[-1].started_at:%Y-%m-%d}"
     dates = first if first == last else f"{first} to {last}"
     runs = wording.counted(len(level.runs), "run")
-    value = wording.value(level_value(level, key), metric(key).unit)
+    value = wording.with_unit(level_value(level, key), metric(key).unit)
     origin = escape_terminal(f"{level.accepted_by}: {level.reason}")
     return f"{dates:<24}  {runs:>7}  {value:>9}  {origin}"
 
@@ -111,8 +112,12 @@ def _draw(column: _Column, row: int, scale: _Scale) -> str:
 
 def describe_run(run: BaselineRun) -> str:
     """Write a run in one line: its start, commit, value, requests, and who accepted it."""
+    safe = run.safe_load
     value = wording.duration(run_value(run, RESPONSE_TIME))
-    commit = (run.commit or "no commit")[:9]
     success = f"{run.ok}/{run.ok + run.failed} ok"
+    if safe is not None:
+        value, _, success = describe_load_with_interval(safe).partition(" (")
+        success = success.removesuffix(")")
+    commit = (run.commit or "no commit")[:9]
     origin = escape_terminal(f"{run.accepted_by}: {run.reason}")
     return f"{run.started_at:%Y-%m-%d %H:%M}  {commit}  {value:>9}  {success}  {origin}"

@@ -76,6 +76,7 @@ IMPLEMENTATION_DETAILS = {
     "answer_error.*": "depth at which the words and the status of an error are looked for",
     "accepted_searches._DIGITS": "rounding error of a float",
     "accepted_searches._SAME": "rounding error of a float",
+    "load_text._MOST_DECIMALS": "digits of a load in a sentence",
     "baseline.SCHEMA_VERSION": "file format",
     "baseline._WORKLOAD_DIGITS": "digits in files",
     "baseline._DIGITS": "digits in files",

@@ -10,9 +10,9 @@ from bench.core.run.costs import costs_of
 from bench.core.run.figures import ALL, figures_of
 from bench.core.run.origin import Fingerprint
 from bench.core.run.result import RunResult, check_usable, environment
-from bench.core.run.safe_load import compared_figures
+from bench.core.run.safe_load import ComparedLoad, compared_figures
 from bench.core.run.summary import BLOCKS
-from bench.core.samples.cost_metrics import cost_metric
+from bench.core.samples.cost_metrics import SAFE_LOADS, cost_metric
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import is_request_metric, metric, tier_name
 from bench.core.values.record import Record
@@ -62,6 +62,15 @@ class HistoryPoint(Record):
     """Numbers for charts, without influence on decisions; null in lines of older versions."""
     workflow_run: Annotated[int, Field(gt=0, le=10**15)] | None = None
     """Number of the GitHub workflow run that measured the run; null without one."""
+
+    @property
+    def safe_load(self) -> ComparedLoad | None:
+        """The safe load with its interval; None if the run is no capacity search."""
+        interval = self.vitals.safe_load if self.vitals else None
+        for key in SAFE_LOADS & self.figures.keys():
+            if interval is not None:
+                return ComparedLoad(key, self.figures[key], interval)
+        return None
 
     @field_validator("figures")
     @classmethod

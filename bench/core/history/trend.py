@@ -28,6 +28,7 @@ from bench.core.values import stats
 from bench.core.values.record import Record
 from bench.core.values.robust import Point
 from bench.core.verdict.accepted_runs import ALPHAS, MARGIN_RATIO
+from bench.core.verdict.accepted_searches import AcceptedSearches
 from bench.core.verdict.baseline import MIN_RUNS, BaselineRun, PinnedBaseline
 from bench.core.verdict.change import ChangeEstimate, compare_metric
 from bench.core.verdict.comparable import condition_differences
@@ -248,6 +249,8 @@ def _compare_with_pinned(
     """
     newest = runs[-LEVEL_RUNS:]
     comparable = [run for run in pinned.runs if not condition_differences(runs[-1], run)]
+    if runs[-1].safe_load is not None:
+        return _compare_searches(newest, comparable)
     if len(comparable) < MIN_RUNS or len(newest) < LEVEL_RUNS:
         return ()
     speed = None if runs[-1].fingerprint.simulated else compare_speed(newest, comparable)
@@ -259,10 +262,22 @@ def _compare_with_pinned(
         estimate = _estimate_level(key, newest, comparable, speed)
         if metric(key).part is Part.DECIDES and estimate is not None:
             rows[key] = compare_metric(estimate, ALPHAS[Part.DECIDES], margin_of(key, {}, MARGIN_RATIO, None))
-    compared = sort_by_part(rows)
-    if SUCCESS in _judged_keys(runs[-1]):
-        return (judge_success(count_successes(newest), count_successes(comparable)), *compared)
-    return compared
+    success = judge_success(count_successes(newest), count_successes(comparable))
+    return (success, *sort_by_part(rows))
+
+
+def _compare_searches(
+    newest: Sequence[HistoryPoint], pinned: Sequence[BaselineRun]
+) -> tuple[MetricComparison, ...]:
+    """Compare the median of the newest safe loads with the pinned ones; the error is that of its search."""
+    loads = sorted(filter(None, [run.safe_load for run in newest]), key=lambda safe: safe.load)
+    base = list(filter(None, [run.safe_load for run in pinned]))
+    if not base:
+        return ()
+    middle = loads[len(loads) // 2]
+    simulated = newest[-1].fingerprint.simulated
+    speed = None if simulated else compare_speed(newest[-1:], pinned)
+    return AcceptedSearches([middle], [base], {}, speed=speed, simulated=simulated).judge().metrics
 
 
 def _estimate_level(

@@ -10,6 +10,7 @@ from bench.core.history.history import HistoryPoint
 from bench.core.history.levels import MIN_TREND_RUNS
 from bench.core.history.trend import Trend
 from bench.core.history.vitals import LatencyPercentiles, ServiceUsage
+from bench.core.report.load_change import describe_load_with_interval
 from bench.core.report.trend_page import TrendPage
 from bench.core.report.trend_wording import next_step
 from bench.core.samples.sample import HOST, is_generator
@@ -163,6 +164,7 @@ def _next_step(worst: Entry, count: int) -> str:
 def _performance(entries: Sequence[Entry]) -> Tile:
     newest = max(entries, key=lambda entry: (entry.newest.started_at, entry.name))
     run = newest.newest
+    safe = run.safe_load
     rate = run.vitals.requests_rps if run.vitals else None
     figures = _performance_figures(run)
     slower: list[str] = []
@@ -178,11 +180,18 @@ def _performance(entries: Sequence[Entry]) -> Tile:
     text += f": {', '.join(figures)}." if figures else "."
     text += f" Slower than before: {_listing(slower)}." if slower else ""
     figure = wording.DASH if rate is None else f"{rate:,.3g} answers/s"
+    if safe is not None:
+        figure = describe_load_with_interval(safe).partition(" (")[0]
     return Tile("Real-time performance", status, figure, text)
 
 
 def _performance_figures(run: HistoryPoint) -> list[str]:
     figures: list[str] = []
+    safe = run.safe_load
+    if safe is not None:
+        figures.append(f"safe load {describe_load_with_interval(safe)}")
+        if run.vitals and run.vitals.breaks_at:
+            figures.append(f"it ends in `{run.vitals.breaks_at}`")
     if run.vitals and run.vitals.tokens_tps:
         figures.append(f"{run.vitals.tokens_tps:,.3g} tokens/s")
     response_ms = run.figures.get("e2e_ms")
@@ -244,6 +253,8 @@ def _users(entries: Sequence[Entry]) -> Tile:
     unhappy: list[str] = []
     waits: list[tuple[float, str]] = []
     for entry in entries:
+        if entry.newest.safe_load is not None:  # a search tries loads that fail
+            continue
         ok += entry.newest.ok
         failed += entry.newest.failed
         p95_ms = wait_of(entry.newest).p95
@@ -258,12 +269,15 @@ def _users(entries: Sequence[Entry]) -> Tile:
     if unhappy:
         sentences.append(f"Too many failures or a crossed limit: {_listing(unhappy)}.")
     status = Status.LOOK if unhappy else Status.GOOD
-    return Tile("User experience", status, wording.percent(ok / (ok + failed)), " ".join(sentences))
+    success = wording.percent(ok / (ok + failed) if ok + failed else None)
+    return Tile("User experience", status, success, " ".join(sentences))
 
 
 def _is_unhappy(entry: Entry) -> bool:
     run = entry.newest
     crossed = run.vitals is not None and bool(run.vitals.crossed)
+    if run.safe_load is not None:
+        return crossed
     return crossed or SUCCESS in entry.trend.worse or success_of(run) < LEAST_SUCCESS
 
 

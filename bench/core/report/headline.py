@@ -54,10 +54,10 @@ class Claim:
     """The compared rows that it describes, the first one first; empty if it describes none."""
     tiers: tuple[MetricComparison, ...] = ()
     """The compared tiers that it names."""
-    breaks_at: str | None = None
-    """The tier that it names without a comparison: the one at which a safe load ends."""
     clue: Clue = Clue.FAILED
     """Where to look for the cause."""
+    breaks_at: str | None = None
+    """The tier that it names without a comparison: the one at which a safe load ends."""
 
     @property
     def confidence(self) -> float | None:

@@ -1,6 +1,7 @@
 """A change of the safe load in words: in users or requests per second, and not in per cent."""
 
 from bench.core.report.words import PROVEN
+from bench.core.run.safe_load import ComparedLoad
 from bench.core.samples.metrics import metric
 from bench.core.values import wording
 from bench.core.values.load_text import (
@@ -65,6 +66,18 @@ def describe_same_load(row: MetricComparison, *, certainty: bool = False) -> str
         details.append("no larger load was tried")
     more = f" ({'; '.join(details)})" if details else ""
     return f"{metric(row.key).label} {load_values(row)}{more}"
+
+
+def describe_load_with_interval(safe: ComparedLoad) -> str:
+    """Return a safe load: `17 users (90 % 15 to 19)`, `at least 40 users`, `0 users`."""
+    unit = metric(safe.key).unit
+    interval = safe.interval
+    number = load_number(safe.load, unit)
+    if interval.low is None or interval.high is None:
+        bound = _bound(number, safe.load, unit, at_least=interval.high is None, below=interval.low is None)
+        return f"{bound} {unit}"
+    ends = f"{load_number(interval.low, unit)} to {load_number(interval.high, unit)}"
+    return f"{number} {load_unit(safe.load, unit)} ({wording.confidence(interval.confidence)} {ends})"
 
 
 def load_size(row: MetricComparison) -> str:

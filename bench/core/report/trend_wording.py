@@ -6,9 +6,11 @@ from bench.core.history.change_points import ChangePoint
 from bench.core.history.levels import MIN_TREND_RUNS
 from bench.core.history.trend import Trend
 from bench.core.report.sentences import describe_drift
+from bench.core.samples.cost_metrics import SAFE_LOADS
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import metric, tier_name
 from bench.core.values import wording
+from bench.core.values.load_text import load_pair
 from bench.core.verdict.compare import Decision
 from bench.core.verdict.success import SUCCESS
 
@@ -30,7 +32,7 @@ def headline(trend: Trend) -> str:
             for history in trend.metrics:
                 if history.part is Part.DECIDES:
                     measured = metric(history.key)
-                    levels.append(f"{measured.label} {wording.value(history.level, measured.unit)}")
+                    levels.append(f"{measured.label} {wording.with_unit(history.level, measured.unit)}")
             return f"No lasting regression in {trend.runs} runs: {wording.listing(levels)}."
         case _:
             assert_never(trend.decision)
@@ -59,6 +61,8 @@ def _regression(standing: tuple[ChangePoint, ...]) -> str:
     tier = tier_name(worst.key)
     label = f"The tier `{tier}`" if tier else row.label.capitalize()
     levels = f"{wording.value(worst.before, row.unit)} → {wording.value(worst.after, row.unit)}"
+    if worst.key in SAFE_LOADS:
+        levels = " → ".join(load_pair(worst.before, worst.after, row.unit, exact=True)) + f" {row.unit}"
     change = "" if worst.key == SUCCESS else f" ({wording.change(worst.change_ratio)})"
     others = len({change_point.key for change_point in standing} - {worst.key})
     more = f", and {others} more" if others else ""

@@ -165,8 +165,8 @@ def pair(
     """
     bound = "> " if lower_bound else ""
     if base is None or head is None or unit != "ms":
-        old = _with_unit(base, unit)
-        new = _with_unit(head, unit)
+        old = with_unit(base, unit)
+        new = with_unit(head, unit)
         if exact and old == new and base is not None and head is not None:
             old = _exact(base, unit)
             new = _exact(head, unit)
@@ -194,7 +194,8 @@ def _decimals(number: float, unit: str) -> int:
     return 1 if number < _ONE_DIGIT else 0
 
 
-def _with_unit(number: float | None, unit: str) -> str:
+def with_unit(number: float | None, unit: str) -> str:
+    """Write a value with its unit, also if tables leave it to their heading: `8.1 requests/s`."""
     text = value(number, unit)
     has_unit = number is None or unit in {"ms", "ratio", "bytes", "users", "1"}
     return text if has_unit else f"{text} {unit}"

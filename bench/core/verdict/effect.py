@@ -116,7 +116,7 @@ def _describe_change(key: str, before: float | None, after: float | None) -> str
 
 
 def _write(key: str, value: float | None) -> str:
-    return wording.value(value, metric(key).unit)
+    return wording.with_unit(value, metric(key).unit)
 
 
 def _describe_runs(level: Level) -> str:

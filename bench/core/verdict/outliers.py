@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 from bench.core.calibration.machine_speed import compare_speed
+from bench.core.samples.cost_metrics import SAFE_LOADS
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import metric, sentence_name
 from bench.core.values import wording
@@ -28,7 +29,8 @@ def mark_outliers(runs: Sequence[BaselineRun]) -> dict[str, str]:
     log_times = (0.0,) * len(runs) if speed is None else speed.base_log_times
     reasons: dict[str, str] = {}
     for key in sorted(set[str]().union(*[run.figures for run in runs])):
-        if metric(key).part is not Part.DECIDES:
+        # A safe load is compared with the error of its own search, and is a whole number.
+        if metric(key).part is not Part.DECIDES or key in SAFE_LOADS:
             continue
         distances = find_outliers(key, [run.figures.get(key, {}) for run in runs], log_times)
         for position, distance in distances.items():

@@ -17,6 +17,7 @@ from bench.core.run.result import RunResult
 from bench.core.run.stall_effect import describe_stalls
 from bench.core.run.summary import RunSummary
 from bench.core.run.unanswered import describe_unanswered
+from bench.core.samples.cost_metrics import SAFE_LOADS
 from bench.core.samples.metric import MetricKind, Part
 from bench.core.samples.metrics import (
     UNATTRIBUTED,
@@ -220,7 +221,9 @@ def comparison_table(title: str, name: str, rows: Sequence[MetricComparison]) ->
         name: Heading of the first column.
         rows: The compared metrics.
     """
-    columns = (name, TYPICAL, "change", interval_label(rows), "detectable", "verdict")
+    is_load = bool(rows) and SAFE_LOADS.issuperset([row.key for row in rows])
+    values = "base → head" if is_load else TYPICAL
+    columns = (name, values, "change", interval_label(rows), "detectable", "verdict")
     return Table(title, columns, tuple(map(_comparison_row, rows)), tuple(rows))
 
 

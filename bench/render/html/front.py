@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from bench.core.history.history import HistoryPoint
 from bench.core.report.dashboard import Dashboard, Entry, Tile, success_of, typical_of, uses_of, wait_of
+from bench.core.report.load_change import describe_load_with_interval
 from bench.core.samples.sample import Outcome
 from bench.core.values import wording
 from bench.render.document.table import Table
@@ -53,11 +54,19 @@ def _performance_row(entry: Entry, link: Link) -> tuple[str, ...]:
         link(entry),
         _rate(run.vitals.requests_rps if run.vitals else None),
         _rate(run.vitals.tokens_tps if run.vitals else None),
-        typical_of(run, "e2e_ms"),
+        _response_time(run),
         wait_of(run).text("p95"),
         typical_of(run, "ttft_ms"),
         trend_verdict(entry.trend),
     )
+
+
+def _response_time(run: HistoryPoint) -> str:
+    """Return the typical response time; of a capacity search the safe load, which is its only figure."""
+    safe = run.safe_load
+    if safe is None:
+        return typical_of(run, "e2e_ms")
+    return f"safe load {describe_load_with_interval(safe)}"
 
 
 def _health(entries: Sequence[Entry], link: Link) -> Table:
@@ -125,7 +134,8 @@ def _users(entries: Sequence[Entry], link: Link) -> Table:
     columns = ("scenario", "success", "failed", "p50", "p95", "p99", "goodput", "errors")
     rows = []
     for entry in entries:
-        rows.append(_user_row(entry, link))
+        if entry.newest.safe_load is None:  # a search tries loads that fail
+            rows.append(_user_row(entry, link))
     return Table("Results for users in the newest runs", columns, tuple(rows))
 
 
