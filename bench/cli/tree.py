@@ -161,8 +161,10 @@ SUMMARY = "Benchmark a chat stack, compare it with its baseline, and report regr
 
 
 def sends_load(arguments: Sequence[str]) -> bool:
-    """Return whether the arguments call a command that sends a load, and do not ask for its help."""
+    """Return whether the arguments call a command that sends a load from this machine, not for its help."""
     if not arguments or not HELP_OPTIONS.isdisjoint(arguments):
+        return False
+    if any(argument.removeprefix("--workers=").startswith("dask://") for argument in arguments):
         return False
     for section in SECTIONS:
         for entry in section.entries:

@@ -56,12 +56,12 @@ class GeneratorReport(Record):
 
     def describe_loss(self) -> str | None:
         """Return a sentence about its loss; `None` if its share is complete."""
-        if self.lost is None:
+        if self.lost is None or not (self.lost.missing or self.lost.is_estimate):
             return None
         about = "about " if self.lost.is_estimate else ""
-        missing = wording.counted(self.lost.missing, "request")
+        missing = f"{about}{wording.counted(self.lost.missing, 'request')} of its share"
         moment = f"{max(0.0, self.lost.at_s):.0f} s after the start"
-        return f"{self.lost.reason}, {moment}: {about}{missing} of its share are missing"
+        return f"the load was too small from {moment} on, without {missing}: {self.lost.reason}"
 
 
 def count_missing(

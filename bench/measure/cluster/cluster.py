@@ -188,7 +188,7 @@ def find_mismatch(name: str, card: MachineCard | Exception | None, own: MachineC
     """
     same = f"install the same there: pip install 'chatbench[cluster]=={own['bench']}'"
     if isinstance(card, Exception) or card is None:
-        if isinstance(card, ImportError):
+        if "ModuleNotFoundError" in repr(card):  # Dask passes it on as its text
             return ConfigError(f"worker '{name}' lacks bench, or has another version: {card}", same)
         return ConfigError(f"worker '{name}' did not answer: {card}", "see its log")
     host = card["host"]

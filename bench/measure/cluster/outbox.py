@@ -15,7 +15,7 @@ WINDOW_BYTES = 4 * 1024 * 1024
 MEMORY_BYTES = 16 * 1024 * 1024
 """Most bytes that wait in memory."""
 FILE_BYTES = 4 * 1024 * 1024 * 1024
-"""Most bytes that wait in the file."""
+"""Most bytes that are written into the file until it is empty again."""
 
 
 class FullOutboxError(Exception):

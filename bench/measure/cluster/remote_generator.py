@@ -246,8 +246,8 @@ class RemoteGenerator:
         try:
             while True:
                 self._received.feed_data(await self.comm.read())
-        except OSError as error:
-            self._error = self._error or str(error)
+        except OSError:
+            self._error = "its Dask worker ended, or its machine is out of reach"
         finally:
             self._received.feed_eof()
 

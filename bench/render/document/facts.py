@@ -6,6 +6,7 @@ from bench.core.calibration.calibration import Calibration, Trial
 from bench.core.calibration.reference_workload import ReferenceWorkload
 from bench.core.config.load_words import in_words
 from bench.core.report.report import Report
+from bench.core.run.generator_reports import GeneratorReport
 from bench.core.run.origin import Fingerprint
 from bench.core.run.overhead import CONFIDENCE, Overhead
 from bench.core.run.recovery import Recovery
@@ -21,6 +22,7 @@ from bench.core.watch.host import Cores, Host
 from bench.core.watch.work import label
 from bench.render.document.loads import load_sentence
 
+_MOST_GENERATORS = 8
 _SAME_SPEED_RATIO = 0.005
 """A smaller difference between two machines' speeds is reported as none."""
 
@@ -69,6 +71,7 @@ def measured_facts(result: RunResult) -> tuple[tuple[str, str], ...]:
             "overhead": _overhead(summary.overhead),
             "goodput": _goodput(summary, result.scenario.objectives),
             "interception": _interception(summary),
+            **describe_generators(result.generators),
         }
     )
 
@@ -219,6 +222,33 @@ def _calibration(calibration: Calibration | None) -> str:
     line = f"first tokens of known time, {calibration.load}: {', '.join(errors)}"
     competition = calibration.competition
     return line if competition is None else f"{line}; not judged, because {competition}"
+
+
+def describe_generators(reports: Sequence[GeneratorReport]) -> dict[str, str]:
+    """Return a line for each load generator on another machine; of many, one line and the lost ones."""
+    if len(reports) <= _MOST_GENERATORS:
+        return {f"worker {report.name} on {report.host}": _describe_generator(report) for report in reports}
+    largest_ms = max(report.clock.error_ms for report in reports)
+    requests = sum(report.requests for report in reports)
+    sent = f"{wording.counted(requests, 'request')}, clocks ±{wording.duration(largest_ms)} at most"
+    lines = {"workers": f"{len(reports)} on other machines, {sent}"}
+    for report in reports:
+        if report.lost is not None:
+            lines[f"worker {report.name} on {report.host}"] = _describe_generator(report)
+    return lines
+
+
+def _describe_generator(report: GeneratorReport) -> str:
+    own, shares = report.share
+    parts = [f"share {own} of {shares}", wording.counted(report.requests, "request")]
+    parts.append(f"clock ±{wording.duration(report.clock.error_ms)}")
+    if report.after is not None:
+        parts.append(f"first tokens {_error(report.after)}")
+    if report.machine_cpu_pct is not None:
+        parts.append(f"processors {report.machine_cpu_pct:.0f} % busy")
+    if report.lost is not None:
+        parts.append(f"lost after {wording.duration(1000 * max(0.0, report.lost.at_s))}")
+    return ", ".join(parts)
 
 
 def _error(trial: Trial) -> str:

@@ -1,0 +1,100 @@
+from typing import Any
+
+import pytest
+
+from bench.core.calibration.calibration import Bias, Trial
+from bench.core.load.clock_offset import GeneratorClock
+from bench.core.load.plan import plan
+from bench.core.run.generator_reports import GeneratorLoss, GeneratorReport, count_missing
+from bench.core.run.summary import summarise
+from bench.core.run.validity import judge_validity
+from bench.core.samples.sample import generator_number, generator_source
+from bench.core.watch.host import Host
+from tests.factories import make_recording, make_scenario, make_spec, make_use
+
+CLOCK = GeneratorClock(offset_s=0.0, error_ms=0.2, drift_ms=0.0, round_trip_ms=0.4)
+OPEN = {"executor": "constant-arrival-rate", "rate": 10, "duration_s": 10, "max_vus": 30}
+CLOSED = {"executor": "constant-vus", "vus": 6, "duration_s": 30, "think_time_s": (1, 1)}
+SLOW = Bias(p50_ms=900.0, p95_ms=950.0, max_ms=990.0)
+
+
+def _report(**changes: Any) -> GeneratorReport:
+    """The report of a load generator; fields by name."""
+    content: dict[str, Any] = {
+        "name": "w-2",
+        "host": "lab",
+        "source": "generator-2",
+        "share": (2, 2),
+        "requests": 10,
+        "clock": CLOCK,
+        "bench": "0.1.0",
+        "python": "3.11.7",
+    }
+    return GeneratorReport(**content | changes)
+
+
+def _reasons(report: GeneratorReport, **changes: Any) -> tuple[str, ...]:
+    recording = make_recording(generators=(report,), **changes)
+    return judge_validity(recording, summarise(recording)).reasons
+
+
+def test_the_missing_requests_of_an_open_loop_are_counted() -> None:
+    """The plan has the number of requests of each share: 33 and two times 33 or 34 of 100."""
+    load = plan(make_spec(make_scenario(phases=[OPEN])))
+    assert count_missing(load, 0, {0: 4, 2: 33, 5: 33}, {0}, is_complete=True) == (30, False)
+    assert count_missing(load, 5, {0: 34, 2: 33, 5: 33}, {5}, is_complete=True) == (0, False)
+
+
+@pytest.mark.parametrize("phases", [[CLOSED], [OPEN, CLOSED]])
+def test_the_missing_requests_of_a_closed_loop_are_estimated(phases: list[dict[str, Any]]) -> None:
+    """The load generators that were not lost had as many VUs each; without any, the number is unknown."""
+    load = plan(make_spec(make_scenario(phases=phases)))
+    requests = {0: 20, 1: 40, 2: 60, 3: 5}
+    assert count_missing(load, 0, requests, {0, 3}, is_complete=True) == (30, True)
+    assert count_missing(load, 2, requests, {2}, is_complete=True) == (0, True)
+    assert count_missing(load, 0, {0: 9}, {0}, is_complete=True) == (0, True)
+
+
+def test_a_load_that_ended_early_has_an_estimate() -> None:
+    """Its plan has more requests than any share should have sent."""
+    load = plan(make_spec(make_scenario(phases=[OPEN])))
+    assert count_missing(load, 0, {0: 4, 1: 14}, {0}, is_complete=False) == (10, True)
+
+
+@pytest.mark.parametrize(
+    ("missing", "is_estimate", "reason"),
+    [
+        (
+            30,
+            False,
+            "the load was too small from 4 s after the start on, without 30 requests of its share: gone",
+        ),
+        (
+            0,
+            True,
+            "the load was too small from 4 s after the start on, without about 0 requests of its share: gone",
+        ),
+        (0, False, None),
+    ],
+)
+def test_a_run_without_a_share_is_invalid(missing: int, is_estimate: bool, reason: str | None) -> None:
+    """It is valid only if all requests of the share certainly have their results."""
+    lost = GeneratorLoss(at_s=4.2, reason="gone", missing=missing, is_estimate=is_estimate)
+    assert _reasons(_report(lost=lost)) == (() if reason is None else (reason,))
+
+
+def test_each_machine_is_judged_and_named() -> None:
+    """A slow load generator, a noisy machine and a busy process are named with their worker and host."""
+    slow = _report(after=Trial(requests=5, failed=0, ttft=SLOW, e2e=SLOW))
+    noisy = _report(machine=Host(stolen_ratio=0.5))
+    busy = [make_use("generator-2", at_s, cpu_pct=99.0) for at_s in range(9)]
+    assert _reasons(_report()) == ()
+    assert "worker 'w-2' on lab: the load generator is slow on this machine" in _reasons(slow)[0]
+    assert "worker 'w-2' on lab: the machine was not quiet" in _reasons(noisy)[0]
+    assert "the load generator of worker 'w-2' on lab was busy" in _reasons(_report(), resources=busy)[0]
+
+
+def test_the_name_among_the_resources_has_the_number() -> None:
+    """The first one has no number, as on one machine."""
+    assert [generator_source(number) for number in range(3)] == ["generator", "generator-2", "generator-3"]
+    assert [generator_number(generator_source(number)) for number in range(30)] == list(range(30))
