@@ -10,7 +10,7 @@ READY  := $(VENV)/.ready
 DOCS_READY := $(VENV)/.docs-ready
 UV     := $(BIN)/uv
 
-.PHONY: bench test setup actionlint containers docs-commands coverage docs reference lint types contracts unit bench-engine bench-truth bench-transport bench-arrivals bench-soak bench-recovery bench-strays bench-verdicts bench-verdicts-quick bench-answers bench-hostile bench-mock bench-embedded bench-start experiments workflows pictures lock local-model clean help
+.PHONY: bench test setup actionlint containers docs-commands coverage docs reference lint types contracts unit bench-engine bench-truth bench-transport bench-arrivals bench-soak bench-scale bench-recovery bench-strays bench-verdicts bench-verdicts-quick bench-answers bench-hostile bench-mock bench-embedded bench-start experiments workflows pictures lock local-model clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -93,6 +93,10 @@ bench-transport: $(READY)  ## compare the transport alone with other HTTP client
 bench-soak: $(READY)  ## run 1,000 requests/s for an hour, and show memory and descriptors in the same page
 	$(BIN)/python -m benchmarks.soak
 
+bench-scale: $(READY)  ## measure the costs of VUs, streams, requests and tokens, and rewrite docs/explanation/scale.md (Linux, root)
+	$(BIN)/python -m benchmarks.scale
+	$(BIN)/python -m benchmarks.scale.machines
+
 bench-strays: $(READY)  ## kill bench stack up and bench run at random moments and count what remains
 	$(BIN)/python -m benchmarks.strays
 
@@ -136,6 +140,8 @@ lock: $(READY)  ## pin the newest versions, with hashes and without addresses
 	  --custom-compile-command 'make lock' --output-file requirements.txt pyproject.toml
 	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --custom-compile-command 'make lock' --extra dev --constraint requirements.txt --output-file requirements-dev.txt pyproject.toml
+	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --custom-compile-command 'make lock' --extra cluster --constraint requirements-dev.txt --output-file requirements-cluster.txt pyproject.toml
 	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --custom-compile-command 'make lock' --extra docs --constraint requirements-dev.txt --output-file requirements-docs.txt pyproject.toml
 	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -37,7 +37,9 @@ def up(
     *,
     count: Annotated[
         int,
-        typer.Option("--count", metavar="N", min=1, max=512, help="Start this number of load generators."),
+        typer.Option(
+            "--count", metavar="N", min=0, max=512, help="Start this number; 0 is a scheduler alone."
+        ),
     ] = 2,
     host: Annotated[
         str, typer.Option("--host", metavar="ADDRESS", help="Let other machines join at this address.")
@@ -56,10 +58,11 @@ def up(
     options = ClusterOptions(count, host, port, certificates)
     access = workers.workers_up(options, needs_tls=tls, listener=Listener(note=say))
     print(access)
-    say(f"{wording.counted(count, 'load generator')} up")
+    say(f"{wording.counted(count, 'load generator')} up" if count else "scheduler up")
     say(f"use them: bench run SCENARIO --workers {access}")
     if options.is_shared:
-        say(f"add another machine, there: bench workers join {access}")
+        join = f"bench workers join {access}{'' if tls else ' --no-tls'}"
+        say(f"add another machine, there: {join}")
 
 
 def down() -> None:

@@ -38,6 +38,7 @@ def test_no_file_of_code_is_longer_than_four_hundred_lines() -> None:
     [
         "requirements.txt",
         "requirements-build.txt",
+        "requirements-cluster.txt",
         "requirements-dev.txt",
         "requirements-docs.txt",
         "requirements-local-model.txt",

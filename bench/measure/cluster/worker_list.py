@@ -62,14 +62,15 @@ def list_workers(access: SchedulerAccess) -> list[ListedWorker]:
 
 
 def await_workers(access: SchedulerAccess, count: int, timeout_s: float) -> None:
-    """Wait until a scheduler has this number of workers.
+    """Wait until a scheduler answers and has this number of workers.
 
     Raises:
         TargetError: They did not join in time.
     """
     with connect_client(access) as client:
         try:
-            client.wait_for_workers(count, timeout=timeout_s)
+            if count:
+                client.wait_for_workers(count, timeout=timeout_s)
         except TimeoutError as error:
             joined = len(client.scheduler_info(n_workers=-1)["workers"])
             raise TargetError(f"only {joined} of {count} workers joined in {timeout_s:g} s") from error
