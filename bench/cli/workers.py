@@ -7,6 +7,7 @@ import typer
 
 from bench.cli.console import say
 from bench.core.values import wording
+from bench.core.values.units import ms
 from bench.measure.run.conditions import Listener
 from bench.usecases import workers
 from bench.usecases.workers import ClusterOptions, ListedWorker
@@ -88,8 +89,11 @@ def join(
 
 
 def list_(scheduler: Scheduler, *, certificates: Certificates = None) -> None:
-    """List the load generators of a scheduler."""
-    rows: list[tuple[str, ...]] = [("name", "host", "version", "cores", "state")]
+    """List the load generators of a scheduler.
+
+    The clock is that since the start of a machine, compared with the clock of this one.
+    """
+    rows: list[tuple[str, ...]] = [("name", "host", "version", "cores", "clock", "state")]
     for worker in workers.workers_list(scheduler, certificates=certificates):
         rows.append(_row(worker))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -136,10 +140,14 @@ def manifest(
 
 
 def _row(worker: ListedWorker) -> tuple[str, ...]:
+    clock = _UNKNOWN
+    if worker.clock is not None:
+        clock = f"{worker.clock.offset_s:+.3f} s ± {ms(worker.clock.error_s):.1f} ms"
     return (
         worker.name,
         worker.host,
         worker.version or "bench is missing",
         _UNKNOWN if worker.cores is None else str(worker.cores),
-        "busy" if worker.is_busy else "free",
+        clock,
+        f"busy: {worker.run}" if worker.run else "free",
     )

@@ -6,7 +6,7 @@ import re
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.core.values import wording
@@ -119,7 +119,7 @@ async def _find_workers(access: SchedulerAccess) -> tuple[ClusterWorker, ...]:
                 )
             )
         except OSError as error:
-            hint = "start it: bench workers start, or name another address"
+            hint = "start it: bench workers up, or name another address"
             raise ConfigError(f"no Dask scheduler answers at {access.address}", hint) from error
         identity = await client.scheduler.identity(n_workers=-1)
         names = {address: str(worker["name"]) for address, worker in identity["workers"].items()}
@@ -141,13 +141,13 @@ def _choose(names: Mapping[str, str], access: SchedulerAccess) -> dict[str, str]
     needed = access.workers or 1
     if len(names) < needed:
         count = wording.counted(len(names), "worker")
-        hint = f"start more: bench workers start {access}"
+        hint = f"add machines, there: bench workers join {replace(access, workers=None)}"
         raise ConfigError(f"--workers {access}: the scheduler has {count}, {needed} needed", hint)
-    ordered = sorted(names, key=lambda address: (_natural(names[address]), address))
+    ordered = sorted(names, key=lambda address: (natural_order(names[address]), address))
     return {address: names[address] for address in ordered[: access.workers]}
 
 
-def _natural(name: str) -> tuple[tuple[int, str], ...]:
+def natural_order(name: str) -> tuple[tuple[int, str], ...]:
     """Return a key that sorts `worker-10` after `worker-9`."""
     parts = re.split(r"(\d+)", name)
     return tuple((int(part), "") if part.isdecimal() else (-1, part) for part in parts)

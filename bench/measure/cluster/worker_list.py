@@ -1,21 +1,24 @@
 """List the workers of a scheduler: where they run, which version they have, and whether they are busy."""
 
 import os
-import platform
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
+from bench.core.load.clock_offset import ClockOffset, ClockReading, estimate_offset
 from bench.errors import TargetError
 from bench.measure.cluster.access import SchedulerAccess
+from bench.measure.cluster.cluster import natural_order
 from bench.measure.cluster.dask_programs import require_dask
+from bench.measure.cluster.on_worker import greet
 
 if TYPE_CHECKING:
     from distributed import Client
 
 _TIMEOUT_S = 10.0
+_ROUND_TRIPS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +32,11 @@ class ListedWorker:
     version: str | None
     """Version of `bench` there; `None` if it has none."""
     cores: int | None
-    """Number of cores that it may use; `None` if `bench` is missing there."""
-    is_busy: bool
-    """Whether it sends a share of a load now."""
+    """Number of cores of its machine; `None` if it did not answer."""
+    clock: ClockOffset | None
+    """Its monotonic clock, compared with that of this machine; `None` if it did not answer."""
+    run: str
+    """The run for which it sends a share of a load now; empty if there is none."""
 
 
 def list_workers(access: SchedulerAccess) -> list[ListedWorker]:
@@ -43,22 +48,41 @@ def list_workers(access: SchedulerAccess) -> list[ListedWorker]:
     """
     with connect_client(access) as client:
         registered: Mapping[str, Any] = client.scheduler_info(n_workers=-1)["workers"]
-        described: Mapping[str, Any] = client.run(_describe_machine, on_error="return")
-        processing: Mapping[str, Any] = client.processing()
-    workers = []
+        cards: Mapping[str, Any] = client.run(greet, on_error="return")
+        cores: Mapping[str, Any] = client.run(os.cpu_count, on_error="return")
+        clocks = _compare_clocks(client)
+    workers: list[ListedWorker] = []
     for address, entry in registered.items():
-        machine = described.get(address)
-        facts = machine if isinstance(machine, dict) else {}
+        card = cards.get(address)
+        answer: Mapping[str, str] = card if isinstance(card, dict) else {}
+        count = cores.get(address)
         workers.append(
             ListedWorker(
                 name=str(entry["name"]),
-                host=facts.get("host", entry["host"]),
-                version=facts.get("version"),
-                cores=facts.get("cores"),
-                is_busy=bool(processing.get(address)),
+                host=answer.get("host", entry["host"]),
+                version=answer.get("bench"),
+                cores=count if isinstance(count, int) else None,
+                clock=clocks.get(address),
+                run=answer.get("run", ""),
             )
         )
-    return sorted(workers, key=lambda worker: worker.name)
+    return sorted(workers, key=lambda worker: natural_order(worker.name))
+
+
+def _compare_clocks(client: "Client") -> dict[str, ClockOffset]:
+    """Return the clock of each worker.
+
+    The scheduler passes the questions on, so the error is larger than in a run.
+    """
+    readings: dict[str, list[ClockReading]] = {}
+    for _ in range(_ROUND_TRIPS):
+        asked_s = time.monotonic()
+        answers: Mapping[str, Any] = client.run(time.monotonic, on_error="return")
+        answered_s = time.monotonic()
+        for address, there_s in answers.items():
+            if isinstance(there_s, float):
+                readings.setdefault(address, []).append(ClockReading(asked_s, there_s, answered_s))
+    return {address: estimate_offset(trips) for address, trips in readings.items()}
 
 
 def await_workers(access: SchedulerAccess, count: int, timeout_s: float) -> None:
@@ -101,12 +125,3 @@ def connect_client(access: SchedulerAccess) -> "Iterator[Client]":
         yield client
     finally:
         client.close()
-
-
-def _describe_machine() -> dict[str, Any]:
-    """Return the facts of the machine on which this function runs."""
-    return {
-        "host": platform.node(),
-        "version": metadata.version("chatbench"),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-    }
