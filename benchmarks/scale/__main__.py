@@ -1,4 +1,4 @@
-"""`make bench-scale`: measure the costs of a load, and write them and the plan into docs/explanation/scale.md."""
+"""`make bench-scale`: measure the costs of a load, and rewrite the sections of docs/explanation/scale.md."""
 
 import argparse
 import json
@@ -18,6 +18,8 @@ PAGE = ROOT / "docs" / "explanation" / "scale.md"
 FOLDER = ROOT / ".bench" / "scale"
 _STARTS = 100
 _RATES = (10.0, 100.0, 1000.0)
+# Parts of the largest number of load generators, and the duration of the load with each.
+_SHARES = {0.5: 60.0, 0.9: 60.0, 1.2: 900.0}
 _COSTS = {
     "process_bytes": ("memory of a load generator without VUs", 1e6, "MB"),
     "idle_vu_bytes": ("memory of a VU that pauses, with its connection", 1e3, "kB"),
@@ -107,22 +109,30 @@ def _merge(costs: Costs) -> str:
     rows = []
     for rate in _RATES:
         most = most_generators(costs, rate)
-        for share in (0.5, 0.9, 1.2):
+        for share, seconds in _SHARES.items():
             workers = max(1, round(most * share))
             plan = MergePlan(
                 workers, rate, costs.batch_us, costs.merge_us, costs.batch_bytes, costs.sample_bytes
             )
-            outcome = simulate_merge(replace(plan, seconds=60.0))
-            pressure = "–" if outcome.back_pressure_s is None else f"{outcome.back_pressure_s:.0f} s"  # noqa: RUF001
-            rows.append(
-                [
-                    f"{rate:,.0f}", f"{workers:,}", f"{plan.utilisation:.0%}", f"{plan.bytes_per_s * 8 / 1e6:,.0f}",
-                    f"{outcome.p95_delay_s * 1000:,.0f}", pressure, f"{outcome.most_kept_bytes / 1e6:.1f}",
-                    "none" if outcome.is_lossless else "some",
-                ]
-            )  # fmt: skip
-    head = ["requests/s of each", "load generators", "core of the run", "Mbit/s", "p95 delay, ms"]
-    return table([*head, "back-pressure from", "kept, MB", "lost"], rows)
+            rows.append(_merge_row(replace(plan, seconds=seconds)))
+    head = ["requests/s of each", "load generators", "core of the run", "Mbit/s", "duration, s"]
+    return table([*head, "p95 delay, s", "back-pressure from", "kept by one, MB", "lost"], rows)
+
+
+def _merge_row(plan: MergePlan) -> list[str]:
+    outcome = simulate_merge(plan)
+    pressure_s = outcome.back_pressure_s
+    return [
+        f"{plan.requests_per_s:,.0f}",
+        f"{plan.workers:,}",
+        f"{plan.utilisation:.0%}",
+        f"{plan.bytes_per_s * 8 / 1e6:,.0f}",
+        f"{plan.seconds:.0f}",
+        f"{outcome.p95_delay_s:.3g}",
+        "never" if pressure_s is None else f"{pressure_s:.0f} s",
+        f"{outcome.most_kept_bytes / 1e6:.1f}",
+        "none" if outcome.is_lossless else "some",
+    ]
 
 
 def _start() -> str:

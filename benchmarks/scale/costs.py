@@ -167,7 +167,7 @@ def measure_once(url: str, vus: int = _MANY, say: Callable[[str], object] = prin
 
 
 def read_kernel_bytes() -> float:
-    """Return the sizes of the kernel's objects for a connection: socket, file, name and its place in epoll."""
+    """Return the sizes of the kernel's objects for a connection: socket, file, name and place in epoll."""
     sizes = {}
     for line in Path("/proc/slabinfo").read_text(encoding="ascii").splitlines():
         name, *numbers = line.split()

@@ -10,7 +10,7 @@ from benchmarks.scale.simulation import MergePlan
 
 BUSY_SHARE = 0.5
 """Share of its core that a load generator may use: requests that arrive together then wait little."""
-# Headers of Ethernet, IPv4 and TCP with time stamps, and those of the acknowledgement for every second packet.
+# Headers of Ethernet, IPv4 and TCP with time stamps, and of an acknowledgement for every second packet.
 _PACKET_BYTES = 66.0
 _ACKNOWLEDGEMENT_BYTES = 33.0
 _OWN_CORES = 1
@@ -119,13 +119,13 @@ def plan_load(load: BigLoad, costs: Costs, latency_s: float = 0.001) -> LoadNeed
 def find_limits(needs: LoadNeeds) -> Iterator[str]:
     """Yield the limits of usual machines that a plan exceeds, each with its cure."""
     if needs.files > _DEFAULT_FILES:
-        yield f"open files: {needs.files:,} for each load generator, usual are {_DEFAULT_FILES:,}: `ulimit -n`"
+        yield f"{needs.files:,} open files for each load generator, usual are {_DEFAULT_FILES:,}: `ulimit -n`"
     if needs.ports > _DEFAULT_PORTS:
         least = math.ceil(needs.load.vus / _DEFAULT_PORTS)
-        yield f"ports: {needs.ports:,} for each machine, usual are {_DEFAULT_PORTS:,}: {least} machines, or more ports"
+        yield f"{needs.ports:,} ports for each machine, usual are {_DEFAULT_PORTS:,}: {least} machines"
     per_machine = needs.network_gbit / needs.machines
     if per_machine > 1:
-        yield f"network: {per_machine:.1f} Gbit/s for each machine: 10 Gbit/s"
+        yield f"{per_machine:.1f} Gbit/s for each machine: a network of 10 Gbit/s"
     if needs.run.utilisation > BUSY_SHARE:
         yield f"the process of the run: {needs.run.utilisation:.0%} of a core"
 

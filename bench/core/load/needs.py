@@ -8,10 +8,10 @@ from bench.core.config.scenario import Scenario
 
 OWN_FILES = 15
 """Open files of a load generator without connections: its pipes, its timer and its event loop."""
-PROCESS_BYTES = 60_000_000
-"""Memory of a load generator without VUs."""
-CONNECTION_BYTES = 8_000
-"""Memory of a VU with a connection without TLS; other connections need more."""
+PROCESS_BYTES = 36_000_000
+"""Memory of a load generator without VUs that no other process shares (docs/explanation/scale.md)."""
+CONNECTION_BYTES = 16_000
+"""Memory of a VU and of the kernel for a connection without TLS; other connections need more."""
 REQUEST_BYTES = 150
 """Memory of a stored request."""
 

@@ -97,8 +97,8 @@ def test_an_open_loop_is_warned_and_not_refused() -> None:
         ),
         (
             SIXTY,
-            MachineLimits(memory_bytes=50_000_000),
-            f"50.0 MB of free memory are too little for 60 VUs, which need 60.5 MB: {SMALLER}",
+            MachineLimits(memory_bytes=30_000_000),
+            f"30.0 MB of free memory are too little for 60 VUs, which need 37.0 MB: {SMALLER}",
         ),
     ],
 )
