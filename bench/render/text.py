@@ -123,12 +123,16 @@ def document_text(document: Document, *, width: int, colour: bool) -> str:
         console.print(f"warning: {escape_terminal(warning)}")
     for advice in document.advice:
         console.print(f"advice: {escape_terminal(advice)}")
-    for table in (*document.judged, *document.details):
+    capacity = document.capacity
+    tables = (
+        (*document.judged, *document.details) if capacity is None else capacity.select_tables(document.judged)
+    )
+    for table in tables:
         console.print()
         console.print(escape_terminal(table.title), style="bold")
         console.print(make_rich_table(table))
     console.print()
-    console.print(make_grid(document.facts))
+    console.print(make_grid(document.facts if capacity is None else capacity.facts))
     return read_console(console)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from bench.core.capacity.capacity_result import CapacityResult
-from bench.core.capacity.load_trial import LoadTrial, ObjectiveCounts
+from bench.core.capacity.load_trial import LoadTrial, ObjectiveCounts, SearchEnd
 from bench.core.config.capacity_search import CapacitySearch
 from bench.core.report.capacity_headline import describe_answer, describe_next_step
 from bench.core.report.capacity_words import (
@@ -45,7 +45,16 @@ class CapacityDocument:
     tiers: Table
     """The mean time of each tier by load; without rows if no tier reported its time."""
     facts: tuple[tuple[str, str], ...]
-    """Labels with a line each."""
+    """Labels with a line each: the zones, and the time of the search."""
+    is_complete: bool
+    """Whether the interval is as narrow as the scenario asks for."""
+
+    def select_tables(self, judged: Iterable[Table]) -> Iterator[Table]:
+        """Yield the tables that a terminal shows, so that the answer stays on the same screen."""
+        for table in judged:
+            selected = self.terminal_trials if table is self.trials else table
+            if selected.rows:
+                yield selected
 
 
 def make_capacity_document(result: RunResult) -> CapacityDocument | None:
@@ -62,6 +71,7 @@ def make_capacity_document(result: RunResult) -> CapacityDocument | None:
         terminal_trials=trial_table(capacity, _MOST_TRIALS),
         tiers=tier_table(capacity),
         facts=(*_list_zones(capacity), ("search", describe_search(capacity, search))),
+        is_complete=capacity.ended is SearchEnd.NARROW,
     )
 
 

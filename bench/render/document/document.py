@@ -134,7 +134,7 @@ def make_document(report: Report) -> Document:
         decision=comparison.decision,
         word=report.word,
         headline=report.headline,
-        next_step=report.next_step,
+        next_step=report.next_step if capacity is None or capacity.is_complete else capacity.next_step,
         reasons=reasons,
         judged=without_empty(judged),
         details=without_empty(details),
