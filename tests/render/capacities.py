@@ -7,6 +7,7 @@ from typing import Any
 
 from bench.core.capacity.capacity_result import CapacityResult
 from bench.core.capacity.curve import fit_curve
+from bench.core.capacity.curve_point import FittedValue
 from bench.core.capacity.load_trial import (
     LoadTrial,
     ObjectiveCounts,
@@ -15,6 +16,7 @@ from bench.core.capacity.load_trial import (
     TrialBlock,
     TrialVerdict,
 )
+from bench.core.capacity.prediction import Prediction
 from bench.core.capacity.zones import find_zones
 from bench.core.report.report import Report, make_report
 from bench.core.report.series import RunSeries, make_series
@@ -104,6 +106,16 @@ def narrow() -> CapacityResult:
         breaks_at="queue",
         throughput_rps=1.9,
         no_gain_from=22,
+        predictions=(
+            Prediction(
+                load=34,
+                unit="users",
+                objective_ms=LIMIT_MS,
+                slots=FittedValue(value=3, low=3, high=4),
+                slots_needed=FittedValue(value=6, low=5, high=8),
+                shorter=FittedValue(value=0.48, low=0.42, high=0.55),
+            ),
+        ),
     )
 
 

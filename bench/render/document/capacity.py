@@ -7,6 +7,7 @@ from bench.core.capacity.capacity_result import CapacityResult
 from bench.core.capacity.load_trial import LoadTrial, ObjectiveCounts, SearchEnd
 from bench.core.config.capacity_search import CapacitySearch
 from bench.core.report.capacity_headline import describe_answer, describe_next_step
+from bench.core.report.capacity_prediction import describe_prediction
 from bench.core.report.capacity_words import (
     describe_zones,
     find_decisive,
@@ -44,6 +45,8 @@ class CapacityDocument:
     """Those near the safe load, so that the answer stays on the same screen."""
     tiers: Table
     """The mean time of each tier by load; without rows if no tier reported its time."""
+    predictions: tuple[str, ...]
+    """What other loads need."""
     facts: tuple[tuple[str, str], ...]
     """Labels with a line each: the zones, and the time of the search."""
     is_complete: bool
@@ -63,6 +66,8 @@ def make_capacity_document(result: RunResult) -> CapacityDocument | None:
     if capacity is None:
         return None
     search = result.scenario.capacity or CapacitySearch()
+    predictions = tuple(map(describe_prediction, capacity.predictions))
+    predicted = [("prediction", prediction) for prediction in predictions]
     return CapacityDocument(
         answer=describe_answer(capacity),
         has_safe_load=capacity.safe_load is not None,
@@ -70,7 +75,8 @@ def make_capacity_document(result: RunResult) -> CapacityDocument | None:
         trials=trial_table(capacity),
         terminal_trials=trial_table(capacity, _MOST_TRIALS),
         tiers=tier_table(capacity),
-        facts=(*_list_zones(capacity), ("search", describe_search(capacity, search))),
+        predictions=predictions,
+        facts=(*_list_zones(capacity), *predicted, ("search", describe_search(capacity, search))),
         is_complete=capacity.ended is SearchEnd.NARROW,
     )
 

@@ -1,0 +1,54 @@
+from typing import Any
+
+from bench.core.capacity.curve_point import FittedValue
+from bench.core.capacity.prediction import Prediction
+from bench.core.report.capacity_prediction import describe_prediction
+
+
+def fitted(value: float, low: float, high: float | None) -> FittedValue:
+    """Return a number with its interval."""
+    return FittedValue(value=value, low=low, high=high)
+
+
+def words(**changes: Any) -> str:
+    """Return the words of a prediction for 100 users; fields by name."""
+    content: dict[str, Any] = {
+        "load": 100.0,
+        "unit": "users",
+        "objective_ms": 10_000.0,
+        "slots": fitted(4, 4, 4),
+        "slots_needed": fitted(12, 11, 14),
+        "shorter": fitted(0.62, 0.57, 0.66),
+    }
+    return describe_prediction(Prediction(**content | changes))
+
+
+def test_a_prediction_names_slots_or_shorter_answers() -> None:
+    """Either of the two is enough, and both have their interval."""
+    assert words() == (
+        "100 users within 10 s need 12 slots (11 to 14), now 4, or answers 62 % shorter (57 to 66 %)"
+    )
+    assert words(objective_ms=800.0, shorter=None, slots_needed=fitted(12, 12, 12)) == (
+        "100 users within 800 ms need 12 slots, now 4"
+    )
+    assert words(slots_needed=fitted(12, 11, None), shorter=fitted(0.62, 0.57, None)) == (
+        "100 users within 10 s need 12 slots (at least 11), now 4, or answers 62 % shorter (57 to more)"
+    )
+
+
+def test_a_load_may_need_no_change() -> None:
+    """A load that the stack carries needs no more slots and no shorter answers."""
+    text = words(slots_needed=fitted(4, 3, 4), shorter=fitted(0.0, 0.0, 0.0))
+    assert text == "100 users within 10 s need no more than the 4 slots of now"
+
+
+def test_slots_may_be_of_no_help() -> None:
+    """If one request at a time takes too long, only shorter answers help, or none do."""
+    assert words(slots_needed=None) == "100 users within 10 s need answers 62 % shorter (57 to 66 %)"
+    assert "out of reach" in words(slots_needed=None, shorter=None)
+
+
+def test_a_refused_prediction_explains_itself() -> None:
+    """The reason and the missing measurement follow the load."""
+    text = words(refused="No trial used the slots. Measure loads up to 40 users.")
+    assert text == "none for 100 users: No trial used the slots. Measure loads up to 40 users."
