@@ -29,7 +29,7 @@ from bench.usecases.versions import (
     load_specs,
     plan_pairs,
     provide_version,
-    refuse_two_targets,
+    refuse_unpaired,
 )
 
 _HEAD = "this folder"
@@ -67,7 +67,7 @@ def measure_against(
     limits = choose_limits(pairs)
     results = Path(options.get("results", RESULTS))
     stack = _load_stack(ref, names, options)
-    refuse_two_targets(names)
+    refuse_unpaired(names)
     commit_of(ref)
     mention_unfinished(results, listener)
     with ExitStack() as files:

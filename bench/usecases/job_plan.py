@@ -206,8 +206,8 @@ class _Sorter:
             alone[name] = self._no_base
         elif is_external:
             alone[name] = f"stack '{stack}' runs elsewhere, so bench cannot start a version of it"
-        elif spec.compare_with is not None:
-            alone[name] = "it compares two targets itself"
+        elif spec.unpaired is not None:
+            alone[name] = spec.unpaired
         elif spec.scenario.side_effects is not None:
             alone[name] = "it has side effects, which pairs would repeat"
         else:

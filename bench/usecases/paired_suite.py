@@ -47,8 +47,9 @@ def select_scenarios(suite: str, *, allow_side_effects: bool = False) -> Selecte
         spec = scenarios.load(name)
         if spec.scenario.side_effects is not None and not allow_side_effects:
             skipped.append(describe_skipped(spec.scenario))
-        elif spec.compare_with is not None:
-            skipped.append(f"{name} was skipped, because it compares two targets itself: bench run {name}")
+        elif spec.unpaired is not None:
+            command = "run" if spec.compare_with is not None else "check"
+            skipped.append(f"{name} was skipped, because {spec.unpaired}: bench {command} {name}")
         elif entry.stack is not None:
             hint = f"bench check {name} --stack {entry.stack} --against REF"
             skipped.append(f"{name} was skipped, because its stack is {entry.stack}: {hint}")

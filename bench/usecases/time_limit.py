@@ -20,6 +20,8 @@ _MARGIN_S = 60.0
 
 def expect_s(scenario: Scenario) -> float:
     """Return the expected duration of a scenario's load in seconds, before a run of it is known."""
+    if scenario.capacity is not None:
+        return scenario.capacity.budget_s
     total_s = 0.0
     for phase in scenario.phases:
         has_duration = not isinstance(phase, PerVuIterations | Cases)

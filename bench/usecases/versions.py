@@ -61,7 +61,7 @@ class VersionPlanner:
     ) -> None:
         problem = "needs two addresses without --scenario"
         refuse_options(options, ADDRESS_OPTIONS, problem, "change the scenario's file")
-        refuse_two_targets(names)
+        refuse_unpaired(names)
         self._names = names
         self._options = options
         self._conditions = conditions
@@ -131,16 +131,19 @@ def load_specs(
     return specs
 
 
-def refuse_two_targets(names: Sequence[str]) -> None:
-    """Check that no scenario compares two targets itself.
+def refuse_unpaired(names: Sequence[str]) -> None:
+    """Check that each scenario can run in pairs on two versions.
 
     Raises:
-        ConfigError: A scenario does, or is wrong.
+        ConfigError: A scenario compares two targets itself, searches the safe load, or is wrong.
     """
     for name in names:
-        if scenarios.load(name).compare_with is not None:
-            message = f"scenario '{name}' compares two targets itself"
-            raise ConfigError(message, f"run it with: bench run {name}")
+        spec = scenarios.load(name)
+        if spec.unpaired is not None:
+            command = "run" if spec.compare_with is not None else "check"
+            raise ConfigError(
+                f"scenario '{name}' cannot run in pairs: {spec.unpaired}", f"bench {command} {name}"
+            )
 
 
 def load_stack_of(tree: Path, stack: Stack, version: Version, listener: Listener) -> Stack:

@@ -51,6 +51,15 @@ class RunSpec(Record):
         return (self.target,) if self.compare_with is None else (self.target, self.compare_with)
 
     @property
+    def unpaired(self) -> str | None:
+        """Why the scenario cannot run in pairs on two versions; None if it can."""
+        if self.compare_with is not None:
+            return "it compares two targets itself"
+        if self.scenario.capacity is not None:
+            return "it searches the safe load, which is compared with its baseline"
+        return None
+
+    @property
     def parts(self) -> tuple["RunSpec", ...]:
         """The scenarios that send requests: those of the mix, or this one."""
         return tuple(part.spec for part in self.mix) or (self,)

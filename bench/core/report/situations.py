@@ -6,13 +6,15 @@ requests at most 0.5 / √n.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from bench.core.experiment.situation import Situation
 from bench.core.run.bottleneck import Bottleneck, LoadBand
 from bench.core.run.result import RunResult
+from bench.core.run.safe_load import compared_load
 from bench.core.run.summary import RunSummary
+from bench.core.samples.metrics import metric
 from bench.core.samples.sample import Outcome
 from bench.core.values import stats, wording
 
@@ -56,7 +58,22 @@ def find_situations(result: RunResult) -> tuple[ObservedSituation, ...]:
     summary = result.summary
     by_load = summary.bottleneck
     findings = [] if by_load is None else [*_slow_tiers(by_load), *_busy_services(by_load, summary)]
+    if result.capacity is not None:
+        findings = [*_breaking_tier(result, findings), *findings]
     return (*findings, *_refusals(summary), *_repeats(summary))
+
+
+def _breaking_tier(result: RunResult, others: Sequence[ObservedSituation]) -> Iterator[ObservedSituation]:
+    """Yield the situation of the tier at which the safe load ends, unless the run shows it already."""
+    safe = compared_load(result)
+    tier = "" if result.capacity is None else result.capacity.breaks_at or ""
+    if safe is None or tier not in _TIERS:
+        return
+    situation, words, _ = _TIERS[tier]
+    if all(other.situation is not situation for other in others):
+        load = wording.with_unit(safe.load, metric(safe.key).unit)
+        text = f"{words} grows most beyond the safe load of {load}, so that an objective breaks"
+        yield ObservedSituation(situation, text, round(safe.load))
 
 
 def _slow_tiers(by_load: Bottleneck) -> Iterator[ObservedSituation]:
