@@ -5,19 +5,10 @@ needed.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
-from bench.core.calibration.calibration import Calibration
-from bench.core.faults.fault_times import FaultTimes, shift_faults
 from bench.core.run.messages import vanished_messages
-from bench.core.run.recording import Recording, shift_clock, shift_stalls
 from bench.core.run.result import RunResult
 from bench.core.run.saturation import find_saturation
-from bench.core.samples.sample import GaugeSample, Probe, ResourceSample, Stall, Stop
-from bench.core.samples.samples import SampleLog
-from bench.core.samples.token_times import Span, shift_spans
-from bench.core.tiers.histogram_means import join_means
-from bench.core.values.histogram import Histogram
 from bench.core.verdict.accepted_change import AcceptedChange
 from bench.core.verdict.compare import (
     Comparison,
@@ -29,8 +20,6 @@ from bench.core.verdict.compare import (
     vanished_keys,
 )
 from bench.core.verdict.paired_runs import judge_paired_runs
-from bench.core.watch.host import noisiest
-from bench.core.watch.work import sum_work
 
 
 def run_order(pairs: int) -> str:
@@ -114,54 +103,3 @@ def _without_missing(runs: Sequence[RunResult], accepted: AcceptedChange) -> lis
         summary = run.summary.model_copy(update={"metrics": metrics, "messages": messages})
         kept.append(run.model_copy(update={"summary": summary}))
     return kept
-
-
-def join_recordings(recordings: Sequence[Recording]) -> Recording:
-    """Join recordings without warm-up (see `drop_warm_up`) into one, as if they were consecutive."""
-    samples = SampleLog()
-    resources: list[ResourceSample] = []
-    probes: list[Probe] = []
-    gauges: list[GaugeSample] = []
-    long_turns: list[Stall] = []
-    faults: list[FaultTimes] = []
-    token_gaps: dict[int, Histogram] = {}
-    token_spans: dict[int, tuple[Span, ...]] = {}
-    planned_s = 0.0
-    elapsed_s = 0.0
-    stop: Stop | None = None
-    calibration: Calibration | None = None
-    for recording in recordings:
-        samples.extend(recording.samples.shift(elapsed_s).to_log())
-        for phase, gaps in recording.token_gaps.items():
-            token_gaps.setdefault(phase, Histogram()).merge(gaps)
-        for phase, spans in recording.token_spans.items():
-            token_spans[phase] = (*token_spans.get(phase, ()), *shift_spans(spans, elapsed_s))
-        resources += shift_clock(recording.resources, elapsed_s)
-        probes += shift_clock(recording.probes, elapsed_s)
-        gauges += shift_clock(recording.gauges, elapsed_s)
-        long_turns += shift_stalls(recording.long_turns, elapsed_s)
-        faults += shift_faults(recording.faults, elapsed_s)
-        planned_s += recording.planned_s
-        elapsed_s += recording.elapsed_s
-        stop = stop or recording.stop
-        calibration = calibration or recording.calibration
-    return replace(
-        recordings[0],
-        planned_s=planned_s,
-        elapsed_s=elapsed_s,
-        samples=samples.since(0),
-        token_gaps=token_gaps,
-        token_spans=token_spans,
-        resources=tuple(resources),
-        probes=tuple(probes),
-        gauges=tuple(gauges),
-        longest_turn_s=max((recording.longest_turn_s or 0.0 for recording in recordings), default=None),
-        long_turns=tuple(long_turns),
-        faults=tuple(faults),
-        work=sum_work([recording.work for recording in recordings]),
-        stop=stop,
-        calibration=calibration,
-        host=noisiest([recording.host for recording in recordings]),
-        layers=[times_ms for recording in recordings for times_ms in recording.layers],
-        tier_means=join_means([recording.tier_means for recording in recordings]),
-    )

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Literal
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.stack import Stack
 from bench.core.load.machine_limits import MachineLimits
+from bench.core.run.join_recordings import join_recordings
 from bench.core.run.origin import Provenance
 from bench.core.run.recording import Recording
 from bench.core.run.result import RunResult, make_result
 from bench.core.run.run_start import RUNS
 from bench.core.run.warm_up import drop_warm_up
 from bench.core.samples.sample import Stop, StopCause
-from bench.core.verdict.ab import join_recordings, run_order
+from bench.core.verdict.ab import run_order
 from bench.measure.run.conditions import Conditions, Listener
 from bench.measure.run.provenance import new_run_id
 from bench.measure.run.recorder import record

@@ -5,11 +5,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.core.report.report import make_report
+from bench.core.run.join_recordings import join_recordings
 from bench.core.run.result import RunResult
 from bench.core.samples.metric import Part
 from bench.core.samples.sample import HOST, Outcome, Stop, StopCause
 from bench.core.values.histogram import Histogram
-from bench.core.verdict.ab import compare_pairs, join_recordings, run_order
+from bench.core.verdict.ab import compare_pairs, run_order
 from bench.core.verdict.compare import Comparison, Decision
 from bench.core.verdict.paired_runs import PAIR_MARGIN_RATIO
 from bench.core.verdict.stopping import MIN_PAIRS

@@ -2,11 +2,12 @@ import pytest
 from pydantic import TypeAdapter
 
 from bench.core.config.executors import Phase
+from bench.core.run.join_recordings import join_recordings
 from bench.core.run.result import RunResult
 from bench.core.run.warm_up import drop_warm_up
 from bench.core.samples.sample import GaugeSample, Outcome
 from bench.core.samples.samples import Samples
-from bench.core.verdict.ab import compare_pairs, join_recordings
+from bench.core.verdict.ab import compare_pairs
 from bench.core.verdict.baseline import Baseline, baseline_json
 from bench.core.verdict.compare import Decision, compare
 from bench.core.verdict.levels import accept, pin
