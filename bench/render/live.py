@@ -14,6 +14,8 @@ _LAST_ANSWERS = "waiting for the last answers"
 
 def progress_line(progress: Progress) -> str:
     """Return the elapsed time, the number of requests and the number of failures."""
+    if progress.trial is not None:
+        return progress.trial
     planned = "" if progress.planned_s is None else f" of {progress.planned_s:.0f} s"
     line = f"{progress.elapsed_s:5.0f} s{planned}   {progress.finished} requests   {progress.failed} failed"
     return f"{line}   {_LAST_ANSWERS}" if progress.left_s == 0.0 else line

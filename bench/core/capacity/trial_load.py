@@ -1,9 +1,7 @@
 """The load of a trial: the measured phase of a scenario, with another number of VUs or another rate."""
 
-from collections.abc import Sequence
-
 from bench.core.capacity.load_trial import LoadUnit
-from bench.core.config.executors import ConstantVus, Phase
+from bench.core.config.executors import ConstantVus
 from bench.core.config.open_loops import ConstantArrivalRate
 from bench.core.config.scenario import Scenario
 from bench.errors import ConfigError
@@ -63,8 +61,3 @@ def hold_load(phase: TrialPhase, load: float, duration_s: float) -> TrialPhase:
 def mean_think_s(phase: TrialPhase) -> float:
     """Return the mean think time in seconds; 0 in an open loop."""
     return sum(phase.think_time_s) / 2 if isinstance(phase, ConstantVus) else 0.0
-
-
-def list_trial_phases(warm_ups: Sequence[Phase], trial: TrialPhase) -> tuple[Phase, ...]:
-    """Return the phases of a trial that follows the warm-up phases of its scenario."""
-    return (*warm_ups, trial)

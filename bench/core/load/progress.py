@@ -54,6 +54,8 @@ class Progress:
     """Response times of the last `RECENT_S` seconds."""
     resources: tuple[ResourceSample, ...] = ()
     """Newest sample of each process."""
+    trial: str | None = None
+    """The trial of a capacity search in words; None in other runs."""
 
     @property
     def left_s(self) -> float | None:

@@ -71,6 +71,30 @@ def judge_validity(
     return Validity(valid=not reasons, reasons=reasons)
 
 
+def judge_search(recording: Recording, summary: RunSummary) -> Validity:
+    """Return whether a capacity search is valid.
+
+    Failed and late requests are its answer: it tries loads that are too large. A trial that the load
+    generator limited is not part of it; see `find_generator_limit`.
+    """
+    reasons = _check_generator(recording, recording.samples) or (
+        *_check_complete(recording, summary),
+        *_check_calibration(recording.calibration, summary),
+        *_check_host(recording.host),
+    )
+    return Validity(valid=not reasons, reasons=reasons)
+
+
+def find_generator_limit(recording: Recording, summary: RunSummary) -> str | None:
+    """Return why the load generator could not send a load in time; `None` if it could."""
+    unsent = most_common_fault(recording.samples)
+    reasons = [*_check_send_lag(recording, summary), *_check_generator_cpu(summary)]
+    if unsent is not None:
+        fault, message = unsent
+        reasons.insert(0, describe_fault(fault, recording.needs, recording.machine_limits, message))
+    return next(iter(reasons), None)
+
+
 def _check_measurement(recording: Recording, summary: RunSummary, phases: Sequence[Phase]) -> tuple[str, ...]:
     """Return why a run is incomplete or distorted."""
     return (

@@ -20,6 +20,14 @@ class Tokens:
     lifetime_s: float
     """Lifetime of a token."""
 
+    def extend(self, more: "Tokens") -> "Tokens":
+        """Return the tokens of these users and of more users, whose numbers follow."""
+
+        def mint(number: int) -> str:
+            return self.mint(number) if number < self.count else more.mint(number - self.count)
+
+        return Tokens(mint, self.count + more.count, min(self.lifetime_s, more.lifetime_s))
+
 
 class TokenRenewal:
     """Decide which tokens to renew, a few at each tick, because a renewal delays requests.

@@ -1,0 +1,100 @@
+"""Join the trials of a capacity search to one run."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from bench.core.capacity.capacity_result import CapacityResult
+from bench.core.capacity.load_objective import LoadObjective, list_objectives
+from bench.core.capacity.load_trial import LoadTrial, SearchEnd
+from bench.core.capacity.make_result import make_capacity_result
+from bench.core.capacity.search import CapacitySearcher
+from bench.core.capacity.trial_load import find_trial_phase, hold_load, mean_think_s, unit_of
+from bench.core.config.capacity_search import CapacitySearch
+from bench.core.config.executors import Phase
+from bench.core.config.run_spec import RunSpec
+from bench.core.run.join_recordings import join_recordings
+from bench.core.run.make_trial import RecordedTrial, make_trial
+from bench.core.run.recording import Recording
+from bench.core.run.result import RunResult, make_result
+from bench.core.run.run_start import RunStart
+from bench.core.run.validity import judge_search
+
+_SHORTEST_S = 0.1
+"""Shortest duration that the phase of a trial can have."""
+
+
+class MeasuredTrial(NamedTuple):
+    """A trial and its requests."""
+
+    trial: LoadTrial
+    """The trial."""
+    recorded: RecordedTrial
+    """Its load and its recording."""
+
+
+class SearchPlan(NamedTuple):
+    """What a search looks for, and how it decides."""
+
+    spec: RunSpec
+    """The scenario, with its search."""
+    objectives: tuple[LoadObjective, ...]
+    """The objectives."""
+    searcher: CapacitySearcher
+    """Decides which load comes next."""
+
+    @property
+    def settings(self) -> CapacitySearch:
+        """The declared search."""
+        return self.spec.scenario.capacity or CapacitySearch()
+
+    def judge(self, recorded: RecordedTrial) -> MeasuredTrial:
+        """Return the trial of a load that was held, with its verdict."""
+        trial = make_trial(self.spec, recorded, self.objectives)
+        verdict = self.searcher.judge(trial.counts)
+        return MeasuredTrial(trial.model_copy(update={"verdict": verdict}), recorded)
+
+    def answer(self, trials: Sequence[LoadTrial], ended: SearchEnd) -> CapacityResult:
+        """Return the answer of the trials."""
+        phase = find_trial_phase(self.spec.scenario)
+        kind = (unit_of(phase), mean_think_s(phase))
+        return make_capacity_result(trials, self.searcher.estimate(trials), ended, self.objectives, kind)
+
+
+def join_search(
+    plan: SearchPlan, start: RunStart, measured: Sequence[MeasuredTrial], ended: SearchEnd
+) -> tuple[RunResult, Recording]:
+    """Return a search as one run, whose scenario has a phase for each trial.
+
+    The thresholds of the scenario do not judge it: a search looks for a load that crosses them.
+
+    Args:
+        plan: The search.
+        start: The start of the run.
+        measured: The trials, at least one.
+        ended: Why the search ended.
+    """
+    recordings = [trial.recorded.recording for trial in measured]
+    joined = join_recordings(recordings, range(len(recordings)))
+    scenario = plan.spec.scenario.model_copy(update={"phases": _list_phases(plan, measured)})
+    spec = plan.spec.model_copy(update={"scenario": scenario})
+    result = make_result(spec, joined, start.provenance, start.fingerprint, start.limits)
+    capacity = plan.answer([trial.trial for trial in measured], ended)
+    validity = judge_search(joined, result.summary)
+    return result.model_copy(update={"thresholds": (), "validity": validity, "capacity": capacity}), joined
+
+
+def _list_phases(plan: SearchPlan, measured: Sequence[MeasuredTrial]) -> tuple[Phase, ...]:
+    phase = find_trial_phase(plan.spec.scenario)
+    phases: list[Phase] = []
+    for _, recorded in measured:
+        phases.append(hold_load(phase, recorded.load, max(_SHORTEST_S, recorded.load_s)))
+    return tuple(phases)
+
+
+def plan_search(spec: RunSpec, searcher: CapacitySearcher) -> SearchPlan:
+    """Return the plan of a search.
+
+    Raises:
+        ConfigError: The scenario has no objective.
+    """
+    return SearchPlan(spec, list_objectives(spec.scenario), searcher)

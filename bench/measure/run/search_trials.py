@@ -1,0 +1,222 @@
+"""Hold the loads of a capacity search, one after the other, on one stack and with the same load generators."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+from bench.core.capacity.load_trial import LoadTrial, SearchEnd
+from bench.core.capacity.search import PlannedTrial
+from bench.core.capacity.trial_load import find_trial_phase, hold_load, unit_of
+from bench.core.config.run_spec import RunSpec
+from bench.core.config.stack import Stack
+from bench.core.load.machine_limits import find_shortages
+from bench.core.load.needs import needs_of
+from bench.core.load.progress import Progress
+from bench.core.report.capacity_progress import SearchState, describe_end, describe_running, describe_start
+from bench.core.run.make_trial import RecordedTrial
+from bench.core.run.recording import Recording
+from bench.core.run.result import RunResult, make_result
+from bench.core.run.run_start import RUNS
+from bench.core.run.search_result import MeasuredTrial, SearchPlan
+from bench.core.run.validity import find_generator_limit
+from bench.core.run.warm_up import drop_warm_up
+from bench.core.samples.sample import Stop, StopCause
+from bench.core.values.duration import format_duration
+from bench.core.watch.host import GENERATORS
+from bench.errors import MeasurementError
+from bench.measure.load.workers import Workers, start_workers
+from bench.measure.machine.signals import call_on_signals
+from bench.measure.run.conditions import Conditions, Listener
+from bench.measure.run.drain import StackQueues
+from bench.measure.run.recorder import RunHooks, record_on
+from bench.measure.run.run_files import make_start, open_store
+from bench.measure.run.subject import Subject
+from bench.measure.run.token_renewal import Tokens
+from bench.measure.run.trial_end import TrialEnd
+from bench.measure.stacks.running_stack import RunningStack
+
+OnTrial = Callable[[Path, RunResult, Recording], object]
+"""Stores the run of a trial in its folder, below that of all runs."""
+MOST_LIMITED = 2
+"""The search ends when the load generator was too slow for this number of trials in a row."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSite:
+    """The stack of a search, and the settings of its measurement."""
+
+    stack: Stack
+    running: RunningStack
+    subject: Subject
+    conditions: Conditions
+    listener: Listener
+    run_id: str
+    """Id of the search."""
+    on_trial: OnTrial
+    """Stores the run of a trial."""
+
+
+@dataclass(slots=True)
+class SearchTrials:
+    """The trials of a search so far. Use `run`."""
+
+    plan: SearchPlan
+    site: SearchSite
+    more_users: ExitStack
+    """Removes the test users that are added between two trials."""
+    measured: list[MeasuredTrial] = field(default_factory=list)
+    """The trials."""
+    ended: SearchEnd = SearchEnd.INTERRUPTED
+    """Why the search ended."""
+    stop: Stop | None = None
+    """Why a trial ended early; `None` if none did."""
+    limit: str | None = None
+    """Why the load generator could not send the load of the newest trial; `None` if it could."""
+    _number: int = 0
+    _limited: int = 0
+    _begin_s: float = 0.0
+    _tokens: Tokens | None = None
+    _queues: StackQueues = field(default_factory=StackQueues)
+    _interrupted: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def trials(self) -> list[LoadTrial]:
+        """The trials."""
+        return [measured.trial for measured in self.measured]
+
+    async def run(self) -> None:
+        """Measure trials until the search ends, or until Ctrl-C, a service or a load generator ends it."""
+        self._tokens = self.site.subject.tokens
+        cores = self.site.subject.cores.get(GENERATORS, ())
+        with call_on_signals(self._interrupted.set):
+            async with start_workers(self.site.conditions.workers, cores) as generators:
+                self._begin_s = time.monotonic()
+                while self.stop is None:
+                    planned = self.plan.searcher.next_trial(self.trials, self._left_s())
+                    if isinstance(planned, SearchEnd):
+                        self.ended = planned
+                        return
+                    if self._is_too_large(planned) or self._limited == MOST_LIMITED:
+                        self.ended = SearchEnd.LOAD_GENERATOR
+                        return
+                    await self._measure_or_stop(planned, generators)
+
+    def _left_s(self) -> float:
+        return self.plan.settings.budget_s - (time.monotonic() - self._begin_s)
+
+    async def _measure_or_stop(self, planned: PlannedTrial, generators: Workers) -> None:
+        """Measure a trial. An error after the first one ends the search, which keeps the others.
+
+        Raises:
+            MeasurementError: The load generators did not begin the first trial.
+        """
+        try:
+            await self._measure(planned, generators)
+        except MeasurementError as error:
+            if not self.measured:
+                raise
+            self.stop = Stop(cause=StopCause.GENERATOR, reason=error.message)
+        if self.stop is None and self._interrupted.is_set():
+            self.stop = Stop(cause=StopCause.INTERRUPT, reason="interrupted")
+
+    def _is_too_large(self, planned: PlannedTrial) -> bool:
+        """Return whether the machine of the load generator certainly cannot send a load."""
+        needs = needs_of(self.make_spec(planned), self.site.conditions.workers)
+        self.limit = next(iter(find_shortages(needs, self.site.subject.machine_limits)), self.limit)
+        return any(find_shortages(needs, self.site.subject.machine_limits))
+
+    def make_spec(self, planned: PlannedTrial) -> RunSpec:
+        """Return the run of a trial. Each has an order of messages of its own.
+
+        The warm-up phases of the scenario precede the first trial.
+        """
+        scenario = self.plan.spec.scenario
+        warm_ups = [phase for phase in scenario.phases if phase.warm_up] if self._number <= 1 else []
+        longest_s = planned.warm_up_s + planned.longest_s
+        changes = {
+            "phases": (*warm_ups, hold_load(find_trial_phase(scenario), planned.load, longest_s)),
+            "seed": scenario.seed + max(0, self._number - 1),
+            "thresholds": {},
+            "capacity": None,
+        }
+        return self.plan.spec.model_copy(update={"scenario": scenario.model_copy(update=changes)})
+
+    async def _measure(self, planned: PlannedTrial, generators: Workers) -> None:
+        """Hold a load, and add the trial, unless the load generator could not send it in time."""
+        site = self.site
+        self._number += 1
+        spec = self.make_spec(planned)
+        self._add_users(spec)
+        state = self._state()
+        longest = format_duration(round(planned.warm_up_s + planned.longest_s))
+        site.listener.note(f"{describe_start(state, planned.load)}; at most {longest}")
+        end = TrialEnd(self.plan, self.trials, planned, self._queues, self._interrupted)
+        hooks = RunHooks(
+            partial(self._show, state, planned.load, end), site.listener.note, self._interrupted, end
+        )
+        place = Path(site.run_id, RUNS, f"{self._number:03}")
+        subject = replace(site.subject, tokens=self._tokens)
+        if self._number > 1:
+            subject = replace(subject, reference=None)
+        start = make_start(spec, site.stack, site.conditions, subject, site.run_id)
+        start_s = time.monotonic() - self._begin_s
+        with open_store(spec, start, site.conditions, place) as store:
+            recording = await record_on(generators, spec, replace(subject, store=store), hooks)
+        result = make_result(spec, recording, start.provenance, start.fingerprint, start.limits)
+        site.on_trial(place, result, recording)
+        self.stop = recording.stop
+        bare = drop_warm_up(recording, spec.scenario.phases)
+        load_s = find_load_s(bare, planned)
+        recorded = RecordedTrial(
+            planned.load, bare, load_s, planned.warm_up_s, start_s, end.drain_s, f"{RUNS}/{place.name}"
+        )
+        self._add(self.plan.judge(recorded), find_generator_limit(bare, result.summary))
+
+    def _add(self, measured: MeasuredTrial, limit: str | None) -> None:
+        """Add a trial. A load that the load generator could not send shows nothing about the stack."""
+        self.limit = limit
+        trial = measured.trial
+        if limit is not None and self.stop is None:
+            self._limited += 1
+            self.site.listener.warning(f"the trial does not count: {limit}")
+            return
+        self._limited = 0
+        self.measured.append(measured)
+        self.site.listener.note(describe_end(trial, self._number, self._state().unit))
+
+    def _state(self) -> SearchState:
+        unit = unit_of(find_trial_phase(self.plan.spec.scenario))
+        used_s = time.monotonic() - self._begin_s
+        estimate = self.plan.searcher.estimate(self.trials)
+        return SearchState(unit, tuple(self.trials), estimate, used_s, self.plan.settings.budget_s)
+
+    def _show(self, state: SearchState, load: float, end: TrialEnd, progress: Progress) -> None:
+        words = describe_running(state, load, end.elapsed_s, end.counts)
+        self.site.listener.progress(replace(progress, trial=words))
+
+    def _add_users(self, spec: RunSpec) -> None:
+        """Add test users if a load needs more than there are: at least as many again."""
+        tokens = self._tokens
+        if tokens is None or spec.scenario.accounts <= tokens.count:
+            return
+        from bench.measure.run.run_users import provide_users  # noqa: PLC0415 - few searches need more
+
+        count = max(tokens.count, spec.scenario.accounts - tokens.count)
+        run_id = f"{self.site.run_id}-{self._number}"
+        more = self.more_users.enter_context(
+            provide_users(self.site.running, (), count, run_id, self.site.listener.warning)
+        )
+        if more is not None:
+            self._tokens = tokens.extend(more)
+
+
+def find_load_s(recording: Recording, planned: PlannedTrial) -> float:
+    """Return the time in which a trial planned requests; its recording has no other phase."""
+    longest_s = planned.warm_up_s + planned.longest_s
+    if recording.ended_s is not None:
+        return recording.ended_s
+    return longest_s if recording.stop is None else min(longest_s, recording.elapsed_s)
