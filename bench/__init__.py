@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bench.measure.run.conditions import Listener
     from bench.usecases.ab import ab, ab_suite
     from bench.usecases.accept import accept
+    from bench.usecases.capacity import capacity
     from bench.usecases.check import check, check_suite
     from bench.usecases.comment import comment
     from bench.usecases.compare import JudgedRun, compare
@@ -62,6 +63,7 @@ __all__ = [
     "ab_suite",
     "accept",
     "add_to_history",
+    "capacity",
     "check",
     "check_suite",
     "comment",
@@ -101,6 +103,7 @@ _MODULES = {
     "ab_suite": "bench.usecases.ab",
     "accept": "bench.usecases.accept",
     "add_to_history": "bench.usecases.history",
+    "capacity": "bench.usecases.capacity",
     "check": "bench.usecases.check",
     "check_suite": "bench.usecases.check",
     "comment": "bench.usecases.comment",

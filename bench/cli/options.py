@@ -120,7 +120,7 @@ Objective = Annotated[
     typer.Option(
         "--objective",
         metavar="METRIC:MS",
-        help="Set the time limit of a good response, like ttft:2000; repeatable.",
+        help="Set the time limit of a good response: ttft:2000, 'e2e<10s'; repeatable.",
     ),
 ]
 Threshold = Annotated[

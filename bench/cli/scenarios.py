@@ -6,7 +6,7 @@ import typer
 import yaml
 
 from bench.cli import options
-from bench.core.config.load_words import in_words
+from bench.core.config.load_words import scenario_in_words
 from bench.core.values.wording import counted
 from bench.usecases import scenarios
 
@@ -19,7 +19,7 @@ def list_(
 ) -> None:
     """List all scenarios with their load and purpose."""
     for scenario in scenarios.list_scenarios(suite):
-        load = in_words(scenario.phases)
+        load = scenario_in_words(scenario)
         print(f"{scenario.name:20} {scenario.target or '-':14} {load:30} {scenario.purpose}")
 
 

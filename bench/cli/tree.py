@@ -45,6 +45,14 @@ SECTIONS = (
                 sends_load=True,
             ),
             Command(
+                "capacity",
+                "capacity:capacity",
+                "Search for the largest load that meets the objectives.",
+                "bench capacity quick --objective 'e2e<10s' --budget 10m",
+                "SCENARIO",
+                sends_load=True,
+            ),
+            Command(
                 "recover",
                 "recover:recover",
                 "Finish runs whose process was killed.",

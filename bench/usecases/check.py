@@ -1,5 +1,6 @@
 """Run a scenario and judge it against its baseline, or against a commit in pairs."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
@@ -16,10 +17,13 @@ from bench.usecases.merge import JudgedSuite
 from bench.usecases.options import QUIET, RunOptions
 from bench.usecases.paired_suite import select_scenarios
 from bench.usecases.report import store_judgement
-from bench.usecases.run import StoredRun, measure_and_store, measure_to_end
+from bench.usecases.run import StoredRun, check_stop, measure_to_end
 
 if TYPE_CHECKING:
     from bench.store.results import MisplacedRunError
+
+Measure = Callable[[], "tuple[StoredRun, MisplacedRunError | None]"]
+"""Measures and stores a run; returns it, and the error if its folder is not writable."""
 
 
 def check(
@@ -103,18 +107,34 @@ def _check_baseline(scenario: str, options: RunOptions, listener: Listener, *, c
             f"{scenario}: bench check needs a scenario, because a baseline belongs to one",
             "judge limits (bench run ADDRESS --threshold 'e2e_ms p(95)<2000'), or write a scenario file",
         )
-    first, problem = measure_and_store(scenario, listener, options)
+    return judge_measured(lambda: measure_to_end(scenario, listener, options), listener, confirm=confirm)
+
+
+def judge_measured(measure: Measure, listener: Listener, *, confirm: bool) -> JudgedRun:
+    """Measure a run, judge it against its baseline, and store the reports.
+
+    Args:
+        measure: Measures and stores a run, also one that ends early.
+        listener: Receives notes and warnings.
+        confirm: Measure a suspected regression a second time.
+
+    Raises:
+        BenchError: As for `bench.run`, or the baseline cannot be read.
+        KeyboardInterrupt: As for `bench.run`.
+    """
+    first, problem = measure()
+    check_stop(first.result, first.folder)
     report = judge_run(first.result)
     if confirm and report.comparison.suspect:
         listener.note("the run looks worse than the baseline; bench runs the scenario again to confirm it")
-        second, second_problem = _measure_confirmation(scenario, listener, options)
+        second, second_problem = _measure_confirmation(measure, listener)
         report = judge_run(first.result, confirmation=second.result)
         problem = problem or second_problem
     return store_judgement(JudgedRun(report, first.folder), problem)
 
 
 def _measure_confirmation(
-    scenario: str, listener: Listener, options: RunOptions
+    measure: Measure, listener: Listener
 ) -> "tuple[StoredRun, MisplacedRunError | None]":
     """Run a scenario again; one more run replaces a run that failed, ended early or is invalid.
 
@@ -123,7 +143,7 @@ def _measure_confirmation(
         KeyboardInterrupt: As for `bench.run`.
     """
     try:
-        second, problem = measure_to_end(scenario, listener, options)
+        second, problem = measure()
         unusable = explain_unusable(second.result)
     except (MeasurementError, TargetError) as error:
         unusable = f"the confirmation run failed: {error.message}"
@@ -131,4 +151,4 @@ def _measure_confirmation(
         if unusable is None:
             return second, problem
     listener.warning(f"{unusable}; bench runs the scenario a third time")
-    return measure_to_end(scenario, listener, options)
+    return measure()

@@ -64,7 +64,7 @@ def measure_and_store(
         KeyboardInterrupt: As for `run`.
     """
     stored, problem = measure_to_end(scenario, listener, options)
-    _check_stop(stored.result, stored.folder)
+    check_stop(stored.result, stored.folder)
     return stored, problem
 
 
@@ -84,6 +84,10 @@ def measure_to_end(
         if is_address(scenario)
         else plan_scenario(scenario, options)
     )
+    if plan.spec.scenario.capacity is not None:
+        from bench.usecases.capacity import measure_search  # noqa: PLC0415 - other runs do not need it
+
+        return measure_search(plan, folder, listener)
     load = in_words(plan.spec.scenario.phases)
     name = plan.spec.scenario.name
     listener.note(f"{name} on {plan.stack.name}: {load}; Ctrl-C ends the run and keeps its requests")
@@ -93,7 +97,7 @@ def measure_to_end(
 
     home, problem = results.save_anywhere(result, recording, folder)
     if result.stop is not None and result.stop.cause is StopCause.INTERRUPT:
-        _check_stop(result, home)
+        check_stop(result, home)
     return StoredRun(result, home, problem), problem
 
 
@@ -104,11 +108,26 @@ def stop_error(message: str, stop: Stop) -> TargetError:
     return TargetError(f"{message}{ending}", "the run cannot be judged; read the log of the service")
 
 
-def _check_stop(result: "RunResult", folder: Path) -> None:
-    """Raise the error of a run that ended early."""
+def _describe_answer(result: "RunResult") -> str:
+    """Return the answer of a capacity search so far; empty for other runs."""
+    if result.capacity is None:
+        return ""
+    from bench.core.report.capacity_progress import describe_so_far  # noqa: PLC0415 - only searches need it
+
+    return f"{describe_so_far(result.capacity)}; "
+
+
+def check_stop(result: "RunResult", folder: Path) -> None:
+    """Check that a run did not end early.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C ended it.
+        MeasurementError: A load generator was lost.
+        TargetError: A service of the stack ended.
+    """
     if result.stop is None:
         return
-    kept = f"{result.summary.requests} requests are kept in {folder}"
+    kept = f"{_describe_answer(result)}{result.summary.requests} requests are kept in {folder}"
     if result.stop.cause is StopCause.INTERRUPT:
         raise KeyboardInterrupt(f"interrupted; {kept}")
     if result.stop.cause is StopCause.TARGET:

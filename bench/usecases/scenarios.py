@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bench.core.config.load_words import in_words
+from bench.core.config.load_words import scenario_in_words
 from bench.core.config.scenario import Scenario
 from bench.core.load.description import describe_content, describe_first_requests, describe_steps
 from bench.errors import ConfigError
@@ -104,7 +104,7 @@ def plan_scenario(name: str) -> tuple[str, ...]:
         ConfigError: The scenario does not exist, or its files are wrong.
     """
     spec = scenarios.load(name)
-    lines = [f"{spec.scenario.name}: {spec.scenario.purpose}", f"load: {in_words(spec.scenario.phases)}"]
+    lines = [f"{spec.scenario.name}: {spec.scenario.purpose}", f"load: {scenario_in_words(spec.scenario)}"]
     for part in spec.parts:
         lines += describe_steps(part)
     return (*lines, *describe_first_requests(spec))

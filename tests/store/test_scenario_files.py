@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from bench.core.config.executors import ConstantVus
-from bench.core.config.load_words import in_words
+from bench.core.config.load_words import scenario_in_words
 from bench.errors import ConfigError, Exit
 from bench.store import scenarios, stacks
 from bench.store.folders import find, shipped
@@ -173,7 +173,7 @@ CALM = "1 VU × 13 requests"  # noqa: RUF001 - times
 
 def test_the_shipped_scenarios_have_the_loads_of_the_specification() -> None:
     """Every load of the specification is a scenario with its numbers."""
-    loads = {name: in_words(scenarios.load(name).scenario.phases) for name in scenarios.paths()}
+    loads = {name: scenario_in_words(scenarios.load(name).scenario) for name in scenarios.paths()}
     assert loads == {
         "quick": "10 VUs, 30 s",
         "chat-short": "10 VUs, 10 s",
@@ -183,7 +183,7 @@ def test_the_shipped_scenarios_have_the_loads_of_the_specification() -> None:
         "trial-deck": "4 VUs × 13 requests",  # noqa: RUF001 - times
         "trial-failover": "6 requests/s, 12 s",
         "cancel": f"{CALM}; then 10 VUs × 3 requests, 100 % cancelled; then {CALM}",  # noqa: RUF001 - times
-        "capacity": "; then ".join(f"{vus} VUs, 90 s" for vus in (5, 10, 15, 25, 50, 75, 100, 150)),
+        "capacity": "search from 1 to 150 VUs within 10m",
         "conversation": "5 VUs × 8 requests",  # noqa: RUF001 - times
         "endurance-short": "10 VUs, 60 s",
         "medium": "50 VUs, 120 s",
@@ -206,7 +206,7 @@ def test_the_shipped_scenarios_have_the_loads_of_the_specification() -> None:
 
 
 def test_slow_answers_count_for_the_capacity() -> None:
-    """No step cuts off requests that may still be answered, so the slowest requests count."""
+    """No trial cuts off requests that may still be answered, so the slowest requests count."""
     scenario = scenarios.load("capacity").scenario
     assert scenario.graceful_stop_s is not None
     assert scenario.graceful_stop_s >= scenario.request_timeout_s

@@ -20,12 +20,25 @@ from bench.core.config.open_loops import (
     RampingArrivalRate,
     RateStage,
 )
+from bench.core.config.scenario import Scenario
 from bench.core.values import wording
+from bench.core.values.duration import format_duration
 
 
 def in_words(phases: Sequence[ClosedLoop | OpenLoop]) -> str:
     """Describe the load: `10 VUs, 30 s` or `20 requests/s, 60 s`. Warm-up phases are left out."""
     return "; then ".join(_phase_in_words(phase) for phase in phases if not phase.warm_up)
+
+
+def scenario_in_words(scenario: Scenario) -> str:
+    """Describe the load of a scenario; that of a search as `search from 1 to 150 VUs within 10m`."""
+    search = scenario.capacity
+    if search is None:
+        return in_words(scenario.phases)
+    is_closed = any(isinstance(phase, ConstantVus) for phase in scenario.phases)
+    to = "" if search.highest is None else f" to {search.highest:g}"
+    unit = "VUs" if is_closed else "requests/s"
+    return f"search from {search.lowest:g}{to} {unit} within {format_duration(search.budget_s)}"
 
 
 def _phase_in_words(phase: ClosedLoop | OpenLoop) -> str:

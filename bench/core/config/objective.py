@@ -14,6 +14,8 @@ from bench.errors import ConfigError
 
 _UNIT = "_ms"
 _PAIR = re.compile(r"([A-Za-z0-9_.-]+):([0-9]+(?:\.[0-9]+)?)")
+_LIMIT = re.compile(r"([A-Za-z0-9_.-]+)<=?([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)?")
+_MS = {"ms": 1.0, "s": 1000.0, "m": 60_000.0, "h": 3_600_000.0, None: 1.0}
 
 
 def _check_keys(objectives: dict[str, float]) -> dict[str, float]:
@@ -34,8 +36,8 @@ def parse_objectives(texts: Sequence[str]) -> Mapping[str, float]:
     """Return milliseconds by metric: `("ttft:2000 e2e:20000",)` → `{"ttft_ms": 2000.0, "e2e_ms": 20000.0}`.
 
     Args:
-        texts: One or several pairs each, separated by spaces. A name may lack its unit. The last pair of a
-            metric counts.
+        texts: One or several pairs each, separated by spaces. A name may lack its unit. `e2e<20s` is the same
+            as `e2e:20000`. The last pair of a metric counts.
 
     Raises:
         ConfigError: A pair is not `METRIC:MILLISECONDS`, or the metric has no objectives.
@@ -51,9 +53,13 @@ def parse_objectives(texts: Sequence[str]) -> Mapping[str, float]:
 def _parse_pair(pair: str) -> tuple[str, float]:
     match = _PAIR.fullmatch(pair)
     limit_ms = float(match[2]) if match else 0.0
+    if match is None:
+        match = _LIMIT.fullmatch(pair)
+        limit_ms = float(match[2]) * _MS[match[3]] if match else 0.0
     if match is None or not 0 < limit_ms < math.inf:
         raise ConfigError(
-            f"--objective {pair}: expected a metric and milliseconds above 0", "write for example ttft:2000"
+            f"--objective {pair}: expected a metric and milliseconds above 0",
+            "write for example ttft:2000 or 'e2e<10s'",
         )
     key = match[1].removesuffix(_UNIT) + _UNIT
     if key not in OBJECTIVES and milestone_name(key) is None:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from bench.core.config.load_words import in_words
+from bench.core.config.load_words import scenario_in_words
 from bench.core.run.metric_summary import MetricSummary
 from bench.core.run.result import RunResult
 from bench.core.run.safe_load import LoadInterval, compared_load
@@ -94,7 +94,7 @@ def vitals_of(result: RunResult) -> Vitals:
         cpu_pct = round(resources.cpu_pct_mean, 1)
         usage[source] = ServiceUsage(cpu_pct=cpu_pct, memory_bytes=resources.memory_bytes_max)
     return Vitals(
-        load=in_words(result.scenario.phases),
+        load=scenario_in_words(result.scenario),
         elapsed_s=round(summary.elapsed_s, _DIGITS),
         requests_rps=_round(summary.requests_rps if capacity is None else capacity.throughput_rps),
         tokens_tps=_round(summary.tokens_tps) if capacity is None else None,

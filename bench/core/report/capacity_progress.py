@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from bench.core.capacity.capacity_result import CapacityResult
 from bench.core.capacity.load_trial import LoadTrial, LoadUnit, ObjectiveCounts, SafeLoad, TrialVerdict
 from bench.core.report.capacity_words import describe_load, describe_missed, find_decisive, verdict_word
 from bench.core.values import wording
@@ -36,6 +37,11 @@ def describe_start(state: SearchState, load: float) -> str:
     used = format_duration(round(state.used_s))
     parts.append(f"{used} of {format_duration(round(state.budget_s))} used")
     return "; ".join(parts)
+
+
+def describe_so_far(capacity: CapacityResult) -> str:
+    """Return the answer of a search that ended early: `safe load so far: 12 to 20 users`."""
+    return describe_bounds(SearchState(capacity.unit, capacity.trials, capacity.safe_load, 0.0, 0.0))
 
 
 def describe_running(

@@ -1,6 +1,7 @@
 """Join the trials of a capacity search to one run."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from bench.core.capacity.capacity_result import CapacityResult
@@ -18,6 +19,7 @@ from bench.core.run.recording import Recording
 from bench.core.run.result import RunResult, make_result
 from bench.core.run.run_start import RunStart
 from bench.core.run.validity import judge_search
+from bench.core.samples.sample import Stop
 
 _SHORTEST_S = 0.1
 """Shortest duration that the phase of a trial can have."""
@@ -61,7 +63,11 @@ class SearchPlan(NamedTuple):
 
 
 def join_search(
-    plan: SearchPlan, start: RunStart, measured: Sequence[MeasuredTrial], ended: SearchEnd
+    plan: SearchPlan,
+    start: RunStart,
+    measured: Sequence[MeasuredTrial],
+    ended: SearchEnd,
+    stop: Stop | None = None,
 ) -> tuple[RunResult, Recording]:
     """Return a search as one run, whose scenario has a phase for each trial.
 
@@ -72,9 +78,10 @@ def join_search(
         start: The start of the run.
         measured: The trials, at least one.
         ended: Why the search ended.
+        stop: Why the run ended early; `None` if it did not.
     """
     recordings = [trial.recorded.recording for trial in measured]
-    joined = join_recordings(recordings, range(len(recordings)))
+    joined = replace(join_recordings(recordings, range(len(recordings))), stop=stop)
     scenario = plan.spec.scenario.model_copy(update={"phases": _list_phases(plan, measured)})
     spec = plan.spec.model_copy(update={"scenario": scenario})
     result = make_result(spec, joined, start.provenance, start.fingerprint, start.limits)

@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.core.capacity.load_trial import SearchEnd
@@ -74,8 +74,8 @@ def measure_capacity(
         with open_store(spec, start, conditions, Path(run_id)):
             asyncio.run(search.run())
             _require_answer(search)
-    result, recording = join_search(plan, start, search.measured, search.ended)
-    return MeasuredSearch(_explain_end(result, search), replace(recording, stop=search.stop))
+    result, recording = join_search(plan, start, search.measured, search.ended, search.stop)
+    return MeasuredSearch(_name_limit(result, search), recording)
 
 
 def _hold(spec: RunSpec, load: float) -> RunSpec:
@@ -109,10 +109,9 @@ def _require_answer(search: SearchTrials) -> None:
     raise KeyboardInterrupt("interrupted before the first trial had a request")
 
 
-def _explain_end(result: RunResult, search: SearchTrials) -> RunResult:
-    """Return the result with the reason for an early end, or for the limit of the load generator."""
-    changes: dict[str, object] = {"stop": search.stop}
-    if search.ended is SearchEnd.LOAD_GENERATOR and search.limit is not None:
-        warning = f"the load generator is the limit of this search, not the stack: {search.limit}"
-        changes["warnings"] = (*result.warnings, warning)
-    return result.model_copy(update=changes)
+def _name_limit(result: RunResult, search: SearchTrials) -> RunResult:
+    """Return the result with a warning if the load generator ended the search."""
+    if search.ended is not SearchEnd.LOAD_GENERATOR or search.limit is None:
+        return result
+    warning = f"the load generator is the limit of this search, not the stack: {search.limit}"
+    return result.model_copy(update={"warnings": (*result.warnings, warning)})

@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from bench.core.capacity.load_objective import list_objectives
 from bench.core.config.capacity_search import CapacitySearch
 from bench.core.config.placeholders import environment_values, expand, expand_defaults
 from bench.core.config.prompts import Prompt
@@ -24,7 +25,6 @@ from bench.core.config.service import HANDLING_FIELDS
 from bench.core.config.stack import MONITORING_FIELDS, Stack
 from bench.core.config.target import Target
 from bench.core.run.origin import Fingerprint, Provenance, WorkflowAttempt
-from bench.core.samples.metrics import SUCCESS_RATIO
 from bench.core.values.record import Record
 from bench.errors import ConfigError
 
@@ -167,10 +167,9 @@ def _work_of_search(scenario: Scenario, search: CapacitySearch) -> dict[str, Any
     for phase in scenario.phases:
         declared = _declared(phase)
         phases.append({name: value for name, value in declared.items() if name not in _LOAD_OF_TRIAL})
-    success = [str(limit.expression) for limit in scenario.thresholds.get(SUCCESS_RATIO, ())]
     return {
         "phases": phases,
-        "objectives": {**scenario.objectives, SUCCESS_RATIO: success},
+        "objectives": [objective.words for objective in list_objectives(scenario)],
         "confidence": search.confidence,
     }
 

@@ -1,4 +1,4 @@
-"""Hold the loads of a capacity search, one after the other, on one stack and with the same load generators."""
+"""Hold the loads of a capacity search one after the other, on one stack and with the same load generators."""
 
 import asyncio
 import time

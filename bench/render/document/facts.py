@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from bench.core.calibration.calibration import Calibration, Trial
 from bench.core.calibration.reference_workload import ReferenceWorkload
-from bench.core.config.load_words import in_words
+from bench.core.config.load_words import scenario_in_words
 from bench.core.report.report import Report
 from bench.core.run.generator_reports import GeneratorReport
 from bench.core.run.origin import Fingerprint
@@ -35,7 +35,7 @@ def facts(report: Report) -> tuple[tuple[str, str], ...]:
     place = result.fingerprint
     injections = ", ".join(f"{knob}={value:g}" for knob, value in provenance.injections.items())
     lines = {
-        "load": in_words(result.scenario.phases),
+        "load": scenario_in_words(result.scenario),
         **dict(measured_facts(result)),
         "run": f"{provenance.run_id}, commit {_commit(provenance.commit, dirty=provenance.dirty is True)}",
         "injected": injections,

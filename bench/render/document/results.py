@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bench.core.config.load_words import in_words
+from bench.core.config.load_words import scenario_in_words
 from bench.core.report.fault_words import describe_faults
 from bench.core.run.errors import ErrorSample
 from bench.core.run.result import RunResult
@@ -60,8 +60,9 @@ def make_results(result: RunResult) -> RunResults:
     times = _times(summary)
     unanswered = describe_unanswered(summary.unanswered, summary.requests)
     alerts = map(describe, result.alerts or ())
+    scenario = result.scenario
     return RunResults(
-        headline=f"{result.scenario.name} on {result.fingerprint.stack}: {in_words(result.scenario.phases)}",
+        headline=f"{scenario.name} on {result.fingerprint.stack}: {scenario_in_words(scenario)}",
         facts=measured_facts(result),
         tables=without_empty(
             [

@@ -16,6 +16,8 @@ from tests.factories import make_scenario, make_spec
         (("ttft:2000 e2e:20000",), {"ttft_ms": 2000.0, "e2e_ms": 20000.0}),
         (("tpot_ms:12.5",), {"tpot_ms": 12.5}),
         (("e2e:1", "e2e:2"), {"e2e_ms": 2.0}),
+        (("e2e<10s ttft<=800ms",), {"e2e_ms": 10_000.0, "ttft_ms": 800.0}),
+        (("e2e_ms<1500", "ttft<1m"), {"e2e_ms": 1500.0, "ttft_ms": 60_000.0}),
     ],
 )
 def test_an_objective_is_a_metric_and_milliseconds(
@@ -38,7 +40,7 @@ def test_other_texts_are_refused_with_an_example(text: str) -> None:
     """The hint shows how to write an objective."""
     with pytest.raises(ConfigError, match="expected a metric and milliseconds above 0") as caught:
         parse_objectives([text])
-    assert caught.value.hint == "write for example ttft:2000"
+    assert caught.value.hint == "write for example ttft:2000 or 'e2e<10s'"
 
 
 def test_a_metric_without_objectives_is_refused() -> None:

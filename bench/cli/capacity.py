@@ -1,0 +1,83 @@
+"""`bench capacity`: search for the largest load that meets the objectives."""
+
+from typing import Annotated, Unpack
+
+import typer
+
+from bench.cli import options
+from bench.cli.check import Confirm, ConfirmOption
+from bench.cli.judging import end_with_run
+from bench.cli.live import listen
+from bench.cli.outputs import RunOut, parse_outputs
+from bench.render.formats import RUN_FORMATS
+from bench.usecases.capacity import capacity as search_capacity
+from bench.usecases.options import RunOptions
+from bench.usecases.search_options import SearchOptions
+
+From = Annotated[
+    float | None, typer.Option("--from", metavar="N", help="Try no load below this one (default: 1).")
+]
+To = Annotated[
+    float | None, typer.Option("--to", metavar="N", help="Try no load above this one (default: any load).")
+]
+Budget = Annotated[
+    str | None,
+    typer.Option("--budget", metavar="TIME", help="End all trials after this time (default: 10m)."),
+]
+Width = Annotated[
+    str | None,
+    typer.Option("--width", metavar="RATIO", help="End when the interval is this narrow (default: 20%)."),
+]
+Confidence = Annotated[
+    str | None,
+    typer.Option("--confidence", metavar="RATIO", help="Set the confidence of the interval (default: 90%)."),
+]
+Goodput = Annotated[
+    str | None,
+    typer.Option("--goodput", metavar="RATIO", help="Require all objectives of this share of requests."),
+]
+Cold = Annotated[bool, typer.Option("--cold", help="Start without the answer of an earlier search.")]
+
+
+@options.with_address_options
+def capacity(
+    scenario: options.ScenarioOrAddress,
+    *,
+    lowest: From = None,
+    highest: To = None,
+    budget: Budget = None,
+    width: Width = None,
+    confidence: Confidence = None,
+    goodput: Goodput = None,
+    cold: Cold = False,
+    live: options.Live = False,
+    confirm: ConfirmOption = Confirm.AUTO,
+    strict: options.Strict = False,
+    out: RunOut = None,
+    **given: Unpack[RunOptions],
+) -> None:
+    """Search for the largest load that meets the objectives.
+
+    The load is the number of VUs, or the rate of an open loop. Each trial ends as soon as it is decided.
+    The search ends when the interval of the answer is narrow enough, or after --budget.
+    Exits as `bench check`, with 0 for a pass and with 1 if the stack carries less than the accepted load.
+    """
+    outputs = parse_outputs(out, RUN_FORMATS)
+    search = SearchOptions(
+        lowest=lowest,
+        highest=highest,
+        budget=budget,
+        width=width,
+        confidence=confidence,
+        goodput=goodput,
+    )
+    with listen(scenario, live=live) as listener:
+        judged = search_capacity(
+            scenario,
+            search=search,
+            cold=cold,
+            confirm=confirm is Confirm.AUTO,
+            listener=listener,
+            **given,
+        )
+    end_with_run(judged, outputs, strict=strict)
