@@ -9,7 +9,7 @@ from bench.core.capacity.capacity_result import CapacityResult
 from bench.core.capacity.curve import fit_curve
 from bench.core.capacity.curve_point import CurvePoint
 from bench.core.capacity.load_objective import LoadObjective
-from bench.core.capacity.load_trial import LoadTrial, LoadUnit, SafeLoad, SearchEnd
+from bench.core.capacity.load_trial import LoadTrial, LoadUnit, SafeLoad, SearchEnd, TrialVerdict
 from bench.core.capacity.no_gain import find_no_gain
 from bench.core.capacity.zones import find_zones
 
@@ -44,12 +44,23 @@ def make_capacity_result(
         safe_load=safe,
         ended=ended,
         trials=tuple(trials),
-        breaks_at=find_breaking_tier(trials),
+        breaks_at=find_breaking_tier(_decide(trials, safe)),
         throughput_rps=None if safe is None else _find_throughput(points, safe.load),
         no_gain_from=no_gain_from,
         curve=curve,
         zones=find_zones(safe, curve, no_gain_from),
     )
+
+
+def _decide(trials: Sequence[LoadTrial], safe: SafeLoad | None) -> list[LoadTrial]:
+    """Return the trials with the verdicts that the safe load gives those which could not tell."""
+    decided: list[LoadTrial] = []
+    for trial in trials:
+        verdict = trial.verdict
+        if safe is not None and verdict is TrialVerdict.OPEN:
+            verdict = TrialVerdict.MET if trial.load <= safe.load else TrialVerdict.BROKEN
+        decided.append(trial.model_copy(update={"verdict": verdict}))
+    return decided
 
 
 def _find_throughput(points: Sequence[CurvePoint], load: float) -> float | None:

@@ -88,7 +88,7 @@ def judge_search(recording: Recording, summary: RunSummary) -> Validity:
 def find_generator_limit(recording: Recording, summary: RunSummary) -> str | None:
     """Return why the load generator could not send a load in time; `None` if it could."""
     unsent = most_common_fault(recording.samples)
-    reasons = [*_check_send_lag(recording, summary), *_check_generator_cpu(summary)]
+    reasons = [*_check_send_lag(recording, summary), *_check_generator_cpu(summary, recording.generators)]
     if unsent is not None:
         fault, message = unsent
         reasons.insert(0, describe_fault(fault, recording.needs, recording.machine_limits, message))

@@ -2,9 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
 from bench.core.config.executors import first_measured, list_warm_ups, planned_s
 from bench.core.config.run_spec import RunSpec
@@ -29,6 +28,7 @@ from bench.measure.load.workers import LostGeneratorError, Workers
 from bench.measure.machine import host
 from bench.measure.machine.signals import call_on_signals
 from bench.measure.run.generators import add_trials, count_shared_cores, open_generators, read_reports
+from bench.measure.run.run_hooks import RunHooks
 from bench.measure.run.subject import Subject, check_load, list_secrets
 from bench.measure.run.token_renewal import TokenRenewal
 from bench.measure.tiers.run_tiers import RunTiers
@@ -38,45 +38,6 @@ from bench.measure.watch.watching import Watch, WatchSample, open_watch, read_di
 _TICK_S = 0.5
 # The name of the reader that looks for a service that ended.
 _DEAD_SERVICES = "dead services"
-
-
-class EarlyEnd(Protocol):
-    """Ends the measured phase of a run as soon as its requests show enough."""
-
-    async def open(self, watch: Watch, /) -> None:
-        """Prepare for a load that begins now."""
-        ...
-
-    def add(self, samples: Samples, /) -> None:
-        """Receive requests that ended."""
-        ...
-
-    def is_enough(self, phase_s: tuple[float, float], waits_s: Sequence[float], /) -> bool:
-        """Return whether the measured phase may end. All times are seconds since the start of the run.
-
-        Args:
-            phase_s: Start of the phase, and the current time.
-            waits_s: Planned times of the requests in progress.
-        """
-        ...
-
-    async def drain(self, watch: Watch, /) -> None:
-        """Wait until the load has left no trace in the stack."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class RunHooks:
-    """Functions that a run calls while it goes on, and what may end it early."""
-
-    progress: Callable[[Progress], None]
-    """Receives the progress about twice a second."""
-    note: Callable[[str], None]
-    """Receives one line about a step that takes long."""
-    interrupted: asyncio.Event
-    """Ends the run when it is set."""
-    early_end: EarlyEnd | None = None
-    """Ends the measured phase; `None` if its duration does."""
 
 
 def record(

@@ -26,14 +26,15 @@ from bench.core.run.validity import find_generator_limit
 from bench.core.run.warm_up import drop_warm_up
 from bench.core.samples.sample import Stop, StopCause
 from bench.core.values.duration import format_duration
-from bench.core.watch.host import GENERATORS
 from bench.errors import MeasurementError
-from bench.measure.load.workers import Workers, start_workers
+from bench.measure.load.workers import Workers
 from bench.measure.machine.signals import call_on_signals
 from bench.measure.run.conditions import Conditions, Listener
 from bench.measure.run.drain import StackQueues
-from bench.measure.run.recorder import RunHooks, record_on
+from bench.measure.run.generators import open_generators
+from bench.measure.run.recorder import record_on
 from bench.measure.run.run_files import make_start, open_store
+from bench.measure.run.run_hooks import RunHooks
 from bench.measure.run.subject import Subject
 from bench.measure.run.token_renewal import Tokens
 from bench.measure.run.trial_end import TrialEnd
@@ -91,9 +92,8 @@ class SearchTrials:
     async def run(self) -> None:
         """Measure trials until the search ends, or until Ctrl-C, a service or a load generator ends it."""
         self._tokens = self.site.subject.tokens
-        cores = self.site.subject.cores.get(GENERATORS, ())
         with call_on_signals(self._interrupted.set):
-            async with start_workers(self.site.conditions.workers, cores) as generators:
+            async with open_generators(self.site.conditions.workers, self.site.subject) as generators:
                 self._begin_s = time.monotonic()
                 while self.stop is None:
                     planned = self.plan.searcher.next_trial(self.trials, self._left_s())
