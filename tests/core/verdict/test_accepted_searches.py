@@ -1,18 +1,16 @@
 """The verdict on the safe load of a capacity search."""
 
 import random
-from math import exp, log
 
 import pytest
 
 from bench.core.capacity.load_trial import SearchEnd
 from bench.core.limits.tolerance import Tolerance
 from bench.core.run.result import RunResult
-from bench.core.run.safe_load import ComparedLoad, LoadInterval
 from bench.core.samples.cost_metrics import SAFE_LOAD, SAFE_RATE
-from bench.core.verdict.accepted_searches import AcceptedSearches
 from bench.core.verdict.compare import Decision, compare
 from bench.core.verdict.verdict import MetricComparison, Verdict
+from benchmarks.verdicts.searches import CELLS, check
 from tests.factories import make_fingerprint, make_reference_workload
 from tests.searches import Interval, accept_searches, head_at, make_search
 
@@ -133,27 +131,11 @@ def test_a_slower_machine_makes_a_loss_inconclusive() -> None:
     assert compare(search_on((7, 6, 8), 1.3), base).decision is Decision.FAIL
 
 
-def simulate(loss: float, dice: random.Random, runs: int = 3) -> MetricComparison:
-    """A comparison of searches of a stack whose capacity is 17.4 users, and differs by 3 % between runs."""
-
-    def search(capacity: float) -> ComparedLoad:
-        own = capacity * exp(dice.gauss(0.0, 0.03))
-        log_middle = log(own) + dice.gauss(0.0, 0.06)
-        low = exp(log_middle - 1.645 * 0.06)
-        high = exp(log_middle + 1.645 * 0.06)
-        interval = LoadInterval(low=int(low), high=int(high) + 1, confidence=0.9)
-        return ComparedLoad(SAFE_LOAD, int(exp(log_middle)), interval)
-
-    heads = [search(17.4 * (1.0 - loss))]
-    levels = [[search(17.4) for _ in range(runs)]]
-    (row,) = AcceptedSearches(heads, levels, {}, simulated=True).judge().metrics
-    return row
-
-
 def test_the_error_rates_are_those_of_the_pages() -> None:
     """An unchanged stack hardly ever fails, and a loss of 35 % of its users nearly always does."""
     dice = random.Random(21)
-    unchanged = [simulate(0.0, dice).verdict for _ in range(150)]
-    lost = [simulate(0.35, dice).verdict for _ in range(60)]
+    cell = CELLS[0]
+    unchanged = [check(cell, 0.0, dice).verdict for _ in range(150)]
+    lost = [check(cell, 0.35, dice).verdict for _ in range(60)]
     assert unchanged.count(Verdict.WORSE) <= 6
     assert lost.count(Verdict.WORSE) >= 50
