@@ -90,6 +90,8 @@ IMPLEMENTATION_DETAILS = {
     "model_fit._ENDLESS": "a response time without end is far from any measured one",
     "model_fit._LINE_POINTS": "points of a drawn line",
     "model_fit._MOST_STEPS": "end of a search for the best parameters",
+    "queue_fit._MOST_CONTENTION": "end of the search for a contention",
+    "queue_fit._AT_BOUND": "saves a second fit",
     "queue_fit._FLAT": "ends a search early",
     "model_fit._TINY": "keeps a logarithm finite",
     "queue_fit._MOST_SLOTS": "end of the search for a number of slots",

@@ -121,7 +121,12 @@ def minimise(
     highest = np.array(bounds[1])
     inside = 1e-6 * (highest - lowest)
     fit = least_squares(
-        differences, np.clip(start, lowest + inside, highest - inside), bounds=bounds, max_nfev=_MOST_STEPS
+        differences,
+        np.clip(start, lowest + inside, highest - inside),
+        bounds=bounds,
+        max_nfev=_MOST_STEPS,
+        ftol=1e-5,
+        xtol=1e-5,
     )
     jacobian = np.asarray(fit.jac, dtype=np.float64)
     covariance = np.linalg.pinv(jacobian.T @ jacobian)

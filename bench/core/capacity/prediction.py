@@ -173,8 +173,11 @@ def _draw(curve: CapacityCurve, trials: Sequence[LoadTrial], slots_now: int | No
     draws = [_Draw(estimate.best.queue, loads.unit, loads.think_s, math.exp(mean))]
     for index in random.choice(len(shares), _DRAWS, p=shares):
         candidate = estimate.accepted[index]
-        longer = math.exp(random.normal() * candidate.error * math.sqrt(estimate.scale))
-        queue = replace(candidate.queue, service_s=candidate.queue.service_s * longer)
+        covariance = candidate.covariance * estimate.scale
+        values = random.multivariate_normal(candidate.values, covariance, method="svd")
+        if not candidate.queue.contention:
+            values[1] = max(0.0, values[1])
+        queue = estimate.family.make(candidate.queue.slots, values)
         tail = _tail_error(loads, candidate)[0] + random.normal() * spread
         draws.append(_Draw(queue, loads.unit, loads.think_s, math.exp(tail)))
     return draws

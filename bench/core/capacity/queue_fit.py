@@ -26,12 +26,16 @@ from bench.core.values.units import FloatArray
 
 # A load saturates the slots if they are in use for this share of the time.
 SATURATED_USE = 0.9
+# Slots slow each other down only if this improves the sum of squares by more than this.
+CONTENTION_SQUARES = 4.0
 # The search for the number of slots ends at this multiple of the requests in flight.
 _MOST_SLOTS = 4
 _STEP = 1.1
 _PARAMETERS = 3
 # Logarithm of the widest interval of a time in a slot.
 _WIDEST = 5.0
+_MOST_CONTENTION = 2.0
+_AT_BOUND = 0.01
 # Difference of sums of squares that shows that more slots change no response time.
 _FLAT = 1e-3
 _TAIL_OF_NORMAL = 1.645
@@ -47,13 +51,15 @@ class QueueFit(Record):
     slots: FittedValue
     """c: number of requests that are worked on at once."""
     service_ms: FittedValue
-    """Mean time that a request holds a slot."""
+    """Mean time that a request holds a slot if it is alone."""
     service_variation: NotNegative
     """Standard deviation of the time in a slot, as a share of its mean."""
     outside_ms: NotNegative
     """Time of a request outside the slots, apart from waiting."""
+    contention: NotNegative
+    """Share by which each further request in a slot slows down a request; this or `outside_ms` is 0."""
     most_rps: FittedValue
-    """Largest throughput: slots divided by the time in a slot."""
+    """Largest throughput: slots divided by the time in a slot with all slots in use."""
     line: tuple[LinePoint, ...]
     """The fitted line."""
     residuals: tuple[FitResidual, ...]
@@ -66,14 +72,38 @@ class QueueFit(Record):
     """Whether a measured load used the slots nearly completely; otherwise their number is a guess."""
 
 
+class QueueFamily(NamedTuple):
+    """All queues that have the measured distribution of response times at the smallest load."""
+
+    responses_s: FloatArray
+    """Response times at equal shares of the requests at the smallest load."""
+    fastest_s: float
+    """Shortest mean response time of a load."""
+
+    def make(self, slots: int, values: FloatArray) -> SlotQueue:
+        """Return a queue. The values are the logarithm of the time in a slot, and outside time or contention.
+
+        Times are shares of the shortest measured mean. Time outside the slots lowers the throughput that
+        slots with this response time can have, and contention lowers that of the slots, so the curve shows
+        only the sum of the two effects: a positive value is time outside, a negative one contention.
+        """
+        outside_s = max(0.0, float(values[1])) * self.fastest_s
+        contention = max(0.0, -float(values[1]))
+        times_s = np.clip(self.responses_s - outside_s, _SMALLEST_S, None)
+        service_s = math.exp(float(values[0])) * self.fastest_s
+        return SlotQueue(slots, service_s, ServiceShape.of(times_s), outside_s, contention)
+
+
 class QueueCandidate(NamedTuple):
     """The best queue with a given number of slots."""
 
     queue: SlotQueue
     squares: float
     """Sum of the squared differences, in standard errors."""
-    error: float
-    """Standard error of the logarithm of the time in a slot."""
+    values: FloatArray
+    """The parameters of the queue in its family."""
+    covariance: FloatArray
+    """Their covariance if the differences have a variance of 1."""
     differences: FloatArray
     """Logarithm of measured by predicted values."""
 
@@ -81,6 +111,8 @@ class QueueCandidate(NamedTuple):
 class QueueEstimate(NamedTuple):
     """The queues that the measured loads do not rule out."""
 
+    family: QueueFamily
+    """The queues that were tried."""
     best: QueueCandidate
     accepted: tuple[QueueCandidate, ...]
     """By the number of slots, ascending; `best` is one of them. Empty if the stated number does not fit."""
@@ -120,7 +152,7 @@ def estimate_queue(
         stated = search.fit(slots)
         best = stated
         accepted = (stated,) if stated.squares <= limit else ()
-    return QueueEstimate(best, accepted, scale, is_open, df)
+    return QueueEstimate(search.family, best, accepted, scale, is_open, df)
 
 
 def describe_queue(loads: MeasuredLoads, estimate: QueueEstimate) -> QueueFit:
@@ -131,10 +163,11 @@ def describe_queue(loads: MeasuredLoads, estimate: QueueEstimate) -> QueueFit:
     services_ms: list[float] = []
     most_rps: list[float] = []
     for candidate in estimate.accepted:
+        error = math.sqrt(max(0.0, float(candidate.covariance[0, 0])))
         for side in (-1.0, 1.0):
-            service_s = candidate.queue.service_s * math.exp(side * min(_WIDEST, factor * candidate.error))
+            service_s = candidate.queue.service_s * math.exp(side * min(_WIDEST, factor * error))
             services_ms.append(service_s * 1000.0)
-            most_rps.append(candidate.queue.slots / service_s)
+            most_rps.append(candidate.queue.most_rps * candidate.queue.service_s / service_s)
 
     def predict(load: float) -> PredictedState:
         return queue.predict(load, loads.unit, loads.think_s, tail=True)
@@ -148,6 +181,7 @@ def describe_queue(loads: MeasuredLoads, estimate: QueueEstimate) -> QueueFit:
         service_ms=FittedValue(value=queue.service_s * 1000.0, low=min(services_ms), high=max(services_ms)),
         service_variation=queue.shape.variation,
         outside_ms=queue.outside_s * 1000.0,
+        contention=queue.contention,
         most_rps=FittedValue(
             value=queue.most_rps, low=min(most_rps), high=None if estimate.is_open else max(most_rps)
         ),
@@ -189,13 +223,12 @@ class _SlotSearch:
 
     def __init__(self, loads: MeasuredLoads, responses_s: FloatArray) -> None:
         self._loads = loads
-        self._responses_s = responses_s
         self._errors = loads.errors()
         self._fits: dict[int, QueueCandidate] = {}
         means_s = [point.mean_ms.value / 1000.0 for point in loads.used if point.mean_ms is not None]
-        self._fastest_s = max(min(means_s), _SMALLEST_S)
+        self.family = QueueFamily(responses_s, max(min(means_s), _SMALLEST_S))
         self._most_rps = max(point.throughput_rps.value for point in loads.used)
-        self.most_slots = max(8, math.ceil(_MOST_SLOTS * self._most_rps * self._fastest_s))
+        self.most_slots = max(8, math.ceil(_MOST_SLOTS * self._most_rps * self.family.fastest_s))
 
     def find_best(self) -> QueueCandidate:
         """Return the best of all numbers of slots: the best of a coarse series, then its neighbours."""
@@ -241,26 +274,21 @@ class _SlotSearch:
 
     def _minimise(self, slots: int) -> QueueCandidate:
         def weighted(values: FloatArray) -> FloatArray:
-            return self._differences(self._queue(slots, values)) / self._errors
+            return self._differences(self.family.make(slots, values)) / self._errors
 
-        fastest_s = self._fastest_s
-        service_s = min(slots / max(self._most_rps, _SMALLEST_S), 0.99 * fastest_s)
-        start = [math.log(service_s / fastest_s), 1.0 - service_s / fastest_s]
-        bounds = ([-12.0, 0.0], [5.0, 2.0])
-        fit = minimise(weighted, start, bounds)
-        queue = self._queue(slots, fit.values)
-        error = math.sqrt(max(0.0, float(fit.covariance[0, 0])))
-        return QueueCandidate(queue, fit.squares, error, self._differences(queue))
-
-    def _queue(self, slots: int, values: FloatArray) -> SlotQueue:
-        """Return a queue. The values are the logarithm of the time in a slot, and the time outside.
-
-        Both are shares of the shortest measured mean.
-        """
-        outside_s = float(values[1]) * self._fastest_s
-        times_s = np.clip(self._responses_s - outside_s, _SMALLEST_S, None)
-        service_s = math.exp(float(values[0])) * self._fastest_s
-        return SlotQueue(slots, service_s, ServiceShape.of(times_s), outside_s)
+        fastest_s = self.family.fastest_s
+        full_s = slots / max(self._most_rps, _SMALLEST_S)
+        if full_s < fastest_s:
+            start = [math.log(full_s / fastest_s), 1.0 - full_s / fastest_s]
+        else:
+            start = [0.0, (1.0 - full_s / fastest_s) / max(1, slots - 1)]
+        fit = minimise(weighted, start, ([-12.0, 0.0], [5.0, 2.0]))
+        if fit.values[1] < _AT_BOUND:
+            contended = minimise(weighted, start, ([-12.0, -_MOST_CONTENTION], [5.0, 2.0]))
+            if contended.squares < fit.squares - CONTENTION_SQUARES:
+                fit = contended
+        queue = self.family.make(slots, fit.values)
+        return QueueCandidate(queue, fit.squares, fit.values, fit.covariance, self._differences(queue))
 
     def _differences(self, queue: SlotQueue) -> FloatArray:
         loads = self._loads

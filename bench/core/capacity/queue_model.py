@@ -1,5 +1,9 @@
 """The queue M/G/c: requests that arrive at random wait for one of c slots.
 
+The slots may share a processor: each further request in a slot then slows down the others, as in the
+Universal Scalability Law. The queue with exponential times stays exact, because its rates may depend on its
+state.
+
 An open loop is M/G/c with the approximation of Allen and Cunneen (Allen, 1990, "Probability, statistics and
 queueing theory", 5.3): the wait of M/M/c times (1 + v²)/2, where v is the variation of the time in a slot.
 
@@ -27,7 +31,7 @@ _LEAST_OUTSIDE = 1e-6
 
 
 class _Seen(NamedTuple):
-    """What a request meets that arrives at the queue M/M/c."""
+    """The queue with exponential times in a slot, as a request meets it."""
 
     probability: float
     """Probability that it waits."""
@@ -35,6 +39,8 @@ class _Seen(NamedTuple):
     """Mean number of requests that leave before it has a slot, if it waits."""
     turn_variance: float
     """Variance of this number, if it waits."""
+    in_slot_s: float
+    """Mean time in a slot, with the slowdown by the others."""
 
     @property
     def turns(self) -> float:
@@ -67,6 +73,8 @@ class _Waiting(NamedTuple):
     """Probability that a request waits."""
     gamma_shape: float
     """Squared mean divided by the variance, of the requests that wait."""
+    in_slot_s: float
+    """Mean time in a slot, with the slowdown by the others."""
 
 
 @dataclass(frozen=True)
@@ -76,23 +84,25 @@ class SlotQueue:
     slots: int
     """Number of slots, c."""
     service_s: float
-    """Mean time in a slot."""
+    """Mean time in a slot of a request that is alone."""
     shape: ServiceShape
     """Distribution of the times in a slot."""
     outside_s: float = 0.0
     """Time of a request outside the slots, apart from waiting."""
+    contention: float = 0.0
+    """Share by which each further request in a slot slows down a request."""
 
     @property
     def most_rps(self) -> float:
         """Largest throughput."""
-        return self.slots / self.service_s
+        return 1.0 / self._turn_s
 
     def predict(self, load: float, unit: LoadUnit, think_s: float, *, tail: bool = False) -> PredictedState:
         """Return the state at a load; its 95th percentile only with `tail`, which costs time."""
         waiting = self._wait(load, unit, think_s)
         if waiting is None:
             return PredictedState(self.most_rps, None)
-        mean_s = self.outside_s + self.service_s + waiting.mean_s
+        mean_s = self.outside_s + waiting.in_slot_s + waiting.mean_s
         throughput_rps = load / (think_s + mean_s) if unit == "users" else load
         return PredictedState(throughput_rps, mean_s, self._tail_s(waiting) if tail else None)
 
@@ -106,7 +116,7 @@ class SlotQueue:
         if unit == "users":
             seen = self._closed_queue(load, think_s)
             exponential_s = seen.turns * self._turn_s
-            idle_s = self.service_s + self.outside_s + think_s
+            idle_s = self._slowed_s(self.slots) + self.outside_s + think_s
             fluid_s = max(0.0, load * self._turn_s - idle_s)
             mean_s = fluid_s + max(0.0, exponential_s - fluid_s) * self._scale
         elif load >= self.most_rps:
@@ -116,12 +126,13 @@ class SlotQueue:
             exponential_s = seen.turns * self._turn_s
             mean_s = exponential_s * self._scale
         if mean_s <= 0.0 or exponential_s <= 0.0:
-            return _Waiting(0.0, 0.0, 1.0)
+            return _Waiting(0.0, 0.0, 1.0, seen.in_slot_s)
         if_waiting_s = mean_s / seen.probability
         turn_variance = seen.turn_variance * mean_s / exponential_s * self._scale
         variance = (turn_variance + seen.mean_turns * self.shape.variation**2) * self._turn_s**2
         least_variance = (_LEAST_OUTSIDE * if_waiting_s) ** 2
-        return _Waiting(mean_s, seen.probability, if_waiting_s**2 / max(variance, least_variance))
+        gamma_shape = if_waiting_s**2 / max(variance, least_variance)
+        return _Waiting(mean_s, seen.probability, gamma_shape, seen.in_slot_s)
 
     @property
     def _scale(self) -> float:
@@ -131,40 +142,49 @@ class SlotQueue:
     @property
     def _turn_s(self) -> float:
         """Mean time between two requests that leave, while all slots are in use."""
-        return self.service_s / self.slots
+        return self._slowed_s(self.slots) / self.slots
+
+    def _slowed_s(self, busy: int) -> float:
+        """Return the mean time in a slot with a number of slots in use."""
+        return self.service_s * (1.0 + self.contention * (busy - 1))
+
+    def _rates(self, most: int) -> tuple[FloatArray, FloatArray]:
+        """Return slots in use and requests that leave per second, with 1 to `most` requests in the queue."""
+        busy = np.minimum(np.arange(1.0, most + 1.0), self.slots)
+        return busy, busy / (self.service_s * (1.0 + self.contention * (busy - 1.0)))
 
     def _closed_queue(self, users: float, think_s: float) -> _Seen:
-        """Return the wait in M/M/c//N. A request sees the state of the queue without its own user."""
-        others = max(0, round(users) - 1)
+        """Return the queue with finitely many users. A request meets it without its own user."""
+        count = max(1, round(users))
         outside_s = max(think_s + self.outside_s, _LEAST_OUTSIDE * self.service_s)
-        in_queue = np.arange(1, others + 1)
-        busy = np.minimum(in_queue, self.slots)
-        steps = np.log((others - in_queue + 1) * self.service_s / (outside_s * busy))
-        logarithms = np.concatenate(([0.0], np.cumsum(steps)))
-        weights = np.exp(logarithms - logarithms.max())
-        shares = (weights / weights.sum())[self.slots :]
-        probability = float(shares.sum())
+        busy, leaving_rps = self._rates(count)
+        thinking = count - np.arange(float(count))
+        shares = _normalise(np.log(thinking / (outside_s * leaving_rps)))
+        met = _normalise(np.log((thinking[:-1] - 1.0) / (outside_s * leaving_rps[:-1])))
+        in_slot_s = float(shares[1:] @ busy) / float(shares[1:] @ leaving_rps)
+        waiting = met[self.slots :]
+        probability = float(waiting.sum())
         if probability <= 0.0:
-            return _Seen(0.0, 0.0, 0.0)
-        turns = np.arange(1.0, len(shares) + 1.0)
-        mean_turns = float(shares @ turns) / probability
-        variance = float(shares @ (turns - mean_turns) ** 2) / probability
-        return _Seen(probability, mean_turns, variance)
+            return _Seen(0.0, 0.0, 0.0, in_slot_s)
+        turns = np.arange(1.0, len(waiting) + 1.0)
+        mean_turns = float(waiting @ turns) / probability
+        variance = float(waiting @ (turns - mean_turns) ** 2) / probability
+        return _Seen(probability, mean_turns, variance, in_slot_s)
 
     def _open_queue(self, rate_rps: float) -> _Seen:
-        """Return the wait in M/M/c (Erlang's C formula, by the recursion of his B formula)."""
-        offered = rate_rps * self.service_s
-        utilisation = offered / self.slots
-        blocked = 1.0
-        for slot in range(1, self.slots + 1):
-            blocked = offered * blocked / (slot + offered * blocked)
-        probability = blocked / (1.0 - utilisation * (1.0 - blocked))
+        """Return the queue of an open loop. The number that waits has a geometric distribution."""
+        busy, leaving_rps = self._rates(self.slots)
+        utilisation = rate_rps * self._turn_s
         free = 1.0 - utilisation
-        return _Seen(probability, 1.0 / free, utilisation / free**2)
+        shares = _normalise(np.log(rate_rps / leaving_rps))
+        shares[-1] /= free  # all states with full slots
+        shares /= shares.sum()
+        in_slot_s = float(shares[1:] @ busy) / rate_rps
+        return _Seen(float(shares[-1]), 1.0 / free, utilisation / free**2, in_slot_s)
 
     def _share_within(self, limit_s: float, waiting: _Waiting) -> float:
         """Return the share of the requests within a limit."""
-        left_s = limit_s - self.outside_s - self.shape.steps * self.service_s
+        left_s = limit_s - self.outside_s - self.shape.steps * waiting.in_slot_s
         served = np.count_nonzero(left_s >= 0.0) / len(left_s)
         if waiting.probability <= 0.0:
             return served
@@ -178,9 +198,9 @@ class SlotQueue:
     def _tail_s(self, waiting: _Waiting) -> float:
         """Return the 95th percentile of the response time."""
         if waiting.probability <= 0.0:
-            return self.outside_s + float(np.quantile(self.shape.steps, TAIL) * self.service_s)
+            return self.outside_s + float(np.quantile(self.shape.steps, TAIL)) * waiting.in_slot_s
         low_s = self.outside_s
-        high_s = self.outside_s + float(self.shape.steps[-1] * self.service_s)
+        high_s = self.outside_s + float(self.shape.steps[-1] * waiting.in_slot_s)
         while self._share_within(high_s, waiting) < TAIL:
             high_s += max(high_s, self.service_s)
         for _ in range(_HALVINGS):
@@ -190,3 +210,10 @@ class SlotQueue:
             else:
                 high_s = middle_s
         return high_s
+
+
+def _normalise(steps: FloatArray) -> FloatArray:
+    """Return the shares of the states 0 to n from the logarithms of the ratios of neighbouring shares."""
+    logarithms = np.concatenate(([0.0], np.cumsum(steps)))
+    weights = np.exp(logarithms - logarithms.max())
+    return np.asarray(weights / weights.sum())
