@@ -2,6 +2,7 @@
 
 from bench.core.capacity.curve import CapacityCurve
 from bench.core.capacity.load_trial import LoadTrial, LoadUnit, SafeLoad, SearchEnd
+from bench.core.capacity.overload import OverloadReport
 from bench.core.capacity.prediction import Prediction
 from bench.core.capacity.zones import CapacityZones
 from bench.core.values.record import NotNegative, Record
@@ -33,3 +34,5 @@ class CapacityResult(Record):
     """The loads to run at, to watch and to avoid; null without a trial that has requests."""
     predictions: tuple[Prediction, ...] = ()
     """What the loads need that were asked for."""
+    overload: OverloadReport | None = None
+    """The behaviour beyond the safe load; null if it was not measured."""
