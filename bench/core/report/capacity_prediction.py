@@ -1,7 +1,7 @@
 """A prediction from the queue of a capacity search, as people read it."""
 
 from bench.core.capacity.curve_point import FittedValue
-from bench.core.capacity.prediction import Prediction
+from bench.core.capacity.prediction import LoadPrediction, Prediction
 from bench.core.report.capacity_words import describe_load
 from bench.core.values import wording
 
@@ -18,6 +18,15 @@ def describe_prediction(prediction: Prediction) -> str:
     return f"{within} {', or '.join(parts)}"
 
 
+def describe_load_prediction(prediction: LoadPrediction) -> str:
+    """Return what a number of slots carries: `at 8 slots: 34 users (31 to 38) within 10 s`."""
+    slots = wording.counted(round(prediction.slots), "slot")
+    if prediction.load is None:
+        return f"none for {slots}: {prediction.refused}"
+    load = f"{describe_load(prediction.load.value, prediction.unit)}{_interval(prediction.load)}"
+    return f"at {slots}: {load} within {_write_limit(prediction.objective_ms)}"
+
+
 def _describe_slots(prediction: Prediction) -> list[str]:
     needed = prediction.slots_needed
     now = prediction.slots
@@ -25,7 +34,11 @@ def _describe_slots(prediction: Prediction) -> list[str]:
         return []
     if needed.value <= now.value:
         return [f"need no more than the {now.value:g} slots of now"]
-    return [f"need {needed.value:g} slots{_interval(needed)}, now {now.value:g}"]
+    ratio = prediction.slots_ratio
+    if ratio is None or now.low == now.high:
+        return [f"need {needed.value:g} slots{_interval(needed)}, now {now.value:g}"]
+    present = f"now about {now.value:g}{_interval(now)}"
+    return [f"need {wording.factor(ratio.value)} times the slots{_interval(ratio, '.1f')}, {present}"]
 
 
 def _describe_shorter(prediction: Prediction) -> list[str]:
@@ -38,10 +51,11 @@ def _describe_shorter(prediction: Prediction) -> list[str]:
     return [answers if prediction.slots_needed is not None else f"need {answers}"]
 
 
-def _interval(value: FittedValue) -> str:
+def _interval(value: FittedValue, form: str = ".4g") -> str:
+    """Write an interval behind its value: ` (11 to 14)`; empty if it is a single number."""
     if value.high is None:
-        return f" (at least {value.low:g})"
-    return "" if value.low == value.high else f" ({value.low:g} to {value.high:g})"
+        return f" (at least {value.low:{form}})"
+    return "" if value.low == value.high else f" ({value.low:{form}} to {value.high:{form}})"
 
 
 def _write_limit(limit_ms: float) -> str:

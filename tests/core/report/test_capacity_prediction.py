@@ -1,8 +1,8 @@
 from typing import Any
 
 from bench.core.capacity.curve_point import FittedValue
-from bench.core.capacity.prediction import Prediction
-from bench.core.report.capacity_prediction import describe_prediction
+from bench.core.capacity.prediction import LoadPrediction, Prediction
+from bench.core.report.capacity_prediction import describe_load_prediction, describe_prediction
 
 
 def fitted(value: float, low: float, high: float | None) -> FittedValue:
@@ -52,3 +52,17 @@ def test_a_refused_prediction_explains_itself() -> None:
     """The reason and the missing measurement follow the load."""
     text = words(refused="No trial used the slots. Measure loads up to 40 users.")
     assert text == "none for 100 users: No trial used the slots. Measure loads up to 40 users."
+
+
+def test_an_unknown_number_of_slots_is_a_factor() -> None:
+    """The curve gives the factor more exactly than the number of slots."""
+    unknown = words(slots=fitted(4, 3, 5), slots_ratio=fitted(3, 2.75, 3.5), shorter=None)
+    assert unknown == "100 users within 10 s need 3.0 times the slots (2.8 to 3.5), now about 4 (3 to 5)"
+
+
+def test_a_number_of_slots_carries_a_load() -> None:
+    """The reader asks for a number of slots."""
+    prediction = LoadPrediction(slots=8, unit="users", objective_ms=800, load=fitted(34, 31, 38))
+    assert describe_load_prediction(prediction) == "at 8 slots: 34 users (31 to 38) within 800 ms"
+    refused = LoadPrediction(slots=1, unit="users", objective_ms=800, refused="Measure more.")
+    assert describe_load_prediction(refused) == "none for 1 slot: Measure more."
