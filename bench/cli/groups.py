@@ -124,7 +124,7 @@ WORKERS = (
         "list",
         "workers:list_",
         "List the load generators of a scheduler.",
-        "bench workers list dask://127.0.0.1:8786",
+        "bench workers list dask://127.0.0.1:8786 --wait 3",
     ),
     Command(
         "down",

@@ -29,6 +29,9 @@ Listen = Annotated[
     str | None,
     typer.Option("--listen", metavar="ADDRESS", help="Accept connections at this address of the machine."),
 ]
+Wait = Annotated[
+    int, typer.Option("--wait", metavar="N", min=0, help="Wait until N have joined, at most 5 minutes.")
+]
 Name = Annotated[
     str | None, typer.Option("--name", metavar="NAME", help="Set the name (default: host and process id).")
 ]
@@ -88,13 +91,13 @@ def join(
     workers.workers_join(scheduler, name=name, listen=listen, certificates=certificates, needs_tls=tls)
 
 
-def list_(scheduler: Scheduler, *, certificates: Certificates = None) -> None:
+def list_(scheduler: Scheduler, *, certificates: Certificates = None, wait: Wait = 0) -> None:
     """List the load generators of a scheduler.
 
     The clock is that since the start of a machine, compared with the clock of this one.
     """
     rows: list[tuple[str, ...]] = [("name", "host", "version", "cores", "clock", "state")]
-    for worker in workers.workers_list(scheduler, certificates=certificates):
+    for worker in workers.workers_list(scheduler, certificates=certificates, wait=wait):
         rows.append(_row(worker))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:

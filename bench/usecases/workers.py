@@ -17,7 +17,7 @@ from bench.measure.cluster.dask_programs import (
     scheduler_command,
 )
 from bench.measure.cluster.local_cluster import ClusterOptions, is_loopback
-from bench.measure.cluster.worker_list import ListedWorker, list_workers
+from bench.measure.cluster.worker_list import ListedWorker, await_workers, list_workers
 from bench.measure.run.conditions import Listener
 from bench.render import kubernetes
 from bench.usecases.options import QUIET
@@ -37,6 +37,7 @@ __all__ = [
 
 CERTIFICATES = Path("~/.config/chatbench/workers")
 """Folder for certificates, unless you name another one."""
+_JOIN_TIMEOUT_S = 300.0
 _NO_TLS = "whoever reaches them without TLS can run programs on these machines"
 
 
@@ -102,18 +103,24 @@ def workers_join(
     become_worker(access, name or f"{platform.node()}-{os.getpid()}", listen)
 
 
-def workers_list(scheduler: str, *, certificates: Path | None = None) -> Sequence[ListedWorker]:
+def workers_list(
+    scheduler: str, *, certificates: Path | None = None, wait: int = 0
+) -> Sequence[ListedWorker]:
     """Return the load generators of a scheduler.
 
     Args:
         scheduler: Address of the scheduler, such as `dask://10.0.0.5:8786`.
         certificates: Folder of the certificates; default: that of BENCH_CERTIFICATES, if it is set.
+        wait: Number of load generators to wait for, at most five minutes.
 
     Raises:
         ConfigError: The address is wrong, or Dask is missing.
-        TargetError: The scheduler does not answer.
+        TargetError: The scheduler does not answer, or too few load generators joined in time.
     """
-    return list_workers(find_access(scheduler, certificates))
+    access = find_access(scheduler, certificates)
+    if wait:
+        await_workers(access, wait, _JOIN_TIMEOUT_S)
+    return list_workers(access)
 
 
 def workers_certificates(folder: Path = CERTIFICATES) -> Path:

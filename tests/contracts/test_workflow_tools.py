@@ -1,4 +1,5 @@
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -61,3 +62,29 @@ def test_shellcheck_reports_no_problem_in_the_commands_of_actions(tmp_path: Path
                 scripts.append(script)
     assert scripts
     _run("shellcheck", *scripts)
+
+
+def _write_examples(page: str, folder: Path) -> list[Path]:
+    """Write the workflows that a page shows as complete files into a repository of their own."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    blocks = re.findall(r"^```yaml\n(name: .*?)^```$", text, re.MULTILINE | re.DOTALL)
+    workflows = folder / ".github" / "workflows"
+    workflows.mkdir(parents=True)
+    (folder / ".git").mkdir()
+    (folder / ".github" / "actionlint.yaml").write_text("self-hosted-runner: {labels: [load, scheduler]}\n")
+    paths = []
+    for number, block in enumerate(blocks):
+        paths.append(workflows / f"example-{number}.yml")
+        paths[-1].write_text(block, encoding="utf-8")
+    return paths
+
+
+def test_the_workflows_for_several_machines_have_no_problem(tmp_path: Path) -> None:
+    """A reader can copy them: the schema, zizmor and, where it is installed, actionlint accept them."""
+    paths = _write_examples("how-to/load-from-several-machines.md", tmp_path)
+    assert len(paths) == 2
+    _run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *paths)
+    _run("zizmor", "--offline", "--no-progress", "--persona", "pedantic", tmp_path)
+    if ACTIONLINT is not None:
+        config = tmp_path / ".github" / "actionlint.yaml"
+        _run(str(ACTIONLINT), "-config-file", config, "-shellcheck", PROGRAMS / "shellcheck", *paths)

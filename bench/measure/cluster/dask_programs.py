@@ -27,8 +27,8 @@ DISTRIBUTED_SETTINGS: Mapping[str, str] = {
     "OMP_NUM_THREADS": "1",
 }
 """Environment variables of the scheduler and of each worker."""
-# A worker whose scheduler does not answer ends after this time.
-_DEATH_TIMEOUT_S = 60
+# A worker that never reached its scheduler ends after this time; one that loses it ends at once.
+_DEATH_TIMEOUT_S = 300
 _OWN_SETTINGS = "DASK_"
 
 
