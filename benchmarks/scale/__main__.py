@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -18,6 +19,8 @@ PAGE = ROOT / "docs" / "explanation" / "scale.md"
 FOLDER = ROOT / ".bench" / "scale"
 _STARTS = 100
 _RATES = (10.0, 100.0, 1000.0)
+# An overloaded cluster is simulated at this part of its size.
+_SHRINK = 10
 # Parts of the largest number of load generators, and the duration of the load with each.
 _SHARES = {0.5: 60.0, 0.9: 60.0, 1.2: 900.0}
 _COSTS = {
@@ -53,7 +56,7 @@ def main() -> int:
     journal = FOLDER / "costs.json"
     if not given.reuse:
         _, readings = measure(given.repeats, given.vus)
-        facts = {"date": f"{datetime.now(UTC):%Y-%m-%d}", **machine(), "repetitions": str(given.repeats)}
+        facts = {**describe_machine(), "repetitions": str(given.repeats)}
         FOLDER.mkdir(parents=True, exist_ok=True)
         content = {"facts": facts, "readings": [asdict(reading) for reading in readings]}
         journal.write_text(json.dumps(content), encoding="utf-8")
@@ -65,6 +68,14 @@ def main() -> int:
     replace_section(given.output, "merge", _merge(costs))
     replace_section(given.output, "start", _start())
     return 0
+
+
+def describe_machine() -> dict[str, str]:
+    """Return the date, the commit and the machine of a measurement."""
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short=8", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return {"date": f"{datetime.now(UTC):%Y-%m-%d}", "commit": commit.stdout.strip(), **machine()}
 
 
 def _median(readings: Sequence[Costs]) -> Costs:
@@ -120,7 +131,7 @@ def _merge(costs: Costs) -> str:
 
 
 def _merge_row(plan: MergePlan) -> list[str]:
-    outcome = simulate_merge(plan)
+    outcome = simulate_merge(_shrink(plan) if plan.utilisation > 1 else plan)
     pressure_s = outcome.back_pressure_s
     return [
         f"{plan.requests_per_s:,.0f}",
@@ -133,6 +144,17 @@ def _merge_row(plan: MergePlan) -> list[str]:
         f"{outcome.most_kept_bytes / 1e6:.1f}",
         "none" if outcome.is_lossless else "some",
     ]
+
+
+def _shrink(plan: MergePlan) -> MergePlan:
+    """Return a tenth of a cluster with ten times the cost of a batch, which has the same delays."""
+    return replace(
+        plan,
+        workers=round(plan.workers / _SHRINK),
+        batch_us=plan.batch_us * _SHRINK,
+        sample_us=plan.sample_us * _SHRINK,
+        run_bytes_per_s=plan.run_bytes_per_s / _SHRINK,
+    )
 
 
 def _start() -> str:

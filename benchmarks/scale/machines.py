@@ -6,16 +6,14 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from scipy import stats
 
 from bench.core.run.result import RunResult
 from bench.store import results
-from benchmarks.engine.machine import machine
 from benchmarks.engine.page import replace_section, table
-from benchmarks.scale.__main__ import PAGE
+from benchmarks.scale.__main__ import PAGE, describe_machine
 from benchmarks.scale.namespaces import find_obstacle
 from benchmarks.scale.stand import CLOCK_S, Stand, open_stand
 
@@ -46,7 +44,7 @@ def main() -> int:
                 workers, vus = _DESIGN[name]
                 runs[name].append(stand.run(workers, stand.target, *_MODEL, "--vus", str(vus)))
         killed = _kill(stand)
-    facts = {"date": f"{datetime.now(UTC):%Y-%m-%d}", **machine(), "runs of each kind": str(given.rounds)}
+    facts = {**describe_machine(), "runs of each kind": str(given.rounds)}
     lines = [[name, value] for name, value in facts.items()]
     parts = [
         table(["fact", "value"], lines, ":---"),
