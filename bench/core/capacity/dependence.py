@@ -10,29 +10,41 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bench.core.capacity.load_trial import ObjectiveCounts
+from bench.core.capacity.load_trial import LoadUnit, ObjectiveCounts
 from bench.core.values.units import FloatArray
 
-PRIOR_DISPERSION = 4.0
-"""Dispersion before a trial shows missed requests."""
-PRIOR_WEIGHT = 4.0
-"""Weight of this prior: expected variance of the missed requests, if they were independent."""
+PRIOR_CORRELATION = {"users": 1.5, "requests/s": 5.0}
+"""Correlation time of the missed requests before a trial shows some, in blocks. It is longer in an open loop,
+whose queue has no limit."""
+PRIOR_BLOCKS = {"users": 60.0, "requests/s": 100.0}
+"""Weight of this prior: blocks of a load that misses its objective as often as allowed."""
+_LEAST_WEIGHT = 1e-9
 
 
-def estimate_dispersion(counts: Sequence[ObjectiveCounts]) -> float:
+def estimate_dispersion(counts: Sequence[ObjectiveCounts], ratios: Sequence[float], unit: LoadUnit) -> float:
     """Return the dispersion of the missed requests of all trials, at least 1.
 
-    It is the variance of the sum of the missed requests, divided by that of independent requests.
+    It is the variance of the sum of the missed requests, divided by that of independent requests. The prior
+    counts as some more blocks.
+
+    Args:
+        counts: The requests of each trial, judged by the same objective.
+        ratios: Expected share of missed requests of each trial.
+        unit: Unit of the loads, which selects the prior.
     """
     measured = 0.0
     independent = 0.0
-    for counted in counts:
-        ratio = counted.missed_ratio
+    for counted, ratio in zip(counts, ratios, strict=True):
         missed_above_mean = [block.missed - ratio * block.requests for block in counted.blocks]
         measured += long_run_variance(np.asarray(missed_above_mean, dtype=np.float64))
         independent += counted.requests * ratio * (1.0 - ratio)
-    weighted = PRIOR_WEIGHT * PRIOR_DISPERSION + measured
-    return max(1.0, weighted / (PRIOR_WEIGHT + independent))
+    requests = sum(counted.requests for counted in counts)
+    blocks = sum(len(counted.blocks) for counted in counts)
+    by_block = requests / max(1, blocks)
+    allowed = counts[0].allowed_ratio
+    prior = 1.0 + 2.0 * PRIOR_CORRELATION[unit] * by_block
+    weight = PRIOR_BLOCKS[unit] * by_block * allowed * (1.0 - allowed) + _LEAST_WEIGHT
+    return max(1.0, (weight * prior + measured) / (weight + independent))
 
 
 def long_run_variance(residuals: FloatArray) -> float:

@@ -13,35 +13,38 @@ of its effective number of requests; see `bench.core.capacity.dependence`.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from bench.core.capacity.dependence import estimate_dispersion
-from bench.core.capacity.load_trial import ObjectiveCounts
+from bench.core.capacity.load_trial import LoadUnit, ObjectiveCounts
+from bench.core.values.units import FloatArray
 
-Floats = npt.NDArray[np.float64]
-
-GRID_STEP = 0.01
+GRID_STEP = 0.02
 """Distance of neighbouring safe loads of the grid, as a logarithm."""
 SEARCHED_FACTOR = 4.0
 """The grid reaches from the smallest tried load divided by this factor to this factor of the largest."""
-LAPSE = 0.02
-"""Probability that a trial shows nothing about the safe load, such as one on a machine that was disturbed."""
-_SLOPES = (2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
+# The dispersion is an estimate: it may be half as large, or twice.
+_DISPERSION_FACTORS = (0.5, 1.0, 2.0)
+_DISPERSION_WEIGHTS = (0.25, 0.5, 0.25)
+_SLOPES = (3.0, 5.0, 8.0, 13.0, 21.0, 34.0, 55.0)
 _FLOOR_SHARES = (0.0, 0.25, 0.5, 0.75)
+_FLOOR_WEIGHTS = np.asarray((0.4, 0.3, 0.2, 0.1))  # most targets fail rarely at low loads
 _LEAST_MISS = 1e-4
 _MOST_MISS = 0.99
 _FEWEST_ALLOWED = 1e-3
+_MOST_ALLOWED = 0.98
 
 
 @dataclass(frozen=True, slots=True)
 class SafeLoadPosterior:
     """A distribution of the safe load."""
 
-    loads: Floats
+    loads: FloatArray
     """Possible safe loads, ascending."""
-    below: Floats
+    below: FloatArray
     """Probability that the safe load is at most as large as each of them."""
 
     def quantile(self, probability: float) -> float:
@@ -49,49 +52,66 @@ class SafeLoadPosterior:
         place = int(np.searchsorted(self.below, probability))
         return float(self.loads[min(place, len(self.loads) - 1)])
 
-    def probability_below(self, load: float) -> float:
-        """Return the probability that the safe load is smaller than a load."""
-        return float(np.interp(math.log(load), np.log(self.loads), self.below))
 
-
-def compute_posterior(tried: Sequence[float], counts: Sequence[ObjectiveCounts]) -> SafeLoadPosterior:
+def compute_posterior(
+    tried: Sequence[float], counts: Sequence[ObjectiveCounts], unit: LoadUnit
+) -> SafeLoadPosterior:
     """Return the distribution of the safe load for one objective.
 
     Args:
         tried: Load of each trial, at least one.
         counts: The requests of each trial, judged by this objective.
+        unit: Unit of the loads.
     """
-    loads = _grid(tried)
-    allowed = max(_FEWEST_ALLOWED, counts[0].allowed_ratio)
-    dispersion = estimate_dispersion(counts)
-    logarithm = np.zeros((len(loads), len(_SLOPES), len(_FLOOR_SHARES)))
-    for load, counted in zip(tried, counts, strict=True):
-        logarithm += _log_likelihood(_miss_ratios(loads, load, allowed), counted, dispersion)
-    weights = np.exp(logarithm - logarithm.max()).sum(axis=(1, 2))
+    first = math.floor(math.log(min(tried) / SEARCHED_FACTOR) / GRID_STEP)
+    last = math.ceil(math.log(max(tried) * SEARCHED_FACTOR) / GRID_STEP)
+    allowed = min(_MOST_ALLOWED, max(_FEWEST_ALLOWED, counts[0].allowed_ratio))
+    axis = _Axis(first, last, allowed)
+    logarithm = _log_likelihood(tried, counts, axis)
+    best = np.unravel_index(np.argmax(logarithm), logarithm.shape)
+    ratios = [math.exp(_trace_curves(load, axis).log_miss[best]) for load in tried]
+    dispersion = estimate_dispersion(counts, ratios, unit)
+    weights = np.zeros(last - first + 1)
+    for factor, weight in zip(_DISPERSION_FACTORS, _DISPERSION_WEIGHTS, strict=True):
+        density = np.exp(logarithm / (factor * dispersion)).sum(axis=1) @ _FLOOR_WEIGHTS
+        weights += weight * density / density.sum()
+    loads = np.exp(GRID_STEP * np.arange(first, last + 1))
     return SafeLoadPosterior(loads, np.cumsum(weights) / weights.sum())
 
 
-def _grid(tried: Sequence[float]) -> Floats:
-    least = math.log(min(tried) / SEARCHED_FACTOR)
-    most = math.log(max(tried) * SEARCHED_FACTOR)
-    return np.asarray(np.exp(np.arange(least, most + GRID_STEP, GRID_STEP)))
+class _Axis(NamedTuple):
+    """The grid of a posterior. Its safe loads are powers of one number, so posteriors share curves."""
+
+    first: int
+    last: int
+    allowed: float
 
 
-def _miss_ratios(safe_loads: Floats, load: float, allowed: float) -> Floats:
-    """Return the share of missed requests at a load, by safe load, slope and floor."""
-    floors = allowed * np.asarray(_FLOOR_SHARES)[None, None, :]
+class _Curves(NamedTuple):
+    """Logarithms of the shares of missed and of other requests at a load, by safe load, slope and floor."""
+
+    log_miss: FloatArray
+    log_pass: FloatArray
+
+
+def _log_likelihood(tried: Sequence[float], counts: Sequence[ObjectiveCounts], axis: _Axis) -> FloatArray:
+    """Return the logarithm of the likelihood of independent requests; its largest value is 0."""
+    logarithm = np.zeros_like(_trace_curves(tried[0], axis).log_miss)
+    for load, counted in zip(tried, counts, strict=True):
+        curves = _trace_curves(load, axis)
+        missed = counted.missed
+        logarithm += missed * curves.log_miss
+        logarithm += (counted.requests - missed) * curves.log_pass
+    return np.asarray(logarithm - np.max(logarithm))
+
+
+@lru_cache(maxsize=128)  # each look at a running trial needs the curves of all trials
+def _trace_curves(load: float, axis: _Axis) -> _Curves:
+    floors = axis.allowed * np.asarray(_FLOOR_SHARES)[None, None, :]
     slopes = np.asarray(_SLOPES)[None, :, None]
-    above_floor = (allowed - floors) / (1.0 - floors)
-    distance = np.log(load / safe_loads)[:, None, None]
+    above_floor = (axis.allowed - floors) / (1.0 - floors)
+    distance = math.log(load) - GRID_STEP * np.arange(axis.first, axis.last + 1)[:, None, None]
     logit = slopes * distance + np.log(above_floor / (1.0 - above_floor))
     grown = 1.0 / (1.0 + np.exp(np.clip(-logit, -500.0, 500.0)))
-    return np.asarray(np.clip(floors + (1.0 - floors) * grown, _LEAST_MISS, _MOST_MISS))
-
-
-def _log_likelihood(ratios: Floats, counts: ObjectiveCounts, dispersion: float) -> Floats:
-    """Return the logarithm of the likelihood of a trial, which may also be a lapse."""
-    missed = counts.missed
-    passed = counts.requests - missed
-    logarithm = (missed * np.log(ratios) + passed * np.log1p(-ratios)) / dispersion
-    relative = np.exp(logarithm - logarithm.max())
-    return np.asarray(np.log((1.0 - LAPSE) * relative + LAPSE * relative.mean()))
+    ratios = np.clip(floors + (1.0 - floors) * grown, _LEAST_MISS, _MOST_MISS)
+    return _Curves(np.log(ratios), np.log1p(-ratios))

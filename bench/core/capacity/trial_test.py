@@ -14,18 +14,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from bench.core.capacity.dependence import estimate_dispersion
-from bench.core.capacity.load_trial import ObjectiveCounts, TrialVerdict
+from bench.core.capacity.load_trial import LoadUnit, ObjectiveCounts, TrialVerdict
+from bench.core.values.units import FloatArray
 
 TRIAL_ALPHA = 0.05
 """Probability of a wrong verdict on a trial, at each side."""
 _FACTORS = np.asarray([1.25, 1.5, 2.0, 3.0, 5.0, 10.0])
 _FEWEST_ALLOWED = 1e-3
-_MOST_MISS = 0.99
+_MOST_ALLOWED = 0.99
 
 
-def judge_trial(counts: Sequence[ObjectiveCounts]) -> TrialVerdict:
+def judge_trial(counts: Sequence[ObjectiveCounts], unit: LoadUnit) -> TrialVerdict:
     """Return whether a load meets all objectives: broken if one is broken, met if all are met."""
-    verdicts = set(map(_judge_objective, counts))
+    verdicts = {_judge_objective(counted, unit) for counted in counts}
     if TrialVerdict.BROKEN in verdicts:
         return TrialVerdict.BROKEN
     if TrialVerdict.OPEN in verdicts or not verdicts:
@@ -33,23 +34,20 @@ def judge_trial(counts: Sequence[ObjectiveCounts]) -> TrialVerdict:
     return TrialVerdict.MET
 
 
-def _judge_objective(counts: ObjectiveCounts) -> TrialVerdict:
-    allowed = min(_MOST_MISS, max(_FEWEST_ALLOWED, counts.allowed_ratio))
+def _judge_objective(counts: ObjectiveCounts, unit: LoadUnit) -> TrialVerdict:
+    allowed = min(_MOST_ALLOWED, max(_FEWEST_ALLOWED, counts.allowed_ratio))
+    dispersion = estimate_dispersion([counts], [counts.missed_ratio], unit)
     threshold = math.log(1.0 / TRIAL_ALPHA)
     larger = np.minimum(allowed * _FACTORS, (1.0 + allowed) / 2)
-    if _log_evidence(counts, allowed, larger) >= threshold:
+    if _log_evidence(counts, allowed, larger, dispersion) >= threshold:
         return TrialVerdict.BROKEN
-    if _log_evidence(counts, allowed, allowed / _FACTORS) >= threshold:
+    if _log_evidence(counts, allowed, allowed / _FACTORS, dispersion) >= threshold:
         return TrialVerdict.MET
     return TrialVerdict.OPEN
 
 
-def _log_evidence(
-    counts: ObjectiveCounts, allowed: float, others: "np.ndarray[tuple[int], np.dtype[np.float64]]"
-) -> float:
+def _log_evidence(counts: ObjectiveCounts, allowed: float, others: FloatArray, dispersion: float) -> float:
     """Return the logarithm of the average likelihood ratio of other shares and the allowed one."""
-    missed = counts.missed
-    passed = counts.requests - missed
-    ratios = missed * np.log(others / allowed) + passed * (np.log1p(-others) - math.log1p(-allowed))
-    logarithms = ratios / estimate_dispersion([counts])
-    return float(np.logaddexp.reduce(logarithms)) - math.log(len(others))
+    passed = counts.requests - counts.missed
+    ratios = counts.missed * np.log(others / allowed) + passed * (np.log1p(-others) - math.log1p(-allowed))
+    return float(np.logaddexp.reduce(ratios / dispersion)) - math.log(len(others))

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from bench.core.capacity.load_trial import LoadTrial, SearchEnd
-from bench.core.capacity.search import PlannedTrial
+from bench.core.capacity.trial_length import PlannedTrial
 from bench.core.capacity.trial_load import find_trial_phase, hold_load, unit_of
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.stack import Stack

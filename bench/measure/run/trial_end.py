@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bench.core.capacity.count_missed import TrialRequests, count_missed
 from bench.core.capacity.load_trial import LoadTrial, ObjectiveCounts
-from bench.core.capacity.search import PlannedTrial
+from bench.core.capacity.trial_length import PlannedTrial
 from bench.core.run.search_result import SearchPlan
 from bench.core.samples.samples import SampleLog, Samples
 from bench.measure.run.drain import StackQueues

@@ -1,0 +1,1 @@
+"""How often the interval of a capacity search contains the true safe load, and how long a search takes."""
