@@ -1,6 +1,6 @@
 """The load generators of a run on other machines: shares, clocks and machines, and those that were lost."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from bench.core.calibration.calibration import Trial
 from bench.core.config.executors import OpenLoop
@@ -8,7 +8,7 @@ from bench.core.load.clock_offset import GeneratorClock
 from bench.core.load.plan import RunPlan
 from bench.core.values import wording
 from bench.core.values.record import Count, NotNegative, Number, Record
-from bench.core.watch.host import Host
+from bench.core.watch.host import Host, noisiest
 
 
 class GeneratorLoss(Record):
@@ -59,9 +59,9 @@ class GeneratorReport(Record):
         if self.lost is None or not (self.lost.missing or self.lost.is_estimate):
             return None
         about = "about " if self.lost.is_estimate else ""
-        missing = f"{about}{wording.counted(self.lost.missing, 'request')} of its share"
+        missing = wording.counted(self.lost.missing, "request")
         moment = f"{max(0.0, self.lost.at_s):.0f} s after the start"
-        return f"the load was too small from {moment} on, without {missing}: {self.lost.reason}"
+        return f"from {moment} on, {about}{missing} of the load are missing: {self.lost.reason}"
 
 
 def count_missing(
@@ -84,6 +84,41 @@ def count_missing(
     others = [count for other, count in requests.items() if other not in lost]
     mean = sum(others) / len(others) if others else 0.0
     return max(0, round(mean) - requests[number]), True
+
+
+def join_reports(
+    runs: Iterable[tuple[float, Sequence[GeneratorReport]]],
+) -> tuple[GeneratorReport, ...]:
+    """Return one report for each load generator of several runs: sums, and the worst values.
+
+    Args:
+        runs: Start of each run and its reports, in the order of the runs.
+    """
+    joined: dict[str, GeneratorReport] = {}
+    for start_s, reports in runs:
+        for report in reports:
+            if report.lost is not None:
+                lost = report.lost.model_copy(update={"at_s": start_s + report.lost.at_s})
+                report = report.model_copy(update={"lost": lost})  # noqa: PLW2901
+            before = joined.get(report.name)
+            joined[report.name] = report if before is None else _join(before, report)
+    return tuple(joined.values())
+
+
+def _join(first: GeneratorReport, second: GeneratorReport) -> GeneratorReport:
+    clocks = [first.clock, second.clock]
+    busy_pct = [report.machine_cpu_pct for report in (first, second) if report.machine_cpu_pct is not None]
+    return second.model_copy(
+        update={
+            "requests": first.requests + second.requests,
+            "clock": max(clocks, key=lambda clock: clock.error_ms),
+            "before": first.before or second.before,
+            "after": second.after or first.after,
+            "machine_cpu_pct": max(busy_pct, default=None),
+            "machine": noisiest([first.machine, second.machine]),
+            "lost": first.lost or second.lost,
+        }
+    )
 
 
 def list_losses(reports: Sequence[GeneratorReport]) -> Iterator[str]:

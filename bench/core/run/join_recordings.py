@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from bench.core.calibration.calibration import Calibration
 from bench.core.faults.fault_times import FaultTimes, shift_faults
+from bench.core.run.generator_reports import GeneratorReport, join_reports
 from bench.core.run.recording import Recording, shift_clock, shift_stalls
 from bench.core.samples.sample import GaugeSample, Probe, ResourceSample, Stall, Stop
 from bench.core.samples.samples import SampleLog
@@ -73,9 +74,19 @@ def join_recordings(recordings: Sequence[Recording], phases: Sequence[int] = ())
         stop=stop,
         calibration=calibration,
         host=noisiest([recording.host for recording in recordings]),
+        generators=_join_generators(recordings),
         layers=[times_ms for recording in recordings for times_ms in recording.layers],
         tier_means=join_means([recording.tier_means for recording in recordings]),
     )
+
+
+def _join_generators(recordings: Sequence[Recording]) -> tuple[GeneratorReport, ...]:
+    start_s = 0.0
+    runs: list[tuple[float, Sequence[GeneratorReport]]] = []
+    for recording in recordings:
+        runs.append((start_s, recording.generators))
+        start_s += recording.elapsed_s
+    return join_reports(runs)
 
 
 def _move_to_phase(recording: Recording, phase: int) -> Recording:

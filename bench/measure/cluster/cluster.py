@@ -10,16 +10,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.core.values import wording
-from bench.errors import ConfigError, MeasurementError
+from bench.errors import ConfigError, MeasurementError, TargetError
 from bench.measure.cluster.access import SchedulerAccess
 from bench.measure.cluster.comm import Comm
+from bench.measure.cluster.dask_programs import require_dask
 from bench.measure.cluster.on_worker import OPERATION, REFUSED, greet
 from bench.measure.cluster.remote_generator import RemoteGenerator
 from bench.measure.cluster.versions import MachineCard, read_card
 from bench.measure.load.workers import Workers
 
 _TIMEOUT_S = 10.0
-_INSTALL = "pip install 'chatbench[cluster]'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,9 @@ def find_cluster(access: SchedulerAccess) -> Cluster:
     """Return the Dask workers that a run uses, in the order of their names.
 
     Raises:
-        ConfigError: A package is missing, the scheduler does not answer, it has too few workers, or one of
-            them has other versions or generates load for another run.
+        ConfigError: A package is missing, there are too few workers, or one of them has other versions or
+            generates load for another run.
+        TargetError: The scheduler does not answer.
     """
     return Cluster(access, asyncio.run(_find_workers(access)))
 
@@ -103,10 +104,9 @@ def _describe_busy(name: str, run: str) -> str:
 
 
 async def _find_workers(access: SchedulerAccess) -> tuple[ClusterWorker, ...]:
-    try:
-        from distributed import Client  # noqa: PLC0415 - half a second, and an optional package
-    except ImportError as error:
-        raise ConfigError(f"--workers {access}: {error}", _INSTALL) from error
+    require_dask()
+    from distributed import Client  # noqa: PLC0415 - half a second, and an optional package
+
     async with AsyncExitStack() as closing:
         try:
             client = await closing.enter_async_context(
@@ -119,8 +119,8 @@ async def _find_workers(access: SchedulerAccess) -> tuple[ClusterWorker, ...]:
                 )
             )
         except OSError as error:
-            hint = "start it: bench workers up, or name another address"
-            raise ConfigError(f"no Dask scheduler answers at {access.address}", hint) from error
+            hint = "start one: bench workers up; for one with TLS, set BENCH_CERTIFICATES"
+            raise TargetError(f"no scheduler answers at {access}", hint) from error
         identity = await client.scheduler.identity(n_workers=-1)
         names = {address: str(worker["name"]) for address, worker in identity["workers"].items()}
         chosen = _choose(names, access)

@@ -97,6 +97,7 @@ def require_dask() -> None:
         ConfigError: They are not.
     """
     try:
+        import cryptography  # noqa: F401, PLC0415 - optional, too
         import distributed  # noqa: F401, PLC0415 - optional, and half a second
     except ImportError as error:
         raise ConfigError("several machines need Dask", "pip install 'chatbench[cluster]'") from error

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from bench.core.config.run_spec import RunSpec
 from bench.core.run.generator_reports import GeneratorReport
+from bench.core.run.recording import shift_stalls
 from bench.core.samples.sample import generator_number
 from bench.core.watch.host import GENERATORS, STACK, Cores, find_shared_cores
 from bench.errors import ConfigError
@@ -18,6 +19,9 @@ from bench.measure.run.subject import Subject
 
 if TYPE_CHECKING:
     from bench.measure.cluster.cluster import Cluster
+
+LOCAL_URL = "http://127.0.0.1"
+"""Address of a stack that a run starts, without its port."""
 
 
 @asynccontextmanager
@@ -42,6 +46,17 @@ async def open_generators(count: int, subject: Subject) -> AsyncIterator[Workers
     check_reach(subject.cluster, [*subject.base_urls, *subject.services.values()])
     async with start_generators(subject.cluster) as workers:
         yield workers
+
+
+def describe_end(workers: Workers) -> dict[str, object]:
+    """Return the fields of `RecordedValues` about the load generators, when the newest load has ended."""
+    began_s = workers.began_s or 0.0
+    return {
+        "http_versions": tuple(sorted(workers.http_versions)),
+        "pauses": shift_stalls(workers.pauses, -began_s),
+        "longest_turn_s": workers.longest_turn_s,
+        "long_turns": shift_stalls(workers.long_turns, -began_s),
+    }
 
 
 async def read_reports(workers: Workers, spec: RunSpec, *, is_complete: bool) -> tuple[GeneratorReport, ...]:
@@ -96,7 +111,7 @@ def check_reach(cluster: "Cluster", urls: Collection[str]) -> None:
     if hidden and elsewhere:
         name = elsewhere[0]
         raise ConfigError(
-            f"worker '{name}' is on another machine, and cannot reach {hidden[0]}",
+            f"worker '{name}' is on another machine, and cannot reach the stack at {hidden[0]}",
             "start the stack where all workers reach it, and name its address: --url http://HOST:PORT",
         )
 

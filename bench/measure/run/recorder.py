@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from bench.core.config.executors import first_measured, list_warm_ups, planned_s
@@ -13,7 +13,7 @@ from bench.core.load.progress import PlannedVus, Progress, ProgressWatch
 from bench.core.run.generator_reports import GeneratorReport
 from bench.core.run.plausibility import believe
 from bench.core.run.recorded_values import NewValues, RecordedValues, add_values
-from bench.core.run.recording import Recording, shift_stalls
+from bench.core.run.recording import Recording
 from bench.core.run.run_start import begin_recording
 from bench.core.run.run_store import MemoryStore, RunStore
 from bench.core.samples.sample import ResourceSample, Stop, StopCause
@@ -27,7 +27,13 @@ from bench.measure.load.messages import Batch, Job
 from bench.measure.load.workers import LostGeneratorError, Workers
 from bench.measure.machine import host
 from bench.measure.machine.signals import call_on_signals
-from bench.measure.run.generators import add_trials, count_shared_cores, open_generators, read_reports
+from bench.measure.run.generators import (
+    add_trials,
+    count_shared_cores,
+    describe_end,
+    open_generators,
+    read_reports,
+)
 from bench.measure.run.run_hooks import RunHooks
 from bench.measure.run.subject import Subject, check_load, list_secrets
 from bench.measure.run.token_renewal import TokenRenewal
@@ -95,17 +101,6 @@ async def record_on(generators: Workers, spec: RunSpec, subject: Subject, hooks:
     workers = len(generators.generators)
     begun = begin_recording(spec, kept.read_samples(), workers, subject.machine_limits, remainder)
     return add_values(begun, kept.read_values())
-
-
-def _describe_end(workers: Workers) -> dict[str, object]:
-    """Return the fields of `RecordedValues` about the load generators, when the newest load has ended."""
-    began_s = workers.began_s or 0.0
-    return {
-        "http_versions": tuple(sorted(workers.http_versions)),
-        "pauses": shift_stalls(workers.pauses, -began_s),
-        "longest_turn_s": workers.longest_turn_s,
-        "long_turns": shift_stalls(workers.long_turns, -began_s),
-    }
 
 
 def _has_lost_generator(stop: Stop | None) -> bool:
@@ -184,8 +179,8 @@ class _Session:
         if calibration is not None:
             shared_cores = count_shared_cores(workers, self._subject.cores)
             calibration = calibration.model_copy(update={"shared_cores": shared_cores})
-        reports = add_trials(self._reports, self._calibration)
         workload = self._calibration.workload()
+        reports = add_trials(self._reports, self._calibration)
         self._note(at_s, calibration=calibration, reference_workload=workload, generators=reports)
 
     async def _add_traces(self) -> Samples:
@@ -235,8 +230,8 @@ class _Session:
                 await self._faults.end(is_last=self._interrupted.is_set())
                 stop = stop or self._faults.find_stop()
                 self._values.add_warnings(watch.warnings.values())
-                self._add_usage(workers)
-                ended = {"ended_s": self._ended_s, **_describe_end(workers)}
+                self._add_samples(workers.take_usage())
+                ended = {"ended_s": self._ended_s, **describe_end(workers)}
                 self._note(elapsed_s, is_end=True, stop=stop, **ended)
                 if self._early_end is not None:
                     await self._early_end.drain(watch)
@@ -264,15 +259,14 @@ class _Session:
         self._renewal = TokenRenewal(tokens, time.monotonic(), _TICK_S)
         return minted
 
+    def _add_samples(self, samples: Sequence[WatchSample]) -> None:
+        for sample in samples:
+            self._add_sample(sample)
+
     def _add_sample(self, sample: WatchSample) -> None:
         self._values.add_sample(sample)
         if isinstance(sample, ResourceSample):
             self._latest_resources[sample.source] = sample
-
-    def _add_usage(self, workers: Workers) -> None:
-        """Add the resources of load generators of other machines."""
-        for sample in workers.take_usage():
-            self._add_sample(sample)
 
     def _elapsed_s(self) -> float:
         """Return the time since the start of the load; 0 before it."""
@@ -323,7 +317,7 @@ class _Session:
         self._values.add_warnings(watch.warnings.values())
         self._note_regularly()
         self._renew_tokens(workers)
-        self._add_usage(workers)
+        self._add_samples(workers.take_usage())
         if self._newest_phase < self._first_phase <= workers.phase:
             await self._tiers.begin(elapsed_s)
         self._newest_phase = workers.phase

@@ -22,6 +22,7 @@ from bench.measure.load.endpoint import check_url
 from bench.measure.load.turn_file import import_turn
 from bench.measure.machine.limits import read_limits
 from bench.measure.run.conditions import Conditions, Listener
+from bench.measure.run.generators import LOCAL_URL, check_reach
 from bench.measure.run.provenance import new_run_id
 from bench.measure.run.recorder import record
 from bench.measure.run.run_files import log_folder, make_start, open_store
@@ -121,7 +122,7 @@ def check_before(spec: RunSpec, conditions: Conditions, listener: Listener) -> M
     """Check a run before its stack starts, and return the limits of this machine.
 
     Raises:
-        ConfigError: The scenario's rows or its turn are wrong.
+        ConfigError: The scenario's rows or its turn are wrong, or load generators cannot reach the stack.
         MeasurementError: The plan certainly exceeds a limit.
     """
     remove_strays()
@@ -129,6 +130,8 @@ def check_before(spec: RunSpec, conditions: Conditions, listener: Listener) -> M
     for part in spec.parts:
         if part.turn is not None:
             import_turn(part.turn)
+    if conditions.cluster is not None:  # a stack that this run starts listens on loopback
+        check_reach(conditions.cluster, conditions.urls.values() or [LOCAL_URL])
     return _check_limits(spec, conditions, listener)
 
 

@@ -5,7 +5,7 @@ import pytest
 from bench.core.calibration.calibration import Bias, Trial
 from bench.core.load.clock_offset import GeneratorClock
 from bench.core.load.plan import plan
-from bench.core.run.generator_reports import GeneratorLoss, GeneratorReport, count_missing
+from bench.core.run.generator_reports import GeneratorLoss, GeneratorReport, count_missing, join_reports
 from bench.core.run.summary import summarise
 from bench.core.run.validity import judge_validity
 from bench.core.samples.sample import generator_number, generator_source
@@ -67,12 +67,12 @@ def test_a_load_that_ended_early_has_an_estimate() -> None:
         (
             30,
             False,
-            "the load was too small from 4 s after the start on, without 30 requests of its share: gone",
+            "from 4 s after the start on, 30 requests of the load are missing: gone",
         ),
         (
             0,
             True,
-            "the load was too small from 4 s after the start on, without about 0 requests of its share: gone",
+            "from 4 s after the start on, about 0 requests of the load are missing: gone",
         ),
         (0, False, None),
     ],
@@ -92,6 +92,20 @@ def test_each_machine_is_judged_and_named() -> None:
     assert "worker 'w-2' on lab: the load generator is slow on this machine" in _reasons(slow)[0]
     assert "worker 'w-2' on lab: the machine was not quiet" in _reasons(noisy)[0]
     assert "the load generator of worker 'w-2' on lab was busy" in _reasons(_report(), resources=busy)[0]
+
+
+def test_the_reports_of_several_runs_are_joined() -> None:
+    """Requests are added, the largest error of a clock counts, and a loss has its time in all runs."""
+    lost = GeneratorLoss(at_s=4.0, reason="gone", missing=3, is_estimate=False)
+    worse = GeneratorClock(offset_s=1.0, error_ms=3.0, drift_ms=2.0, round_trip_ms=0.4)
+    trial = Trial(requests=5, failed=0, ttft=SLOW, e2e=SLOW)
+    first = _report(requests=7, machine_cpu_pct=40.0, before=trial)
+    second = _report(clock=worse, machine_cpu_pct=20.0, after=trial, lost=lost)
+    (joined,) = join_reports([(0.0, [first]), (30.0, [second])])
+    assert (joined.requests, joined.clock, joined.machine_cpu_pct) == (17, worse, 40.0)
+    assert (joined.before, joined.after) == (trial, trial)
+    assert joined.lost is not None
+    assert joined.lost.at_s == pytest.approx(34.0)
 
 
 def test_the_name_among_the_resources_has_the_number() -> None:
