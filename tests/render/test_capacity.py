@@ -53,7 +53,7 @@ def test_bars_reach_the_mark_where_the_objective_breaks() -> None:
     capacity = narrow().model_copy(update={"trials": make_trials(1, 18, 20, 60)})
     drawing = trial_table(capacity).drawing
     assert drawing is not None
-    assert list(drawing.cells) == ["██····│······", "██████│······", "██████│█·····", "██████│█████▶"]
+    assert list(drawing.cells) == ["██···│·····", "█████│·····", "█████│█····", "█████│████▶"]
 
 
 def test_a_terminal_shows_the_trials_near_the_safe_load() -> None:
@@ -72,7 +72,7 @@ def test_a_trial_without_an_objective_has_no_share() -> None:
     table = trial_table(narrow().model_copy(update={"trials": (bare,)}))
     assert table.rows == (("4", "–", "–", "–", "0.44", "28 s", "cannot tell"),)  # noqa: RUF001 - dashes
     assert table.drawing is not None
-    assert table.drawing.cells == ("······│······",)
+    assert table.drawing.cells == ("·····│·····",)
 
 
 @pytest.mark.parametrize("name", ["narrow", "none-met"])

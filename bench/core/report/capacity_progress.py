@@ -50,9 +50,11 @@ def describe_running(
     """Return the line of a trial that runs: `trial 5: 16 users, 12 s, 31 requests, 3.2 % missed so far`."""
     requests = max((row.requests for row in counts), default=0)
     missed_ratio = max((row.missed_ratio for row in counts), default=0.0)
-    share = f", {wording.percent(missed_ratio)} missed so far" if requests else ""
-    place = f"trial {len(state.trials) + 1}: {describe_load(load, state.unit)}, {elapsed_s:.0f} s"
-    return f"{place}, {wording.counted(requests, 'request')}{share}"
+    place = f"trial {len(state.trials) + 1}: {describe_load(load, state.unit)}"
+    if not requests:
+        return f"{place}, warming up"
+    share = wording.percent(missed_ratio)
+    return f"{place}, {elapsed_s:.0f} s, {wording.counted(requests, 'request')}, {share} missed so far"
 
 
 def describe_end(trial: LoadTrial, number: int, unit: LoadUnit) -> str:
@@ -71,7 +73,7 @@ def describe_end(trial: LoadTrial, number: int, unit: LoadUnit) -> str:
             details.append(f"p95 {wording.duration(time_ms)}")
         details.append(f"{describe_missed(decisive)} requests missed `{decisive.objective}`")
     took_s = trial.warm_up_s + trial.duration_s
-    verdict = verdict_word(trial.verdict)
+    verdict = verdict_word(trial)
     line = f"trial {number}: {describe_load(trial.load, unit)}: {verdict} after {took_s:.0f} s"
     return f"{line} ({'; '.join(details)})" if details else line
 

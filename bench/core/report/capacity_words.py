@@ -103,9 +103,14 @@ def percentile_name(counts: ObjectiveCounts) -> str:
     return f"p{100 * (1.0 - counts.allowed_ratio):.4g}"
 
 
-def verdict_word(verdict: TrialVerdict) -> str:
-    """Return the verdict on a load in a table: `met`, `broken` or `cannot tell`."""
-    return "cannot tell" if verdict is TrialVerdict.OPEN else verdict.value
+def verdict_word(trial: LoadTrial) -> str:
+    """Return the verdict on a load in a table: `met`, `broken`, or what is more likely."""
+    if trial.verdict is not TrialVerdict.OPEN:
+        return trial.verdict.value
+    decisive = find_decisive(trial)
+    if decisive is None or not decisive.requests:
+        return "cannot tell"
+    return "likely broken" if _excess(decisive) > 0 else "likely met"
 
 
 def _excess(counts: ObjectiveCounts) -> float:

@@ -80,6 +80,8 @@ OTHERS = (
     Word("no answers", Tone.BAD),
     Word("met", Tone.GOOD),
     Word("broken", Tone.BAD),
+    Word("likely met", Tone.UNSURE),
+    Word("likely broken", Tone.UNSURE),
 )
 """Further results in the last column of a table: of thresholds, change points, services and trials."""
 

@@ -23,9 +23,9 @@ from bench.render.document.table import Drawing, Table
 
 _MOST_TRIALS = 12
 """Trials that a terminal shows."""
-_BAR_LIMIT = 6
+_BAR_LIMIT = 5
 """Columns of a bar that reaches the objective."""
-_BAR_WIDTH = 12
+_BAR_WIDTH = 10
 """Columns of the longest bar: twice the objective or more."""
 
 
@@ -171,7 +171,7 @@ def _make_row(trial: LoadTrial, decisive: ObjectiveCounts | None, *, several: bo
         counted,
         f"{trial.throughput_rps:,.3g}",
         f"{trial.warm_up_s + trial.duration_s:.0f} s",
-        verdict_word(trial.verdict),
+        verdict_word(trial),
     )
 
 

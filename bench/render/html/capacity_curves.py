@@ -104,7 +104,7 @@ def _draw_trial(
         low=scales.height(low),
         high=scales.height(high),
         over=write(value) if value > scales.top else "",
-        text=f"{load}: {write(value)}{interval}, {verdict_word(trial.verdict)}",
+        text=f"{load}: {write(value)}{interval}, {verdict_word(trial)}",
     )
 
 
@@ -258,7 +258,7 @@ def _draw_band(capacity: CapacityResult, scales: Scales) -> SafeBand | None:
 
 def _list_verdicts(capacity: CapacityResult) -> tuple[tuple[str, str], ...]:
     present = {trial.verdict for trial in capacity.trials}
-    return tuple((verdict.value, verdict_word(verdict)) for verdict in TrialVerdict if verdict in present)
+    return tuple((verdict.value, _LEGEND[verdict]) for verdict in TrialVerdict if verdict in present)
 
 
 def _limit(counts: ObjectiveCounts, *, is_time: bool) -> float:
@@ -286,6 +286,11 @@ def _duration_writer(top_ms: float) -> Callable[[float], str]:
     return lambda time_ms: f"{time_ms:.3g} ms"
 
 
+_LEGEND = {
+    TrialVerdict.MET: "met",
+    TrialVerdict.BROKEN: "broken",
+    TrialVerdict.OPEN: "ended before it was certain",
+}
 _ZONE_TONES = {"green": Tone.GOOD, "yellow": Tone.CAUTION, "red": Tone.BAD}
 _TIME_TEXT = "A mark is a trial, its line the 90 % interval. An arrow at the top stands for a longer time."
 _RESIDUAL_TEXT = "Measured loads compared with their model, which explains a load whose mark is near 0."

@@ -47,11 +47,11 @@ def test_bounds_are_open_until_both_sides_were_tried() -> None:
 
 
 def test_a_running_trial_counts_its_requests() -> None:
-    """Before the first request there is no share."""
+    """Before the first request that counts, the load warms up."""
     assert describe_running(BEGUN, 16.0, 12.3, (SLOW,)) == (
         "trial 2: 16 users, 12 s, 93 requests, 31.2 % missed so far"
     )
-    assert describe_running(BEGUN, 16.0, 0.4, ()) == "trial 2: 16 users, 0 s, 0 requests"
+    assert describe_running(BEGUN, 16.0, 0.4, ()) == "trial 2: 16 users, warming up"
 
 
 def test_the_line_after_a_trial_names_the_deciding_objective() -> None:
@@ -64,6 +64,6 @@ def test_the_line_after_a_trial_names_the_deciding_objective() -> None:
     )
     fails = BROKEN.model_copy(update={"counts": (failed,), "verdict": TrialVerdict.OPEN})
     assert describe_end(fails, 4, "users") == (
-        "trial 4: 20 users: cannot tell after 34 s (0 % of 93 requests missed `success ≥ 99 %`)"
+        "trial 4: 20 users: likely met after 34 s (0 % of 93 requests missed `success ≥ 99 %`)"
     )
     assert describe_end(BROKEN.model_copy(update={"counts": ()}), 4, "users").endswith("after 34 s")
