@@ -1,18 +1,23 @@
 """Make the answer of a capacity search from its trials."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from bench.core.capacity.breaking_tier import find_breaking_tier
 from bench.core.capacity.capacity_result import CapacityResult
-from bench.core.capacity.curve import fit_curve
+from bench.core.capacity.curve import CapacityCurve, fit_curve
 from bench.core.capacity.curve_point import CurvePoint
-from bench.core.capacity.load_objective import LoadObjective
+from bench.core.capacity.load_objective import OBJECTIVE_RATIO, LoadObjective
 from bench.core.capacity.load_trial import LoadTrial, LoadUnit, SafeLoad, SearchEnd, TrialVerdict
 from bench.core.capacity.no_gain import find_no_gain
+from bench.core.capacity.prediction import Prediction, predict
 from bench.core.capacity.zones import find_zones
 
+PREDICTED_FACTOR = 2.0
+"""The load whose needs are predicted, as a multiple of the safe load."""
+_RESPONSE_TIME = "e2e_ms"
 CONFIDENCE = 0.9
 """Confidence of the intervals of the curve if the search has no answer."""
 
@@ -49,7 +54,26 @@ def make_capacity_result(
         no_gain_from=no_gain_from,
         curve=curve,
         zones=find_zones(safe, curve, no_gain_from),
+        predictions=_predict(trials, safe, curve, objectives),
     )
+
+
+def _predict(
+    trials: Sequence[LoadTrial],
+    safe: SafeLoad | None,
+    curve: CapacityCurve | None,
+    objectives: Sequence[LoadObjective],
+) -> tuple[Prediction, ...]:
+    """Return what a multiple of the safe load needs; empty without a broken load or a limit of the p95."""
+    limits_ms = [row.limits_ms[_RESPONSE_TIME] for row in objectives if _limits_response_time(row)]
+    if safe is None or safe.high is None or curve is None or not limits_ms:
+        return ()
+    return (predict(curve, trials, PREDICTED_FACTOR * safe.load, min(limits_ms)),)
+
+
+def _limits_response_time(objective: LoadObjective) -> bool:
+    is_p95 = math.isclose(objective.allowed_ratio, OBJECTIVE_RATIO)
+    return is_p95 and objective.limits_ms.keys() == {_RESPONSE_TIME}
 
 
 def _decide(trials: Sequence[LoadTrial], safe: SafeLoad | None) -> list[LoadTrial]:
