@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from bench.core.capacity.load_trial import TrialVerdict
+from bench.core.capacity.overload import OverloadReport
 from bench.core.report.report import Report
 from bench.render.document.capacity import trial_table
 from bench.render.document.document import make_document
@@ -173,3 +174,16 @@ def test_hostile_names_stay_text() -> None:
     check_page(render_page(*hostile_capacity(), ASSETS), content_security_policy(ASSETS))
     text = results_text(hostile_capacity()[0].result, Terminal(80))
     assert "\x1b" not in text
+
+
+def test_the_behaviour_beyond_the_safe_load_is_reported() -> None:
+    """If it was measured, its sentences stand below the curves and in the facts of a terminal."""
+    overload = OverloadReport(
+        unit="users", load=34, rest_load=8, spike_s=30, best_goodput_rps=1.9, goodput_rps=1.8,
+        goodput_ratio=None, goodput=None, recovery_s=12, watched_s=60, fairness=None, shedding=None,
+    )  # fmt: skip
+    report, series = drawn_with(narrow().model_copy(update={"overload": overload}))
+    page = check_page(render_page(report, series, ASSETS), content_security_policy(ASSETS))
+    assert "Beyond the safe load" in page.text
+    assert "Recovery after a spike" in page.text
+    assert "overload" in results_text(report.result, Terminal(80))

@@ -7,6 +7,7 @@ from bench.core.capacity.capacity_result import CapacityResult
 from bench.core.capacity.load_trial import LoadTrial, ObjectiveCounts, SearchEnd
 from bench.core.config.capacity_search import CapacitySearch
 from bench.core.report.capacity_headline import describe_answer, describe_next_step
+from bench.core.report.capacity_overload import describe_overload
 from bench.core.report.capacity_prediction import describe_prediction
 from bench.core.report.capacity_words import (
     describe_zones,
@@ -47,6 +48,8 @@ class CapacityDocument:
     """The mean time of each tier by load; without rows if no tier reported its time."""
     predictions: tuple[str, ...]
     """What other loads need."""
+    overload: tuple[str, ...]
+    """What happens beyond the safe load; empty if it was not measured."""
     facts: tuple[tuple[str, str], ...]
     """Labels with a line each: the zones, and the time of the search."""
     is_complete: bool
@@ -68,6 +71,8 @@ def make_capacity_document(result: RunResult) -> CapacityDocument | None:
     search = result.scenario.capacity or CapacitySearch()
     predictions = tuple(map(describe_prediction, capacity.predictions))
     predicted = [("prediction", prediction) for prediction in predictions]
+    overload = () if capacity.overload is None else describe_overload(capacity.overload)
+    overloaded = [("overload", sentence) for sentence in overload]
     return CapacityDocument(
         answer=describe_answer(capacity),
         has_safe_load=capacity.safe_load is not None,
@@ -76,7 +81,13 @@ def make_capacity_document(result: RunResult) -> CapacityDocument | None:
         terminal_trials=trial_table(capacity, _MOST_TRIALS),
         tiers=tier_table(capacity),
         predictions=predictions,
-        facts=(*_list_zones(capacity), *predicted, ("search", describe_search(capacity, search))),
+        overload=overload,
+        facts=(
+            *_list_zones(capacity),
+            *predicted,
+            *overloaded,
+            ("search", describe_search(capacity, search)),
+        ),
         is_complete=capacity.ended is SearchEnd.NARROW,
     )
 
