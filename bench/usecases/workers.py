@@ -3,6 +3,7 @@
 import os
 import platform
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bench.errors import ConfigError
@@ -55,13 +56,9 @@ def workers_up(
         ConfigError: The cluster is up, Dask is missing, or other machines could join without TLS.
         TargetError: A program did not start; the others were ended.
     """
-    if options.certificates is None and os.environ.get(CERTIFICATES_VARIABLE):
-        options = ClusterOptions(
-            options.count, options.host, options.port, Path(os.environ[CERTIFICATES_VARIABLE])
-        )
-    access = SchedulerAccess(options.host, options.port, options.certificates)
+    access = find_access(str(SchedulerAccess(options.host)), options.certificates)
     _require_tls(access, needs_tls=needs_tls)
-    return local_cluster.start_cluster(options, listener.note)
+    return local_cluster.start_cluster(replace(options, certificates=access.certificates), listener.note)
 
 
 def workers_down(*, listener: Listener = QUIET) -> int:

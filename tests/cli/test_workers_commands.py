@@ -142,6 +142,25 @@ def test_a_manifest_has_a_scheduler_workers_and_a_closed_network(bench: Bench) -
     assert "tls" in deployments["bench-scheduler"]["spec"]["template"]["spec"]["containers"][0]["command"]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (("--certificates", "missing"), "certificate.pem is missing"),
+        (("--host", "203.0.113.7", "--no-tls"), "--host 203.0.113.7 is not an IPv4 address of this machine"),
+        (("--host", "no such host", "--no-tls"), "is not an IPv4 address"),
+        (("--host", "0.0.0.0", "--no-tls"), "need one address"),  # noqa: S104 - it is refused
+    ],
+)
+def test_a_cluster_that_cannot_work_is_not_started(
+    bench: Bench, arguments: tuple[str, ...], problem: str
+) -> None:
+    """The error names the option, and no program was started."""
+    done = bench("workers", "up", *arguments)
+    assert done.code == Exit.USAGE
+    assert problem in done.err
+    assert not Path(".bench").exists()
+
+
 @pytest.mark.parametrize("address", ["10.0.0.5:8786", "tcp://10.0.0.5:8786"])
 def test_an_address_of_another_kind_is_refused(bench: Bench, address: str) -> None:
     """The hint shows an address."""

@@ -103,7 +103,8 @@ def find_access(
     if parts.scheme != SCHEME or not parts.hostname or parts.path or parts.username is not None:
         raise ConfigError(f"'{text}' is not the address of a scheduler", _EXAMPLE)
     named = environ.get(CERTIFICATES_VARIABLE)
-    folder = certificates or (Path(named) if named else None)
+    chosen = certificates or (Path(named) if named else None)
+    folder = None if chosen is None else chosen.expanduser()
     access = SchedulerAccess(parts.hostname, port, folder, _read_limit(text, parts.query))
     require_files(access)
     return access

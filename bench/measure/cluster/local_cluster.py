@@ -56,14 +56,17 @@ def start_cluster(options: ClusterOptions, on_note: Callable[[str], None]) -> Sc
     """Start a scheduler and its workers, and return the way to it when all workers have joined.
 
     Raises:
-        ConfigError: Dask is missing, or the cluster is up.
+        ConfigError: Dask is missing, the cluster is up, or this machine does not have the address.
         TargetError: A program did not start; all were ended.
     """
     require_dask()
+    if options.is_shared:
+        _require_own_address(options.host)
     stack = declare_cluster(ClusterOptions())
     if persistent.is_up(stack):
         raise ConfigError("the load generators of this folder are up", "bench workers down")
-    chosen = replace(options, port=options.port or _choose_port())
+    host = options.host if options.is_shared else LOOPBACK
+    chosen = replace(options, host=host, port=options.port or _choose_port())
     access = SchedulerAccess(chosen.host, chosen.port, chosen.certificates)
     try:
         persistent.up(declare_cluster(chosen), {}, on_note, on_wait=on_note)
@@ -104,6 +107,23 @@ def declare_cluster(options: ClusterOptions) -> Stack:
         )
         services[name] = Service(command=tuple(command), listens=False, environment=environment)
     return Stack(name=NAME, purpose="Load generators on this machine.", services=services)
+
+
+def _require_own_address(host: str) -> None:
+    """Check that other machines can reach this one at an address.
+
+    Raises:
+        ConfigError: This machine does not have it.
+    """
+    hint = "ip -4 address lists them"
+    try:
+        *_, place = socket.getaddrinfo(host, 0, socket.AF_INET, socket.SOCK_STREAM)[0]
+        with socket.socket() as own:
+            own.bind(place)
+    except (OSError, UnicodeError) as error:
+        raise ConfigError(f"--host {host} is not an IPv4 address of this machine", hint) from error
+    if place[0] == ANYWHERE:
+        raise ConfigError(f"--host {host}: other machines need one address", hint)
 
 
 def _choose_port() -> int:
