@@ -36,7 +36,6 @@ def join_recordings(recordings: Sequence[Recording], phases: Sequence[int] = ())
     faults: list[FaultTimes] = []
     token_gaps: dict[int, Histogram] = {}
     token_spans: dict[int, tuple[Span, ...]] = {}
-    planned_s = 0.0
     elapsed_s = 0.0
     stop: Stop | None = None
     calibration: Calibration | None = None
@@ -52,13 +51,12 @@ def join_recordings(recordings: Sequence[Recording], phases: Sequence[int] = ())
         pauses += shift_stalls(recording.pauses, elapsed_s)
         long_turns += shift_stalls(recording.long_turns, elapsed_s)
         faults += shift_faults(recording.faults, elapsed_s)
-        planned_s += recording.planned_s
         elapsed_s += recording.elapsed_s
         stop = stop or recording.stop
         calibration = calibration or recording.calibration
     return replace(
         recordings[0],
-        planned_s=planned_s,
+        planned_s=sum(recording.planned_s for recording in recordings),
         elapsed_s=elapsed_s,
         samples=samples.since(0),
         token_gaps=token_gaps,
