@@ -33,6 +33,16 @@ def of(relative: str) -> Baseline | None:
     return read(path) if path else None
 
 
+def text_of(relative: str) -> str | None:
+    """Return the text of the baseline at a path below the baselines folder; None if it does not exist.
+
+    Raises:
+        StoreError: The file is not readable.
+    """
+    path = find(FOLDER, relative)
+    return None if path is None else read_text(path)
+
+
 def read(path: Path) -> Baseline:
     """Parse one file.
 

@@ -16,24 +16,34 @@ _READABLE = 0o644
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, *, is_durable: bool = True) -> None:
     """Replace a file by a text; if this fails, the old file stays.
+
+    Args:
+        path: The file.
+        text: The text.
+        is_durable: See `write_chunks`.
 
     Raises:
         StoreError: The disk is full, or the folder is not writable.
     """
-    write_chunks(path, [text.encode()])
+    write_chunks(path, [text.encode()], is_durable=is_durable)
 
 
-def write_chunks(path: Path, chunks: Iterable[bytes]) -> None:
+def write_chunks(path: Path, chunks: Iterable[bytes], *, is_durable: bool = True) -> None:
     """Replace a file by the chunks; if this fails, the old file stays.
+
+    Args:
+        path: The file.
+        chunks: The content.
+        is_durable: Wait until the disk has the content; not needed for a file that can be made again.
 
     Raises:
         StoreError: The disk is full, or the folder is not writable.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, chunks, _READABLE)
+        replace_file(path, chunks, _READABLE, is_durable=is_durable)
     except OSError as error:
         raise _unwritable(path, error) from error
 

@@ -1,22 +1,24 @@
 """Histories: `history/<stack>/<environment>/<scenario>.jsonl`, one line per run, committed or not."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
 
-from bench.core.history.history import SCHEMA_VERSION, HistoryPoint, history_key
+from bench.core.history.history import HistoryPoint, history_key
 from bench.errors import StoreError
 from bench.owners.locks import lock_file
-from bench.store.files import parse_model, read_text, write_text
+from bench.store.files import write_chunks
+from bench.store.history_file import SUFFIX, HistoryFile, open_history
 
 FOLDER = Path("history")
 LOCK = ".lock"
-_SUFFIX = ".jsonl"
 
 
 def append(folder: Path, point: HistoryPoint) -> tuple[Path, int]:
     """Add a run to its history; a run that the history already has stays unchanged.
 
-    A lock file in the folder makes other processes wait, and readers never see a partly written file.
+    A lock file in the folder makes other processes wait, and readers never see a partly written file. A run
+    that is the newest is added at the end, after a copy of the file; the other lines are not parsed again.
 
     Returns:
         The file and its number of runs.
@@ -24,50 +26,59 @@ def append(folder: Path, point: HistoryPoint) -> tuple[Path, int]:
     Raises:
         StoreError: The file is not a history, or is not writable.
     """
-    path = folder / f"{history_key(point)}{_SUFFIX}"
+    path = folder / f"{history_key(point)}{SUFFIX}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"cannot write {folder}: {error.strerror}", "name another folder") from error
     with lock_file(folder / LOCK):
-        points = read(path) if path.is_file() else ()
-        if any(old.run_id == point.run_id for old in points):
-            return path, len(points)
-        points = _sort((*points, point))
-        lines = [f"{line.model_dump_json()}\n" for line in points]
-        write_text(path, "".join(lines))
-    return path, len(points)
+        if not path.is_file():
+            write_chunks(path, [_line(point)])
+            return path, 1
+        with open_history(path) as history:
+            count = history.columns.count
+            if point.run_id in history.columns.run_ids:
+                return path, count
+            write_chunks(path, _insert(history, point))
+    return path, count + 1
+
+
+def _insert(history: HistoryFile, point: HistoryPoint) -> Iterable[bytes]:
+    """Return the lines of a history and a new run, oldest first."""
+    order = history.order
+    newest = history.read(order[-1:])[0]
+    if _age(newest) < _age(point) and order == list(range(len(order))):
+        return (*history.chunks(), _line(point))
+    points = sorted((*history.read(order), point), key=_age)
+    return map(_line, points)
+
+
+def _line(point: HistoryPoint) -> bytes:
+    return f"{point.model_dump_json()}\n".encode()
+
+
+def _age(point: HistoryPoint) -> tuple[datetime, str]:
+    return point.started_at, point.run_id
 
 
 def read(path: Path) -> tuple[HistoryPoint, ...]:
     """Return the runs of one file, oldest first. Lines may be in any order, for example after a merge.
 
     Raises:
-        StoreError: The file is empty, or a line is incomplete, invalid, of a newer version, of another
-            history, or of a run that another line has; the message names the line.
+        StoreError: The file is not a history; see `HistoryFile.columns`.
     """
-    text = read_text(path).removesuffix("\n")
-    if not text:
-        raise StoreError(f"{path} is empty", "delete it, or restore it")
-    lines: dict[str, int] = {}
-    points = []
-    for number, line in enumerate(text.split("\n"), start=1):
-        where = f"{path}:{number}"
-        point = parse_model(line, where, HistoryPoint, SCHEMA_VERSION)
-        if not f"/{path.as_posix()}".endswith(f"/{history_key(point)}{_SUFFIX}"):
-            raise StoreError(
-                f"{where} belongs to {history_key(point)}", f"move the line to {history_key(point)}{_SUFFIX}"
-            )
-        first = lines.setdefault(point.run_id, number)
-        if first != number:
-            raise StoreError(f"{where} repeats run {point.run_id} of line {first}", "delete one of the lines")
-        points.append(point)
-    return _sort(points)
+    with open_history(path) as history:
+        return history.read(history.order)
 
 
 def paths(folder: Path) -> tuple[Path, ...]:
     """Return every history file in a folder."""
-    return tuple(sorted(folder.glob(f"*/*/*{_SUFFIX}")))
+    return tuple(sorted(folder.glob(f"*/*/*{SUFFIX}")))
+
+
+def key_of(path: Path) -> str:
+    """Return the key of the history that a file is for: `<stack>/<environment>/<scenario>`."""
+    return "/".join((*path.parts[-3:-1], path.stem))
 
 
 def of(folder: Path, scenario: str, stacks: Sequence[str] = ()) -> tuple[Path, ...]:
@@ -90,7 +101,3 @@ def of(folder: Path, scenario: str, stacks: Sequence[str] = ()) -> tuple[Path, .
 
 def _stack(path: Path) -> str:
     return path.parts[-3]
-
-
-def _sort(points: Sequence[HistoryPoint]) -> tuple[HistoryPoint, ...]:
-    return tuple(sorted(points, key=lambda point: (point.started_at, point.run_id)))

@@ -4,10 +4,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.core.history.history import history_key
-from bench.core.history.trend import RECENT_RUNS, Trend
-from bench.core.history.trend import trend as find_changes
+from bench.core.history.trend import (
+    RECENT_RUNS,
+    ComparableHistory,
+    Trend,
+    correct_machines,
+    select_newest,
+)
+from bench.core.history.trend import judge_history as judge_runs
 from bench.store import baselines
 from bench.store import history as histories
+from bench.store.history_file import HistoryFile, open_history
 
 
 def trend(
@@ -38,7 +45,20 @@ def judge_history(path: Path, recent: int = RECENT_RUNS) -> Trend:
     Raises:
         StoreError: The history or the baseline cannot be read.
     """
-    points = histories.read(path)
-    baseline = baselines.of(f"{history_key(points[-1])}.json")
+    with open_history(path) as history:
+        comparable = select_runs(history)
+    baseline = baselines.of(f"{history_key(comparable.runs[-1])}.json")
     pinned = baseline.pinned if baseline else None
-    return find_changes(points, pinned, recent)
+    return judge_runs(comparable, pinned, recent)
+
+
+def select_runs(history: HistoryFile) -> ComparableHistory:
+    """Return the newest comparable runs of a history file; only their lines are parsed again.
+
+    Raises:
+        StoreError: The history cannot be read.
+    """
+    columns = history.columns
+    order = history.order
+    selection = select_newest(columns.conditions[order].tolist(), columns.examples)
+    return correct_machines(selection, history.read(order[place] for place in selection.places))

@@ -6,32 +6,33 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from bench.core.report.dashboard import Dashboard
-from bench.render.html.site import FRONT, path_of, render_site
-from bench.store import site
+from bench.core.report.trend_page import TrendPage
+from bench.render.html.site import FRONT, path_of
 from tests.pages.opened import PHONE, Opened, shown_file
 from tests.pages.test_pages import AXE
-from tests.render.histories import LINKS, several
-from tests.render.test_site import QUICK, hostile
+from tests.render.histories import LINKS, several, site_of
+from tests.render.test_site import QUICK, hostile, many_histories
+from tests.store.test_site_files import write
 
-Board = Callable[[], Dashboard]
-SEVERAL: Board = cache(several)
-HOSTILE: Board = cache(hostile)
+Histories = list[TrendPage]
+MakeHistories = Callable[[], Histories]
+SEVERAL: MakeHistories = cache(several)
+HOSTILE: MakeHistories = cache(hostile)
 CHARTS = 9  # success, response time, time to first token, and six tiers
 
 
 @pytest.fixture
-def write_site(tmp_path: Path) -> Callable[[Dashboard], Path]:
+def write_site(tmp_path: Path) -> Callable[[Histories], Path]:
     """Return a function that writes a site and returns its folder."""
 
-    def write(board: Dashboard) -> Path:
-        site.write(tmp_path / "site", render_site(board, LINKS))
+    def write_pages(histories: Histories) -> Path:
+        write(tmp_path / "site", site_of(histories, LINKS))
         return tmp_path / "site"
 
-    return write
+    return write_pages
 
 
-WriteSite = Callable[[Dashboard], Path]
+WriteSite = Callable[[Histories], Path]
 
 
 def picture(shown: Opened, name: str) -> None:
@@ -77,11 +78,11 @@ def test_axe_finds_no_violation(browser: Browser, write_site: WriteSite, path: s
         assert [(each["id"], each["impact"], each["nodes"][0]["html"]) for each in found] == []
 
 
-@pytest.mark.parametrize("board", [SEVERAL, HOSTILE])
-def test_a_phone_has_no_sideways_scroll(browser: Browser, write_site: WriteSite, board: Board) -> None:
+@pytest.mark.parametrize("make", [SEVERAL, HOSTILE])
+def test_a_phone_has_no_sideways_scroll(browser: Browser, write_site: WriteSite, make: MakeHistories) -> None:
     """At 390 pixels only single tables scroll sideways."""
-    folder = write_site(board())
-    for path in (FRONT, path_of(board().entries[0].page)):
+    folder = write_site(make())
+    for path in (FRONT, path_of(make()[0].where)):
         with shown_file(browser, folder / path, PHONE) as shown:
             picture(shown, f"{Path(path).stem[:20].replace('/', '-')}-phone")
             assert shown.value("document.documentElement.scrollWidth") <= PHONE[0]
@@ -106,10 +107,10 @@ def test_every_page_is_reached_by_keyboard(browser: Browser, write_site: WriteSi
 
 def test_hostile_names_have_no_effect(browser: Browser, write_site: WriteSite) -> None:
     """Each page of hostile histories opens from the front page, runs no script and loads no file."""
-    board = HOSTILE()
-    with shown_file(browser, write_site(board) / FRONT) as shown:
+    histories = HOSTILE()
+    with shown_file(browser, write_site(histories) / FRONT) as shown:
         links = shown.page.locator(".scenarios a")
-        assert links.count() == len(board.entries)
+        assert links.count() == len(histories)
         for number in range(links.count()):
             links.nth(number).click()
             shown.page.locator("canvas").first.wait_for()
@@ -135,3 +136,18 @@ def test_a_page_can_be_printed(browser: Browser, write_site: WriteSite) -> None:
         assert shown.page.pdf(format="A4").count(b"/Image") >= CHARTS
         shown.page.emulate_media(media="print")
         assert shown.value("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+
+
+def test_the_front_page_searches_many_scenarios(browser: Browser, write_site: WriteSite) -> None:
+    """The search unfolds the other rows, hides those without the word, and works without a network."""
+    with shown_file(browser, write_site(many_histories()) / FRONT) as shown:
+        field = shown.page.get_by_role("searchbox", name="Search")
+        field.fill("s11")
+        rows = shown.page.locator(".scenarios tbody tr:visible")
+        assert [text.split()[1] for text in rows.all_inner_texts()] == [f"s11{digit}" for digit in range(10)]
+        assert shown.page.get_by_role("status").inner_text() == "10 of 120 scenarios"
+        field.fill("")
+        assert rows.count() == 100
+        shown.page.evaluate(AXE)
+        assert shown.value("axe.run()")["violations"] == []
+        assert shown.messages == []

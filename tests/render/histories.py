@@ -6,11 +6,13 @@ from typing import Any
 
 from bench.core.history.history import HistoryPoint
 from bench.core.history.vitals import LatencyPercentiles, ServiceUsage, Vitals
-from bench.core.report.dashboard import Dashboard, dashboard
+from bench.core.report.dashboard import Dashboard, dashboard, name_histories
 from bench.core.report.trend_page import TrendPage, trend_page
 from bench.core.samples.sample import GENERATOR, Outcome
 from bench.core.verdict.baseline import Baseline, PinnedBaseline
 from bench.render.html.links import Links
+from bench.render.html.parts import Assets
+from bench.render.html.site import FRONT, path_of, render_front, render_history, render_shared
 from tests.factories import NOON, TIER_TIMES, make_baseline, make_fingerprint, make_point
 
 _USUAL_MS = 436.0  # of the baseline
@@ -77,21 +79,33 @@ def worse() -> TrendPage:
     return trend_page(history([1.0] * 20 + [1.25] * 14), with_pinned())
 
 
-def several() -> Dashboard:
-    """Return a front page with each kind of history."""
+def board_of(pages: Sequence[TrendPage]) -> Dashboard:
+    """Return the front page of these histories."""
+    return dashboard([page.summary for page in pages])
+
+
+def site_of(
+    pages: Sequence[TrendPage], links: Links = Links(), assets: Assets | None = None
+) -> dict[str, str]:
+    """Return the files of the site of these histories, by their paths."""
+    names = name_histories([page.where for page in pages])
+    files = {FRONT: render_front(board_of(pages)), **render_shared(assets)}
+    for page in pages:
+        files[path_of(page.where)] = render_history(names[page.where], page, (), links)
+    return files
+
+
+def several() -> list[TrendPage]:
+    """Return each kind of history."""
     down = vitals(
         1.4, 9, up={"backend": 1.0, "agent": 0.93}, alerts=("requests: 9 % failed within a window",),
         crossed=("e2e_ms p(95)<800",),
     )  # fmt: skip
-    return dashboard(
-        [
-            trend_page(history([1.0] * 34, 8, scenario="chat-stream")),
-            worse(),
-            trend_page(history([1.0] * 12 + [1.4] * 10 + [0.97] * 12, 9, scenario="medium")),
-            trend_page(history([1.4] * 20, 10, 9, scenario="spike", vitals=down)),
-            trend_page(history([1.0] * 4, 11, scenario="heavy", vitals=None)),
-            trend_page(
-                history([1.0] * 30, 12, scenario="medium", fingerprint=make_fingerprint(stack="compose"))
-            ),
-        ]
-    )
+    return [
+        trend_page(history([1.0] * 34, 8, scenario="chat-stream")),
+        worse(),
+        trend_page(history([1.0] * 12 + [1.4] * 10 + [0.97] * 12, 9, scenario="medium")),
+        trend_page(history([1.4] * 20, 10, 9, scenario="spike", vitals=down)),
+        trend_page(history([1.0] * 4, 11, scenario="heavy", vitals=None)),
+        trend_page(history([1.0] * 30, 12, scenario="medium", fingerprint=make_fingerprint(stack="compose"))),
+    ]

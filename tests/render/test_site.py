@@ -7,39 +7,39 @@ from urllib.parse import unquote, urljoin
 import pytest
 
 from bench.core.history.levels import MAX_TREND_RUNS
-from bench.core.report.dashboard import Dashboard, Entry, dashboard
-from bench.core.report.trend_page import trend_page
+from bench.core.report.dashboard import Entry
+from bench.core.report.trend_page import TrendPage, trend_page
 from bench.core.report.words import DECISIONS
 from bench.core.verdict.compare import Decision
 from bench.render.document.trend import make_trend_document
-from bench.render.html.front import front_tables
+from bench.render.html.front import OPEN_ROWS, front_tables
 from bench.render.html.links import Links
 from bench.render.html.parts import Assets
-from bench.render.html.site import FRONT, POLICY, SCRIPT, STYLE, path_of, render_site
+from bench.render.html.site import FRONT, POLICY, SCRIPT, SEARCH, STYLE, path_of, render_shared
 from bench.render.html.trend_charts import (
     SPARK_HEIGHT,
     SPARK_WIDTH,
     deciding_charts,
     run_times,
-    spark_metric,
     spark_points,
     tier_charts,
 )
 from tests.factories import make_point
 from tests.render.drawn import HOSTILE
-from tests.render.histories import LINKS, history, several, vitals, worse
+from tests.render.histories import LINKS, board_of, history, several, site_of, vitals, worse
 from tests.render.parsed_page import Element, charts_of, check_page, facts_of, headings_of, table_of
 from tests.render.test_page import cells, heading_of, shown, visible
 
 ASSETS = Assets(style="/* the style */", script="/* the library, and the script */")
 QUICK = "embedded/simulated/quick.html"
-BOARD = several()
-FILES = render_site(BOARD, LINKS, ASSETS)
+HISTORIES = several()
+BOARD = board_of(HISTORIES)
+FILES = site_of(HISTORIES, LINKS, ASSETS)
 PAGES = [path for path in FILES if path.endswith(".html")]
-ENTRIES = {path_of(entry.page): entry for entry in BOARD.entries}
+ENTRIES = {path_of(page.where): page for page in HISTORIES}
 
 
-def hostile() -> Dashboard:
+def hostile() -> list[TrendPage]:
     """Return histories whose texts are all hostile."""
     names = ("../../etc/passwd", HOSTILE, "..", "a b/c?d#e", "Größe")
     hostile_vitals = vitals(
@@ -55,7 +55,13 @@ def hostile() -> Dashboard:
                 [run.model_copy(update={"commit": sha}) for run, sha in zip(runs, commits, strict=True)]
             )
         )
-    return dashboard(pages)
+    return pages
+
+
+def many_histories() -> list[TrendPage]:
+    """Return more histories than the front page shows open."""
+    page = trend_page(history([1.0] * 3))
+    return [replace(page, where=f"embedded/simulated/s{number:03}") for number in range(OPEN_ROWS + 20)]
 
 
 def parsed(path: str) -> Element:
@@ -99,9 +105,9 @@ def test_the_front_page_lists_each_history_with_a_small_line() -> None:
     rows = parsed(FRONT).find("table", class_="scenarios").find("tbody").find_all("tr")
     for entry, row in zip(BOARD.entries, rows, strict=True):
         document = make_trend_document(entry.trend)
-        points = spark_points(spark_metric(entry.page))
+        points = spark_points(entry.summary.line.values)
         last_x, last_y = points.split(" ")[-1].split(",")
-        assert row.find("a").attributes["href"] == path_of(entry.page)
+        assert row.find("a").attributes["href"] == path_of(entry.summary.where)
         assert row.find("a").text == entry.name
         assert row.find("polyline").attributes["points"] == points
         dot = row.find("circle").attributes
@@ -128,7 +134,7 @@ def test_the_page_of_a_history_contains_its_document(path: str) -> None:
     facts = {label: visible(text) for label, text in document.facts}
     assert facts_of(page, "facts") == facts
     _, runs = table_of(page, "The newest runs")
-    assert len(runs) == min(20, len(entry.page.runs))
+    assert len(runs) == min(20, len(entry.runs))
     assert runs[0][0] == f"{entry.newest.started_at:%Y-%m-%d %H:%M}"
 
 
@@ -136,7 +142,7 @@ def test_the_page_of_a_history_contains_its_document(path: str) -> None:
 def test_the_page_of_a_history_contains_each_chart_as_data_and_as_a_table(path: str) -> None:
     """The deciding metrics come first, then the tiers; the table has the newest run first."""
     page = parsed(path)
-    trend = ENTRIES[path].page
+    trend = ENTRIES[path]
     charts = {f"deciding{number}": chart for number, chart in enumerate(deciding_charts(trend), 1)}
     charts |= {f"tier{number}": chart for number, chart in enumerate(tier_charts(trend), 1)}
     assert list(charts_of(page)) == list(charts)
@@ -180,13 +186,13 @@ def test_the_judgement_comes_first() -> None:
 
 def test_the_same_histories_make_the_same_bytes() -> None:
     """A site depends on no clock, no order of a set and no property of the machine."""
-    assert render_site(several(), LINKS, ASSETS) == FILES
+    assert site_of(several(), LINKS, ASSETS) == FILES
 
 
 def test_hostile_text_stays_text() -> None:
     """Names, commits, limits, alerts and checks start no element, attribute, address or file."""
-    files = render_site(hostile(), LINKS, ASSETS)
-    assert len(files) == 5 + 3
+    files = site_of(hostile(), LINKS, ASSETS)
+    assert len(files) == 5 + 4
     for path, text in files.items():
         assert ".." not in path.split("/")
         assert "\\" not in path
@@ -208,7 +214,7 @@ def test_hostile_text_stays_text() -> None:
 
 def test_without_a_repository_no_link_leaves_the_site() -> None:
     """No address of another server stands in any page."""
-    for path, text in render_site(BOARD, Links(), ASSETS).items():
+    for path, text in site_of(HISTORIES, Links(), ASSETS).items():
         assert not re.search(r"https?:", text), path
 
 
@@ -221,8 +227,8 @@ def test_a_page_loads_only_the_sites_files() -> None:
         assert page.find_all("style") == []
         scripts = [script.attributes.get("src") for script in page.find_all("script")]
         assert scripts == ([] if path == FRONT else [None, f"{home}{SCRIPT}"])
-    assert "uPlot" in render_site(BOARD)[SCRIPT]
-    assert ".tiles" in render_site(BOARD)[STYLE]
+    assert "uPlot" in render_shared()[SCRIPT]
+    assert ".tiles" in render_shared()[STYLE]
 
 
 def test_a_change_point_is_marked_and_leads_to_its_commits() -> None:
@@ -248,7 +254,7 @@ def test_a_change_point_is_marked_and_leads_to_its_commits() -> None:
 def test_a_change_without_two_commits_has_no_link(commit: str | None, text: str) -> None:
     """If both levels have the same commit, or none is known, there is no range of commits to show."""
     page = trend_page(history([1.0] * 14 + [1.4] * 8, commit=commit))
-    html = render_site(dashboard([page]), LINKS)[QUICK]
+    html = site_of([page], LINKS)[QUICK]
     assert f", {text}: " in html
     assert "/compare/" not in html
 
@@ -258,7 +264,7 @@ def test_a_change_with_one_unknown_commit_has_no_range() -> None:
     points = history([1.0] * 14 + [1.4] * 8)
     outside = points[13].model_copy(update={"commit": None, "dirty": None})
     page = trend_page([*points[:13], outside, *points[14:]])
-    html = render_site(dashboard([page]), LINKS)[QUICK]
+    html = site_of([page], LINKS)[QUICK]
     assert ", commits unknown: " in html
     assert "between commits no commit" not in html
 
@@ -269,16 +275,34 @@ def test_few_runs_do_not_show_an_unchanged_level() -> None:
         (3, "Too few runs to detect a change of a level."),
         (14, "No change of a level detected."),
     ):
-        html = render_site(dashboard([trend_page(history([1.0] * count))]))[QUICK]
+        html = site_of([trend_page(history([1.0] * count))])[QUICK]
         assert f"<p>{text}</p>" in html
 
 
-def test_omitted_runs_are_counted() -> None:
-    """The page of a long history gives the number of older runs that it omits."""
+def test_a_long_history_shows_all_comparable_runs() -> None:
+    """The charts of the newest runs are followed by charts of all; a shorter history has no such section."""
     long = trend_page([make_point(number) for number in range(MAX_TREND_RUNS + 7)])
-    text = "7 older runs can be compared, and are not shown"
-    assert text in render_site(dashboard([long]))[QUICK]
-    assert "older runs can be compared" not in FILES[QUICK]
+    page = check_page(site_of([long])[QUICK], POLICY)
+    assert "All comparable runs" in headings_of(page)
+    charts = charts_of(page)
+    text = page.find(id="all1-text").text
+    assert text.startswith(f"{MAX_TREND_RUNS + 7} runs as measured, in {MAX_TREND_RUNS + 7} groups")
+    assert len(charts["all1"]["layers"][0]["at"]) == MAX_TREND_RUNS + 7
+    assert len(charts["deciding1"]["layers"][0]["at"]) == MAX_TREND_RUNS
+    assert "All comparable runs" not in FILES[QUICK]
+
+
+def test_a_front_page_of_many_scenarios_folds_and_searches_them() -> None:
+    """Up to a limit all rows are open and there is no search; more rows are folded, and none is left out."""
+    many = many_histories()
+    front = check_page(site_of(many, assets=ASSETS)[FRONT], POLICY)
+    open_rows, folded_rows = front.find_all("table", class_="scenarios")
+    assert len(open_rows.find("tbody").find_all("tr")) == OPEN_ROWS
+    assert len(folded_rows.find("tbody").find_all("tr")) == 20
+    assert [script.attributes["src"] for script in front.find_all("script")] == [SEARCH]
+    links = [link.attributes["href"] for link in front.find("div", id="scenarios-rows").find_all("a")]
+    assert sorted(links) == sorted(path_of(each.where) for each in many)
+    assert len(FILES[FRONT].split('id="search"')) == 1
 
 
 def test_runs_of_one_moment_have_different_places() -> None:
@@ -291,16 +315,17 @@ def test_runs_of_one_moment_have_different_places() -> None:
 def test_a_small_line_stays_in_its_field() -> None:
     """Each point is inside the field: for one run, for extreme values, and for zeros; noise stays small."""
     for factors in ([1.0], [1.0, 5.0, 0.1], [1.0] * 30):
-        points = spark_points(spark_metric(trend_page(history(factors)))).split(" ")
+        points = spark_points(trend_page(history(factors)).summary.line.values).split(" ")
         assert len(points) == len(factors)
         for point in points:
             x, y = map(float, point.split(","))
             assert 0 <= x <= SPARK_WIDTH
             assert 0 <= y <= SPARK_HEIGHT
     failed = trend_page([make_point(number, ok=0, failed=9, figures={}) for number in range(3)])
-    assert spark_metric(failed).key == "success_ratio"
-    assert len(spark_points(spark_metric(failed)).split(" ")) == 3
-    points = spark_points(spark_metric(trend_page(history([1.0] * 30)))).split(" ")
+    line = failed.summary.line
+    assert line.key == "success_ratio"
+    assert len(spark_points(line.values).split(" ")) == 3
+    points = spark_points(trend_page(history([1.0] * 30)).summary.line.values).split(" ")
     heights = [float(point.split(",")[1]) for point in points]
     assert max(heights) - min(heights) < SPARK_HEIGHT / 2
 
@@ -308,22 +333,20 @@ def test_a_small_line_stays_in_its_field() -> None:
 def test_a_run_without_a_commit_or_vitals_has_dashes() -> None:
     """A run of an older version has a page like any other, and uncommitted changes are named."""
     older = [make_point(number, commit=None, dirty=None) for number in range(2)]
-    text = render_site(dashboard([trend_page([*older, make_point(2, dirty=True)])]), LINKS)[QUICK]
+    text = site_of([trend_page([*older, make_point(2, dirty=True)])], LINKS)[QUICK]
     assert "no commit" in text
     assert "with changes" in text
     failed = trend_page([make_point(number, ok=0, failed=9, figures={}, vitals=None) for number in range(3)])
-    page = check_page(render_site(dashboard([failed]))[FRONT], POLICY)
+    page = check_page(site_of([failed])[FRONT], POLICY)
     assert table_of(page, "Services in the newest runs")[1][0][-1] == "no answers"
     assert table_of(page, "Results for users in the newest runs")[1][0][-1] == "unknown"
 
 
 def test_a_small_line_skips_runs_without_the_metric() -> None:
     """A run without a value of the metric has no point, and the other points keep their places."""
-    history_of_metric = spark_metric(trend_page(history([1.0] * 5)))
-    values = (*history_of_metric.values[:2], None, *history_of_metric.values[3:])
-    points = spark_points(replace(history_of_metric, values=values)).split(" ")
-    complete = spark_points(history_of_metric).split(" ")
+    complete = (436.0, 440.0, 431.0, 450.0, 428.0)
+    points = spark_points((*complete[:2], None, *complete[3:])).split(" ")
     assert len(points) == 4
     assert [point.split(",")[0] for point in points] == [
-        point.split(",")[0] for index, point in enumerate(complete) if index != 2
+        point.split(",")[0] for index, point in enumerate(spark_points(complete).split(" ")) if index != 2
     ]

@@ -8,6 +8,7 @@ from bench.cli import options
 from bench.cli.console import say
 from bench.core.values.wording import counted
 from bench.store import history as histories
+from bench.store.history_file import open_history
 from bench.usecases.history import add_to_history
 
 Branch = Annotated[
@@ -37,7 +38,9 @@ def add(
 def list_(*, history: options.HistoryFolder = options.DEFAULT_HISTORY) -> None:
     """List all histories."""
     for path in histories.paths(history):
-        points = histories.read(path)
+        with open_history(path) as file:
+            first, last = file.read((file.order[0], file.order[-1]))
+            count = file.columns.count
         place = "/".join(path.parts[-3:-1])
-        span = f"{points[0].started_at:%Y-%m-%d} to {points[-1].started_at:%Y-%m-%d}"
-        print(f"{path.stem:20} {place:30} {len(points):4} runs  {span}  {path}")
+        span = f"{first.started_at:%Y-%m-%d} to {last.started_at:%Y-%m-%d}"
+        print(f"{path.stem:20} {place:30} {count:4} runs  {span}  {path}")

@@ -35,5 +35,6 @@ def site(
     """
     server = os.environ.get("GITHUB_SERVER_URL", "https://github.com")
     written = write_site(history=history, folder=folder, repository=repository, server=server)
-    say(f"{written.index} and {written.pages} pages of histories are written")
+    unchanged = f", {written.unchanged} of them unchanged" if written.unchanged else ""
+    say(f"{written.index} and {written.pages} pages of histories are written{unchanged}")
     print(written.index)

@@ -23,7 +23,8 @@ MAX_TREND_RUNS = 100  # only the newest runs; more of them take many seconds
 PERMUTATIONS = 1999  # the smallest p value is 1 / 2000
 _FIRST_PERMUTATIONS = 99  # enough to stop early at most series without a change
 _SEED = 20040304
-_MAX_CELLS = 500_000  # size of a batch of random orders, which then fits into the processor's cache
+_ROUNDING = 1e-9  # a smaller share of a contrast is rounding
+_BATCH = 500  # random orders that are judged together; their sums then fit into the processor's cache
 
 Numbers = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
@@ -51,12 +52,11 @@ class _Segments:
 
         With n runs, a segment of m runs and S their sum: |S - m mean| √(n / (m (n - m))).
         """
-        count = values.shape[-1]
+        count = len(values)
         lengths = self.ends - self.begins
-        zero = np.zeros((*values.shape[:-1], 1))
-        cumulative = np.concatenate([zero, np.cumsum(values, axis=-1)], axis=-1)
-        sums = cumulative[..., self.ends] - cumulative[..., self.begins]
-        expected = lengths / count * cumulative[..., -1:]
+        cumulative = np.concatenate([[0.0], np.cumsum(values)])
+        sums = cumulative[self.ends] - cumulative[self.begins]
+        expected = lengths / count * cumulative[-1]
         return np.asarray(np.abs(sums - expected) * np.sqrt(count / (lengths * (count - lengths))))
 
 
@@ -76,16 +76,16 @@ def _search(values: Numbers, first: int, alpha: float) -> list[LevelChange]:
     """Return the changes in a part of the series that begins at index `first`."""
     if len(values) < 2 * LEVEL_RUNS:
         return []
-    segments = _segments(len(values))
     clipped = _clip_outliers(values)
     # The first random orders are the same in both tests. If they alone exceed the allowed number, stop early.
-    first_p_value = _p_value(clipped, segments, _FIRST_PERMUTATIONS)
+    first_p_value = _p_value(clipped, _FIRST_PERMUTATIONS)
     as_clear = round(first_p_value * (_FIRST_PERMUTATIONS + 1))
     if as_clear > alpha * (PERMUTATIONS + 1):
         return []
-    p_value = _p_value(clipped, segments, PERMUTATIONS)
+    p_value = _p_value(clipped, PERMUTATIONS)
     if p_value > alpha:
         return []
+    segments = _segments(len(values))
     clearest = int(np.argmax(segments.contrasts(clipped)))
     cut = _clearer_end(clipped, int(segments.begins[clearest]), int(segments.ends[clearest]))
     return [
@@ -95,21 +95,62 @@ def _search(values: Numbers, first: int, alpha: float) -> list[LevelChange]:
     ]
 
 
-def _p_value(values: Numbers, segments: _Segments, orders: int) -> float:
+def _p_value(values: Numbers, orders: int) -> float:
     """Return the share of random orders whose clearest segment is as clear, the given order included."""
     from scipy import stats as scipy_stats  # noqa: PLC0415 - see `bench.core.values.stats`
 
+    lengths = _possible_lengths(values)
     test = scipy_stats.permutation_test(
         (values,),
-        lambda order, axis: segments.contrasts(order).max(axis=axis),
+        lambda order, axis: _clearest_contrasts(np.moveaxis(order, axis, 0), lengths),
         permutation_type="pairings",
         vectorized=True,
         n_resamples=orders,
-        batch=max(1, _MAX_CELLS // len(segments.begins)),
+        batch=_BATCH,
         alternative="greater",
         rng=np.random.default_rng(_SEED),
     )
     return float(test.pvalue)
+
+
+def _possible_lengths(values: Numbers) -> tuple[int, ...]:
+    """Return the lengths of segments that can be as clear as the clearest one, in any order of the values.
+
+    The largest sums of a length have the largest or the smallest values. If even they are less clear, no
+    order needs a look at that length. A clear change leaves few lengths.
+    """
+    count = len(values)
+    lengths = np.arange(LEVEL_RUNS, count - LEVEL_RUNS + 1)
+    ascending = np.sort(values - values.mean())
+    smallest = np.cumsum(ascending)[lengths - 1]
+    largest = np.cumsum(ascending[::-1])[lengths - 1]
+    bounds = np.maximum(np.abs(smallest), np.abs(largest)) * np.sqrt(count / (lengths * (count - lengths)))
+    clearest = _clearest_contrasts(values, lengths.tolist())
+    return tuple(lengths[bounds >= clearest * (1.0 - _ROUNDING)].tolist())
+
+
+def _clearest_contrasts(orders: Numbers, lengths: Sequence[int]) -> Numbers:
+    """Return the contrast of the clearest segment of each order, as `_Segments` defines both.
+
+    All segments of one length are differences of two rows of sums, which lie next to each other in memory.
+
+    Args:
+        orders: A row for each run, a column for each order.
+        lengths: Lengths of the segments.
+    """
+    count = len(orders)
+    own = np.asarray(lengths, dtype=np.intp)
+    sums = np.zeros((count + 1, *orders.shape[1:]))
+    np.cumsum(orders - orders.mean(axis=0), axis=0, out=sums[1:])
+    largest = np.maximum(np.abs(sums[own]), np.abs(sums[count - own]))  # at the begin or at the end
+    for row, length in enumerate(lengths):
+        if count - length >= 2 * LEVEL_RUNS:
+            begins = sums[LEVEL_RUNS : count - LEVEL_RUNS - length + 1]
+            inner = sums[LEVEL_RUNS + length : count - LEVEL_RUNS + 1] - begins
+            np.abs(inner, out=inner)
+            np.maximum(largest[row], np.maximum.reduce(inner), out=largest[row, ...])
+    weights = np.sqrt(count / (own * (count - own)))
+    return np.asarray(np.max(largest.T * weights, axis=-1))
 
 
 def _segments(count: int) -> _Segments:

@@ -17,6 +17,7 @@ from bench.core.history.change_points import (
     series_of,
     trend_of,
 )
+from bench.core.history.columns import make_columns
 from bench.core.history.history import HistoryPoint
 from bench.core.history.levels import LEVEL_RUNS, MAX_TREND_RUNS, MIN_TREND_RUNS
 from bench.core.run.figures import ALL
@@ -42,15 +43,29 @@ RECENT_RUNS = 20  # an older change for the worse counts as the present state
 
 
 @dataclass(frozen=True, slots=True)
+class NewestRuns:
+    """The selection of the newest comparable runs of a history."""
+
+    places: tuple[int, ...]
+    """Places of these runs among all runs, oldest first."""
+    comparable: tuple[bool, ...]
+    """Of each of the conditions, whether its runs are comparable with the newest run."""
+    older: int
+    """Number of older comparable runs, which are left out."""
+    unlike: int
+    """Number of runs that are not comparable."""
+    unlike_for: tuple[str, ...]
+    """Differences of the newest run that is not comparable."""
+
+
+@dataclass(frozen=True, slots=True)
 class ComparableHistory:
     """The runs of a history that are comparable with its newest run."""
 
     runs: Sequence[HistoryPoint]
     """The newest comparable runs, oldest first."""
-    older: int
-    """Number of older comparable runs, which are left out."""
-    unlike: Sequence[HistoryPoint]
-    """Runs that are not comparable."""
+    selection: NewestRuns
+    """The selection of these runs."""
     series: Mapping[str, Series]
     """Values by metric of the newest run, without the effect of the machines."""
 
@@ -107,26 +122,49 @@ class Trend(Record):
         return frozenset(row.key for row in rows)
 
 
+def select_newest(conditions: Sequence[int], examples: Sequence[HistoryPoint]) -> NewestRuns:
+    """Select the newest runs that are comparable with the newest one, by the conditions of all runs.
+
+    Args:
+        conditions: Of each run, oldest first, the index of its conditions in `examples`; at least one.
+        examples: A run with each of the conditions.
+    """
+    newest = examples[conditions[-1]]
+    differences = [condition_differences(newest, example) for example in examples]
+    comparable = tuple(not different for different in differences)
+    places: list[int] = []
+    unlike: list[int] = []
+    for place, index in enumerate(conditions):
+        (places if comparable[index] else unlike).append(place)
+    selected = places[-MAX_TREND_RUNS:]
+    return NewestRuns(
+        places=tuple(selected),
+        comparable=comparable,
+        older=len(places) - len(selected),
+        unlike=len(unlike),
+        unlike_for=differences[conditions[unlike[-1]]] if unlike else (),
+    )
+
+
 def select_comparable(points: Sequence[HistoryPoint]) -> ComparableHistory:
     """Select the runs of a history that are comparable with its newest run.
 
     Args:
         points: At least one run of one scenario on one stack in one environment, oldest first.
     """
-    newest = points[-1]
-    comparable: list[HistoryPoint] = []
-    unlike: list[HistoryPoint] = []
-    for point in points:
-        different = condition_differences(newest, point)
-        (unlike if different else comparable).append(point)
-    runs = comparable[-MAX_TREND_RUNS:]
+    columns = make_columns(points)
+    selection = select_newest(columns.conditions.tolist(), columns.examples)
+    return correct_machines(selection, [points[place] for place in selection.places])
+
+
+def correct_machines(selection: NewestRuns, runs: Sequence[HistoryPoint]) -> ComparableHistory:
+    """Return the selected runs with their values, without the effect of the machines."""
+    newest = runs[-1]
     speed = compare_speed([], runs) if not newest.fingerprint.simulated else None
-    return ComparableHistory(
-        runs=runs,
-        older=len(comparable) - len(runs),
-        unlike=unlike,
-        series={key: _correct(key, series_of(key, runs), speed) for key in _judged_keys(newest)},
-    )
+    series: dict[str, Series] = {}
+    for key in _judged_keys(newest):
+        series[key] = _correct(key, series_of(key, runs), speed)
+    return ComparableHistory(runs, selection, series)
 
 
 def _judged_keys(newest: HistoryPoint) -> tuple[str, ...]:
@@ -153,9 +191,6 @@ def judge_history(history: ComparableHistory, pinned: PinnedBaseline | None, rec
     runs = history.runs
     newest = runs[-1]
     against_pinned = _compare_with_pinned(runs, pinned) if pinned else ()
-    left_out_for: tuple[str, ...] = ()
-    if history.unlike:
-        left_out_for = condition_differences(newest, history.unlike[-1])
     judged = Trend(
         scenario=newest.scenario,
         stack=newest.fingerprint.stack,
@@ -164,8 +199,8 @@ def judge_history(history: ComparableHistory, pinned: PinnedBaseline | None, rec
         first_at=runs[0].started_at,
         newest_at=newest.started_at,
         runs=len(runs),
-        left_out=len(history.unlike),
-        left_out_for=left_out_for,
+        left_out=history.selection.unlike,
+        left_out_for=history.selection.unlike_for,
         recent_runs=recent,
         metrics=tuple(sorted(_judge_metrics(history.series, recent), key=_metric_order)),
         vanished=_vanished(history),

@@ -1,7 +1,7 @@
 """The front page of all histories: regressions first, then four tiles."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -11,7 +11,7 @@ from bench.core.history.levels import MIN_TREND_RUNS
 from bench.core.history.trend import Trend
 from bench.core.history.vitals import LatencyPercentiles, ServiceUsage
 from bench.core.report.load_change import describe_load_with_interval
-from bench.core.report.trend_page import TrendPage
+from bench.core.report.trend_page import HistorySummary
 from bench.core.report.trend_wording import next_step
 from bench.core.samples.sample import HOST, is_generator
 from bench.core.values import wording
@@ -40,18 +40,18 @@ class Entry:
 
     name: str
     """Name for people."""
-    page: TrendPage
-    """The history's page."""
+    summary: HistorySummary
+    """The history's judgement, newest run and small line."""
 
     @property
     def trend(self) -> Trend:
         """The judgement of the history."""
-        return self.page.trend
+        return self.summary.trend
 
     @property
     def newest(self) -> HistoryPoint:
         """The newest run."""
-        return self.page.newest
+        return self.summary.newest
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +84,11 @@ class Dashboard:
     """Performance, health, services, users."""
 
 
-def dashboard(pages: Sequence[TrendPage]) -> Dashboard:
+def dashboard(summaries: Sequence[HistorySummary]) -> Dashboard:
     """Return the front page of one or more histories."""
-    entries = sorted(_name_entries(pages), key=lambda entry: (_RANK[entry.trend.decision], entry.name))
+    names = name_histories([summary.where for summary in summaries])
+    entries = [Entry(names[summary.where], summary) for summary in summaries]
+    entries.sort(key=lambda entry: (_RANK[entry.trend.decision], entry.name))
     decisions = {entry.trend.decision for entry in entries}
     decision = min(decisions - {Decision.INCONCLUSIVE}, key=_RANK.__getitem__, default=Decision.INCONCLUSIVE)
     return Dashboard(
@@ -122,21 +124,28 @@ def uses_of(run: HistoryPoint) -> dict[str, ServiceUsage]:
     return services
 
 
-def _name_entries(pages: Sequence[TrendPage]) -> Iterable[Entry]:
-    """Name a history by its scenario, and by stack and environment if several have that scenario."""
+def name_histories(places: Sequence[str]) -> dict[str, str]:
+    """Name histories by their scenario, and by stack and environment if several have that scenario.
+
+    Args:
+        places: Paths of the histories: `<stack>/<environment>/<scenario>`.
+    """
     scenarios = Counter[str]()
     stacks = Counter[tuple[str, str]]()
-    for page in pages:
-        scenarios[page.trend.scenario] += 1
-        stacks[page.trend.scenario, page.trend.stack] += 1
-    for page in pages:
-        trend = page.trend
-        name = trend.scenario
-        if scenarios[trend.scenario] > 1:
-            name += f" on {trend.stack}"
-        if stacks[trend.scenario, trend.stack] > 1:
-            name += f", {trend.environment}"
-        yield Entry(name, page)
+    for where in places:
+        stack, _, scenario = where.split("/", maxsplit=2)
+        scenarios[scenario] += 1
+        stacks[scenario, stack] += 1
+    names: dict[str, str] = {}
+    for where in places:
+        stack, environment, scenario = where.split("/", maxsplit=2)
+        name = scenario
+        if scenarios[scenario] > 1:
+            name += f" on {stack}"
+        if stacks[scenario, stack] > 1:
+            name += f", {environment}"
+        names[where] = name
+    return names
 
 
 def _headline(decision: Decision, entries: Sequence[Entry]) -> str:

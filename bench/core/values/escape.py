@@ -168,6 +168,8 @@ def visible_text(text: str) -> str:
 
     Characters that move a cursor, have no width or change the direction of a line become spaces.
     """
+    if text.isascii() and text.isprintable():  # most texts: a short way to the same result
+        return _cut(text, _LONGEST_TEXT)
     visible = "".join(" " if unicodedata.category(char) in _INVISIBLE else char for char in text)
     return _cut(visible, _LONGEST_TEXT)
 

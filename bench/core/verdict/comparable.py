@@ -1,10 +1,10 @@
 """Select the runs of a baseline that are comparable with a run."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Protocol
 
 from bench.core.calibration.machine_speed import MeasuredRun, compare_speed
-from bench.core.run.origin import Fingerprint
+from bench.core.run.origin import RECORDED_ONLY, Fingerprint
 from bench.core.run.result import RunResult, differences
 from bench.core.run.safe_load import compared_load
 from bench.core.verdict.baseline import Baseline, BaselineRun, fewest_runs
@@ -14,6 +14,9 @@ _DIGESTS = {
     "work_digest": "another load, other messages or another target, for example by --vus",
 }
 """Meaning of the digests in a fingerprint."""
+
+ConditionsKey = tuple[Hashable, ...]
+_COMPARED_FIELDS = tuple(sorted(Fingerprint.model_fields.keys() - RECORDED_ONLY - {"parts"}))
 
 
 class ConditionedRun(MeasuredRun, Protocol):
@@ -62,6 +65,18 @@ def condition_differences(run: ConditionedRun, other: ConditionedRun) -> tuple[s
         return different
     model = f"cpu_model: {other.fingerprint.cpu_model} → {processor}"
     return (*different, f"{model}, and the run has no reference workload")
+
+
+def conditions_key(run: ConditionedRun) -> ConditionsKey:
+    """Return the conditions of a run: runs with equal keys have the same differences from any other run."""
+    fingerprint = run.fingerprint
+    workload = run.reference_workload
+    return (
+        *(getattr(fingerprint, field) for field in _COMPARED_FIELDS),
+        frozenset(fingerprint.parts.items()),
+        fingerprint.cpu_model,
+        None if workload is None else (workload.version, workload.pieces),
+    )
 
 
 def explain_not_comparable(result: RunResult, baseline: Baseline | None) -> str | None:

@@ -5,6 +5,7 @@ The page's script draws a chart; without the script, the reader sees the table.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from bench.core.report.distribution import Distribution
 from bench.core.report.series import RunSeries
@@ -31,6 +32,7 @@ _FORMATS: dict[str, Callable[[float], str]] = {
     "rps": lambda value: f"{value:.3g}/s",
     "load": lambda value: f"{value:.4g}",
     "1": lambda value: f"{value:.4g}",
+    "date": lambda at_s: f"{datetime.fromtimestamp(at_s, UTC):%Y-%m-%d}",
 }
 
 
@@ -123,7 +125,7 @@ def load_charts(by_load: Bottleneck | None) -> tuple[Chart, ...]:
         across="load",
         unit="ms",
         layers=(layer,),
-        table=_make_table(title, (unit, "load"), layer, "ms"),
+        table=make_table(title, (unit, "load"), layer, "ms"),
     )
     return (chart,)
 
@@ -180,7 +182,7 @@ def _distribution_chart(distribution: Distribution) -> Chart:
         across="ms",
         unit="share",
         layers=(layer,),
-        table=_make_table(f"{label}: shares", ("at most", "ms"), layer, "share", step),
+        table=make_table(f"{label}: shares", ("at most", "ms"), layer, "share", step),
     )
 
 
@@ -222,7 +224,7 @@ def _time_chart(timeline: Timeline, title: str, text: str, unit: str, lines: tup
         across="s",
         unit=unit,
         layers=(layer,),
-        table=_make_table(f"{title}, over time", ("at", "s"), layer, unit),
+        table=make_table(f"{title}, over time", ("at", "s"), layer, unit),
         phases=timeline.phases if len(timeline.phases) > 1 else (),
         outages=(*timeline.faults, *timeline.outages),
         end=timeline.end_s,
@@ -250,7 +252,7 @@ def _equal_lines(curves: Iterable[Curve]) -> tuple[Line, ...]:
     return tuple(lines)
 
 
-def _make_table(title: str, across: tuple[str, str], layer: Layer, unit: str, step: int = 1) -> Table:
+def make_table(title: str, across: tuple[str, str], layer: Layer, unit: str, step: int = 1) -> Table:
     """Return a layer as rows.
 
     Args:

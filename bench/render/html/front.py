@@ -1,7 +1,7 @@
 """The tables of the site's front page: the newest run of each history, by subject."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench.core.history.history import HistoryPoint
 from bench.core.report.dashboard import Dashboard, Entry, Tile, success_of, typical_of, uses_of, wait_of
@@ -11,6 +11,8 @@ from bench.core.values import wording
 from bench.render.document.table import Table
 from bench.render.document.trend import trend_verdict
 
+OPEN_ROWS = 100
+"""Rows of each table that stay open; the reader unfolds the others."""
 _GOOD_STATES = frozenset({"up", "answered"})
 Link = Callable[[Entry], str]
 """Returns the cell that names a history."""
@@ -30,14 +32,16 @@ class FrontTable:
 
 def front_tables(board: Dashboard, link: Link) -> tuple[FrontTable, ...]:
     """Return the four tables, in the order of the tiles."""
-    performance, health, services, users = board.tiles
-    entries = board.entries
-    return (
-        FrontTable("performance", performance, _performance(entries, link)),
-        FrontTable("health", health, _health(entries, link)),
-        FrontTable("services", services, _services(entries, link)),
-        FrontTable("users", users, _users(entries, link)),
-    )
+    tables = {
+        "performance": _performance(board.entries, link),
+        "health": _health(board.entries, link),
+        "services": _services(board.entries, link),
+        "users": _users(board.entries, link),
+    }
+    sections = []
+    for tile, (name, table) in zip(board.tiles, tables.items(), strict=True):
+        sections.append(FrontTable(name, tile, replace(table, shown=OPEN_ROWS)))
+    return tuple(sections)
 
 
 def _performance(entries: Sequence[Entry], link: Link) -> Table:

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
@@ -17,7 +17,7 @@ from bench.core.values import wording
 from bench.core.values.escape import escape_html, visible_text
 from bench.render.document.document import split_headline
 from bench.render.document.table import Table
-from bench.render.html.charts import Chart
+from bench.render.html.charts import Chart, Line
 from bench.render.html.figures import Interval, make_intervals
 
 _PACKAGE = "bench.render.html"
@@ -97,8 +97,7 @@ def chart_data(chart: Chart) -> dict[str, object]:
     """Return the data that the script draws."""
     layers = []
     for layer in chart.layers:
-        lines = [asdict(line) | {"label": visible_text(line.label)} for line in layer.lines]
-        layers.append({"at": layer.at, "lines": lines})
+        layers.append({"at": layer.at, "lines": list(map(_line_data, layer.lines))})
     return {
         "across": chart.across,
         "unit": chart.unit,
@@ -108,6 +107,15 @@ def chart_data(chart: Chart) -> dict[str, object]:
         "layers": layers,
         "phases": _bounds(chart.phases),
         "outages": _bounds(chart.outages),
+    }
+
+
+def _line_data(line: Line) -> dict[str, object]:
+    return {
+        "label": visible_text(line.label),
+        "tone": line.tone,
+        "values": line.values,
+        "look": line.look,
     }
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
 
@@ -24,7 +24,7 @@ from bench.render.document.document import Document
 from bench.render.document.table import Table
 from bench.render.document.trend import change_point_table, make_trend_document
 from bench.render.html.charts import Chart
-from bench.render.html.front import front_tables
+from bench.render.html.front import OPEN_ROWS, front_tables
 from bench.render.html.links import Links
 from bench.render.html.parts import (
     ENVIRONMENT,
@@ -40,7 +40,7 @@ from bench.render.html.trend_charts import (
     SPARK_HEIGHT,
     SPARK_WIDTH,
     deciding_charts,
-    spark_metric,
+    long_term_charts,
     spark_points,
     tier_charts,
 )
@@ -48,11 +48,14 @@ from bench.render.html.trend_charts import (
 FRONT = "index.html"
 STYLE = "assets/site.css"
 SCRIPT = "assets/site.js"
+SEARCH = "assets/search.js"
 NEWEST_RUNS = 20
 """Rows of a history's table of runs."""
 POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:"
 """Content security policy: a page runs the site's own script and loads nothing from other servers."""
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_OPEN_REGRESSIONS = 10
+"""Regressions that stay open at the top of the front page."""
 _STATUS_MARKS = {Status.GOOD: "✓", Status.LOOK: "!", Status.UNKNOWN: "?"}
 
 
@@ -114,34 +117,32 @@ class HistorySection:
     """Charts of the deciding metrics."""
     tiers: tuple[Chart, ...]
     """Charts of the tiers."""
+    long_term: tuple[Chart, ...]
+    """Charts of all comparable runs; empty if there are no older runs."""
     runs: Table
     """The newest runs."""
 
 
-def render_site(board: Dashboard, links: Links = Links(), assets: Assets | None = None) -> dict[str, str]:
-    """Return the files of a site, by their paths.
-
-    Args:
-        board: The front page's contents, with all histories.
-        links: Addresses of commits and workflow runs.
-        assets: Style and script; None for those of the package.
-    """
+def render_shared(assets: Assets | None = None) -> dict[str, str]:
+    """Return the files that all pages load, by their paths; by default with the package's own assets."""
     shared = assets or load_assets()
-    own_style = (files("bench.render.html") / "templates" / "site.css").read_text(encoding="utf-8")
-    site = {
-        FRONT: _render_front(board),
-        STYLE: f"{shared.style}\n{own_style}",
+    own = files("bench.render.html") / "templates"
+    return {
+        STYLE: f"{shared.style}\n{(own / 'site.css').read_text(encoding='utf-8')}",
         SCRIPT: f"{shared.script}\n",
+        SEARCH: (own / "search.js").read_text(encoding="utf-8"),
     }
-    for entry in board.entries:
-        site[path_of(entry.page)] = _render_history(entry, links)
-    return site
 
 
-def path_of(page: TrendPage) -> str:
+def path_of(where: str) -> str:
     """Return the file of a history's page: `<stack>/<environment>/<scenario>.html`."""
-    parts = map(_file_name, page.where.split("/", maxsplit=2))
+    parts = map(_file_name, where.split("/", maxsplit=2))
     return f"{'/'.join(parts)}.html"
+
+
+def year_path(where: str, year: int) -> str:
+    """Return the file with the runs of a year: `<stack>/<environment>/<scenario>/<year>.csv`."""
+    return f"{path_of(where).removesuffix('.html')}/{year}.csv"
 
 
 def _file_name(name: str) -> str:
@@ -151,8 +152,10 @@ def _file_name(name: str) -> str:
     return f"_{hashlib.sha256(name.encode()).hexdigest()[:24]}"
 
 
-def _render_front(board: Dashboard) -> str:
+def render_front(board: Dashboard) -> str:
+    """Return the front page."""
     rows = list(map(_front_row, board.entries))
+    worse = [row for row in rows if row.decision is Decision.FAIL]
     return ENVIRONMENT.get_template("site_front.html.j2").render(
         title=f"{DECISIONS[board.decision].text.upper()} {board.headline}",
         policy=POLICY,
@@ -160,72 +163,84 @@ def _render_front(board: Dashboard) -> str:
         board=board,
         word=DECISIONS[board.decision],
         status_marks=_STATUS_MARKS,
-        worse=[row for row in rows if row.decision is Decision.FAIL],
-        rows=rows,
-        tables=front_tables(board, lambda entry: _link(entry.name, path_of(entry.page))),
+        worse=worse[:_OPEN_REGRESSIONS],
+        folded_worse=worse[_OPEN_REGRESSIONS:],
+        open_rows=rows[:OPEN_ROWS],
+        folded_rows=rows[OPEN_ROWS:],
+        tables=front_tables(board, lambda entry: _link(entry.name, path_of(entry.summary.where))),
     )
 
 
 def _front_row(entry: Entry) -> FrontRow:
-    page = entry.page
     document = make_trend_document(entry.trend)
-    history = spark_metric(page)
-    row = metric(history.key)
-    points = spark_points(history)
+    line = entry.summary.line
+    row = metric(line.key)
+    points = spark_points(line.values)
     x, _, y = points.rpartition(" ")[2].partition(",")
-    label = f"{row.label} over {wording.counted(len(page.runs), 'run')}"
+    label = f"{row.label} over {wording.counted(line.runs, 'run')}"
     return FrontRow(
         name=entry.name,
-        path=path_of(page),
+        path=path_of(entry.summary.where),
         decision=document.decision,
         word=document.word,
         headline=document.headline,
-        level=wording.value(history.levels[-1], row.unit),
+        level=wording.value(line.level, row.unit),
         spark=Spark(label, points, (x, y)),
         newest=f"{entry.newest.started_at:%Y-%m-%d}",
     )
 
 
-def _render_history(entry: Entry, links: Links) -> str:
-    section = _make_section(entry, links)
+def render_history(name: str, page: TrendPage, years: Sequence[int] = (), links: Links = Links()) -> str:
+    """Return the page of a history.
+
+    Args:
+        name: Name of the history for people.
+        page: The history.
+        years: Years whose runs are files next to the page.
+        links: Addresses of commits and workflow runs.
+    """
+    section = _make_section(page, links)
     document = section.document
     charts = {}
     for number, chart in enumerate(section.deciding, 1):
         charts[f"deciding{number}"] = chart_data(chart)
     for number, chart in enumerate(section.tiers, 1):
         charts[f"tier{number}"] = chart_data(chart)
+    for number, chart in enumerate(section.long_term, 1):
+        charts[f"all{number}"] = chart_data(chart)
+    home = "../" * path_of(page.where).count("/")
     return ENVIRONMENT.get_template("site_history.html.j2").render(
-        title=f"{document.word.text.upper()} {entry.name}: {document.headline}",
+        title=f"{document.word.text.upper()} {name}: {document.headline}",
         policy=POLICY,
-        home="../" * path_of(entry.page).count("/"),
+        home=home,
         it=section,
-        between=_worst_commits(entry, links),
-        older=entry.page.older,
+        between=_worst_commits(page, links),
+        years=[(year, f"{home}{year_path(page.where, year)}") for year in years],
         charts=embed_json(charts),
     )
 
 
-def _make_section(entry: Entry, links: Links) -> HistorySection:
-    page = entry.page
-    document = make_trend_document(entry.trend)
-    changes = change_point_table(entry.trend)
+def _make_section(page: TrendPage, links: Links) -> HistorySection:
+    document = make_trend_document(page.trend)
+    changes = change_point_table(page.trend)
     others = [table for table in document.judged if table.title != changes.title]
     return HistorySection(
-        about=(f"{entry.trend.stack} ({entry.trend.environment})", _period(page)),
+        about=(f"{page.trend.stack} ({page.trend.environment})", _period(page)),
         document=document,
         figures=tuple(_figures(page)),
-        changes=_link_commits(changes, entry, links),
+        changes=_link_commits(changes, page, links),
         unchanged=_unchanged(page),
         judged=tuple(map(draw_intervals, others)),
         deciding=deciding_charts(page),
         tiers=tier_charts(page),
+        long_term=long_term_charts(page),
         runs=_newest_runs(page, links),
     )
 
 
-def _worst_commits(entry: Entry, links: Links) -> str | None:
+def _worst_commits(page: TrendPage, links: Links) -> str | None:
     """Return the address of the commits of the worst regression."""
-    for change in entry.trend.unresolved:
+    for change in page.trend.unresolved:
         return links.between(change.last_commit, change.commit)
     return None
 
@@ -255,10 +270,10 @@ def _figures(page: TrendPage) -> Iterable[Figure]:
         yield Figure(row.label, wording.value(trend.level, row.unit), note)
 
 
-def _link_commits(table: Table, entry: Entry, links: Links) -> Table:
+def _link_commits(table: Table, page: TrendPage, links: Links) -> Table:
     """Link the commits of each change point."""
     changes: list[ChangePoint] = []
-    for trend in entry.trend.metrics:
+    for trend in page.trend.metrics:
         changes += trend.change_points
     place = table.columns.index("commits")
     rows = []

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from bench.core.history.change_points import ChangePoint
 from bench.core.history.levels import MIN_TREND_RUNS
+from bench.core.report.long_term import LongTermCurve
 from bench.core.report.trend_page import MetricHistory, TrendPage
 from bench.core.report.trend_wording import commit
 from bench.core.samples.metric import Part
@@ -11,12 +12,14 @@ from bench.core.samples.metrics import metric, tier_name
 from bench.core.values import wording
 from bench.core.verdict.success import SUCCESS
 from bench.render.document.table import Table
-from bench.render.html.charts import Chart, Layer, Line, Mark, format_value
+from bench.render.html.charts import Chart, Layer, Line, Mark, format_value, make_table
 
 SPARK_WIDTH = 160
 SPARK_HEIGHT = 32
 _SPARK_MARGIN = 3
 """Space for the dot of the newest run."""
+_TABLE_ROWS = 20
+"""Approximate number of rows in the table of a chart of all runs."""
 _LEAST_REACH = 0.2
 """A small line shows at least 20 % below and above its middle, so that noise looks small."""
 
@@ -29,6 +32,35 @@ def deciding_charts(page: TrendPage) -> tuple[Chart, ...]:
 def tier_charts(page: TrendPage) -> tuple[Chart, ...]:
     """Return the charts of the tiers."""
     return _charts(page, {Part.LOCATES, Part.EXPLAINS})
+
+
+def long_term_charts(page: TrendPage) -> tuple[Chart, ...]:
+    """Return the charts of all comparable runs."""
+    return tuple(map(_long_term_chart, page.long_term))
+
+
+def _long_term_chart(curve: LongTermCurve) -> Chart:
+    row = metric(curve.key)
+    unit = "share" if curve.key == SUCCESS else row.unit
+    title = f"{row.label.capitalize()}, all comparable runs"
+    lines = (
+        Line("highest of a group", "quiet", curve.highest, "edge"),
+        Line("lowest of a group", "quiet", curve.lowest, "edge"),
+        Line("median of a group", "c0", curve.middle),
+    )
+    layer = Layer(curve.at_s, lines)
+    groups = len(curve.at_s)
+    return Chart(
+        title=title,
+        text=f"{curve.runs} runs as measured, in {groups} groups of neighbours; their levels are not judged.",
+        across="date",
+        unit=unit,
+        layers=(layer,),
+        table=make_table(
+            f"{title}, group by group", ("first run", "date"), layer, unit, groups // _TABLE_ROWS
+        ),
+        from_zero=False,
+    )
 
 
 def _charts(page: TrendPage, parts: Collection[Part]) -> tuple[Chart, ...]:
@@ -48,22 +80,13 @@ def run_times(page: TrendPage) -> tuple[float, ...]:
     return tuple(times_s)
 
 
-def spark_metric(page: TrendPage) -> MetricHistory:
-    """Return the metric of a history's small line: the response time, or the first one without it."""
-    for history in page.metrics:
-        if history.key == "e2e_ms":
-            return history
-    return page.metrics[0]
-
-
-def spark_points(history: MetricHistory) -> str:
-    """Return a metric as the points of a small line, `x,y x,y …`, run by run."""
-    values = [value for value in history.values if value is not None]
-    low, high = _reach(values)
+def spark_points(values: Sequence[float | None]) -> str:
+    """Return values as the points of a small line, `x,y x,y …`; None has no point."""
+    low, high = _reach([value for value in values if value is not None])
     height = high - low or 1.0
-    step = (SPARK_WIDTH - 2 * _SPARK_MARGIN) / max(1, len(history.values) - 1)
+    step = (SPARK_WIDTH - 2 * _SPARK_MARGIN) / max(1, len(values) - 1)
     points = []
-    for index, value in enumerate(history.values):
+    for index, value in enumerate(values):
         if value is not None:
             x = _SPARK_MARGIN + index * step
             share = (value - low) / height

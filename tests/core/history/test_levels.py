@@ -127,5 +127,22 @@ def test_an_early_stop_does_not_change_the_result(seed: int, alpha: float, step:
     """A change is found exactly if the p value of all random orders is small enough."""
     values = stepped(noise(30, seed), 15, 30, step)
     clipped = levels._clip_outliers(np.array(values))
-    p_value = levels._p_value(clipped, levels._segments(30), levels.PERMUTATIONS)
+    p_value = levels._p_value(clipped, levels.PERMUTATIONS)
     assert bool(places(values, alpha)) == (p_value <= alpha)
+
+
+@settings(max_examples=30)
+@given(SEEDS, st.integers(2 * LEVEL_RUNS, 40), st.sampled_from([0.0, 0.1, 0.5]))
+def test_orders_are_as_clear_together_as_alone(seed: int, count: int, step: float) -> None:
+    """The judgement of many orders at once, and of few lengths, finds each order that is as clear."""
+    values = np.array(stepped(noise(count, seed), 0, count // 3, step))
+    segments = levels._segments(count)
+    dice = np.random.default_rng(seed)
+    orders = np.array([values, *(dice.permutation(values) for _ in range(9))])
+    alone = np.array([segments.contrasts(order).max() for order in orders])
+    every_length = range(LEVEL_RUNS, count - LEVEL_RUNS + 1)
+    assert levels._clearest_contrasts(orders.T, every_length) == pytest.approx(alone)
+    few = levels._clearest_contrasts(orders.T, levels._possible_lengths(values))
+    as_clear = alone >= alone[0] * (1 - 1e-12)
+    assert few[as_clear] == pytest.approx(alone[as_clear])
+    assert (few[~as_clear] <= alone[~as_clear] * (1 + 1e-12)).all()

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from bench.core.history.history import HistoryPoint, to_history_point
 from bench.core.history.trend import trend
-from bench.core.report.dashboard import dashboard
 from bench.core.report.trend_page import trend_page
 from bench.core.report.trend_wording import headline
 from bench.core.samples.cost_metrics import SAFE_LOAD
@@ -12,6 +11,7 @@ from bench.core.values.wording import DASH
 from bench.core.verdict.compare import Decision
 from bench.core.verdict.levels import pin
 from tests.factories import NOON
+from tests.render.histories import board_of
 from tests.searches import Interval, accept_searches, make_search
 
 BEFORE: tuple[Interval, ...] = ((17, 16, 18), (18, 17, 19), (17, 16, 19)) * 4
@@ -70,7 +70,7 @@ def test_the_site_shows_the_safe_load() -> None:
 def test_a_front_page_of_searches_only_needs_no_success_ratio() -> None:
     """No tile divides by the requests of runs that have none to show."""
     pages = [trend_page(history(BEFORE))]
-    performance, _, _, users = dashboard(pages).tiles
+    performance, _, _, users = board_of(pages).tiles
     assert performance.figure == "17 users"
     assert "safe load 17 users (90 % 16 to 19)" in performance.text
     assert users.figure == DASH

@@ -9,7 +9,6 @@ from bench.core.report.dashboard import (
     Dashboard,
     Status,
     Tile,
-    dashboard,
     success_of,
     uses_of,
     wait_of,
@@ -18,6 +17,7 @@ from bench.core.report.trend_page import TrendPage, trend_page
 from bench.core.samples.sample import GENERATOR, HOST
 from bench.core.verdict.compare import Decision
 from tests.factories import make_fingerprint, make_history, make_point
+from tests.render.histories import board_of as dashboard
 
 NO_VITALS: tuple[dict[str, Any] | None, ...] = (None, {})
 USES = {

@@ -1,0 +1,1 @@
+"""How long histories are read, judged and published, and how much memory that takes."""
