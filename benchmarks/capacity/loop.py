@@ -46,14 +46,12 @@ def search(
         planned = searcher.next_trial(trials, settings.budget_s - now_s)
         if isinstance(planned, SearchEnd):
             return Outcome(searcher.estimate(trials), planned, now_s, tuple(trials))
-        trial = run_trial(stand, searcher, trials, planned, random)
+        trial = run_trial(stand, searcher, planned, random)
         trials.append(trial.model_copy(update={"start_s": now_s}))
         now_s += trial.warm_up_s + trial.duration_s + trial.drain_s
 
 
-def run_trial(
-    stand: Stand, searcher: CapacitySearcher, trials: list[LoadTrial], planned: PlannedTrial, random: Random
-) -> LoadTrial:
+def run_trial(stand: Stand, searcher: CapacitySearcher, planned: PlannedTrial, random: Random) -> LoadTrial:
     """Hold a load until it is decided, and until the queue is empty."""
     requests = simulate(stand, planned.load, planned.warm_up_s + planned.longest_s, random)
     blocks, complete_s = _count_blocks(stand, requests, planned)
@@ -62,7 +60,7 @@ def run_trial(
     while elapsed_s < planned.longest_s:
         number = int(np.searchsorted(complete_s, planned.warm_up_s + elapsed_s))
         counts = _counts(stand, blocks[:number])
-        if searcher.is_enough(trials, planned.load, counts):
+        if searcher.judge(counts) is not TrialVerdict.OPEN:
             duration_s = elapsed_s
             break
         elapsed_s += _LOOK_EVERY_S

@@ -56,23 +56,16 @@ class CapacitySearcher:
         return plan_trial(self._allow(load), trials, self._unit, left_s) or SearchEnd.BUDGET
 
     def judge(self, counts: Sequence[ObjectiveCounts]) -> TrialVerdict:
-        """Return whether the load of a trial meets the objectives. Call it as often as you like."""
-        return judge_trial(counts, self._unit)
+        """Return whether the load of a trial meets the objectives. Call it as often as you like.
 
-    def is_enough(self, trials: Sequence[LoadTrial], load: float, counts: Sequence[ObjectiveCounts]) -> bool:
-        """Return whether a running trial may end now, before its longest duration.
+        A trial that is not open may end. It does not end because the interval of the search became narrow: an
+        interval looks too narrow exactly while it is wrong.
 
         Args:
-            trials: The trials before it.
-            load: Its load.
             counts: Its requests by objective, from the end of its warm-up on. Leave out the newest blocks if
                 a request of them has not ended and waits for less than its limit.
         """
-        if self.judge(counts) is not TrialVerdict.OPEN:
-            return True
-        tried = [*(trial.load for trial in trials), load]
-        posteriors = self._compute(tried, [*(trial.counts for trial in trials), counts])
-        return self._find_end(tried, posteriors) is not None
+        return judge_trial(counts, self._unit)
 
     def estimate(self, trials: Sequence[LoadTrial]) -> SafeLoad | None:
         """Return the safe load; None if no load that may be tried meets the objectives."""

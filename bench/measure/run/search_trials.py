@@ -154,7 +154,7 @@ class SearchTrials:
         state = self._state()
         longest = format_duration(round(planned.warm_up_s + planned.longest_s))
         site.listener.note(f"{describe_start(state, planned.load)}; at most {longest}")
-        end = TrialEnd(self.plan, self.trials, planned, self._queues, self._interrupted)
+        end = TrialEnd(self.plan, planned, self._queues, self._interrupted)
         hooks = RunHooks(
             partial(self._show, state, planned.load, end), site.listener.note, self._interrupted, end
         )

@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 
 from bench.core.capacity.count_missed import TrialRequests, count_missed
-from bench.core.capacity.load_trial import LoadTrial, ObjectiveCounts
+from bench.core.capacity.load_trial import ObjectiveCounts, TrialVerdict
 from bench.core.capacity.trial_length import PlannedTrial
 from bench.core.run.search_result import SearchPlan
 from bench.core.samples.samples import SampleLog, Samples
@@ -22,7 +22,6 @@ class TrialEnd:
 
     Args:
         plan: The search.
-        trials: The trials before this one.
         planned: The trial.
         queues: The queues of the stack.
         interrupted: Ends all waits when it is set.
@@ -36,7 +35,6 @@ class TrialEnd:
     def __init__(
         self,
         plan: SearchPlan,
-        trials: Sequence[LoadTrial],
         planned: PlannedTrial,
         queues: StackQueues,
         interrupted: asyncio.Event,
@@ -45,7 +43,6 @@ class TrialEnd:
         self.elapsed_s = 0.0
         self.drain_s = 0.0
         self._plan = plan
-        self._trials = trials
         self._planned = planned
         self._queues = queues
         self._interrupted = interrupted
@@ -76,7 +73,7 @@ class TrialEnd:
             return False
         if not all(counts.requests for counts in self.counts):
             return False
-        if not self._plan.searcher.is_enough(self._trials, planned.load, self.counts):
+        if self._plan.searcher.judge(self.counts) is TrialVerdict.OPEN:
             return False
         self._end_s = time.monotonic()
         return True

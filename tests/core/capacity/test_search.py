@@ -136,8 +136,6 @@ def test_clear_trials_are_decided_and_unclear_ones_are_not() -> None:
     assert searcher.judge(_trial(5, [0] * 900, 1).counts) is TrialVerdict.MET
     assert searcher.judge(_trial(5, [0, 1]).counts) is TrialVerdict.OPEN
     assert searcher.judge(()) is TrialVerdict.OPEN
-    assert searcher.is_enough([], 5, _trial(5, [10] * 20).counts)
-    assert not searcher.is_enough([], 5, _trial(5, [0, 1]).counts)
 
 
 def test_one_broken_objective_breaks_the_load() -> None:
