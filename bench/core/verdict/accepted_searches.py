@@ -225,9 +225,9 @@ def _are_same_bounds(base: _Measured, head: _Measured) -> bool:
 def _doubt(row: MetricComparison, base: _Measured, head: _Measured) -> str:
     """Return why a change of the safe load is inconclusive."""
     if math.isinf(head.up) and not math.isinf(base.up):
-        return "no tried load broke an objective, so the safe load may be larger"
+        return "no tried load surely broke an objective, so the safe load may be larger"
     if math.isinf(base.up):
-        return "no load that the baseline tried broke an objective, so its safe load may be larger"
+        return "no load that the baseline tried surely broke an objective, so its safe load may be larger"
     if math.isinf(head.down) or math.isinf(base.down):
         return "the smallest tried load broke an objective"
     if row.base is None or row.head is None or row.detectable_ratio is None:
