@@ -105,12 +105,15 @@ def test_the_first_line_and_the_level_agree_with_the_headline() -> None:
 
 
 def test_a_lost_capacity_looks_as_it_was_approved(golden: Golden) -> None:
-    """Comment, terminal and JUnit of a regression, without the details of the run."""
+    """Comment and terminal of a regression, without the trials and the details of the run."""
     loss = report((14, 13, 15))
     comment = render_comment(judge_suite([loss]), ORIGIN)
     golden("comment-capacity.md", comment.partition("<details><summary>🔴")[0])
-    golden("capacity-loss.txt", run_text(loss, width=100, colour=False).partition("\n\nLatencies")[0])
-    golden("capacity-loss.xml", run_junit(loss))
+    text = run_text(loss, width=100, colour=False)
+    judged = text[text.index("FAIL") :].partition("\n\nTrials")[0]
+    golden("capacity-loss.txt", judged)
+    failure = '<failure message="This change costs three users of capacity (17 → 14, 96 % -5 to -1)">'
+    assert failure in _plain(run_junit(loss))
 
 
 def test_an_accepted_search_shows_its_interval() -> None:
