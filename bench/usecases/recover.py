@@ -14,9 +14,10 @@ from bench.owners.process import Owner
 from bench.store import results, sample_files
 from bench.store.folders import RESULTS
 from bench.usecases.options import QUIET
+from bench.usecases.recover_search import join_stored_trials
 from bench.usecases.unfinished import list_unfinished
 
-_KILLED = "the process of the run was killed"
+_STOP = Stop(cause=StopCause.INTERRUPT, reason="the process of the run was killed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +47,20 @@ def recover(
         StoreError: A file of the run cannot be read or written.
     """
     homes = list_unfinished(Path(results)) if run is None else _list_runs(Path(run))
-    return [_finish(home, listener) for home in homes]
+    # A search needs the results of its trials, whose folders are below its own.
+    innermost_first = sorted(homes, key=lambda home: -len(home.parts))
+    return [_finish(home, listener) for home in innermost_first]
 
 
 def _list_runs(home: Path) -> Sequence[Path]:
-    """Return a run, or the unfinished runs of a comparison of two versions."""
+    """Return a run with those below it, or the unfinished runs of a comparison of two versions."""
     if not home.is_dir():
         raise StoreError(f"there is no run at {home}", "name the folder of a run: results/RUN")
     if (home / sample_files.RUN).is_file():
         owner = Owner.parse(sample_files.read_start(home).owner)
         if owner is not None and Owner.of(owner.pid) == owner:
             raise ConfigError(f"the run in {home} is still in progress", "wait for its end, or end it first")
-        return [home]
+        return [home, *(path for path in list_unfinished(home.parent) if path.parent.parent == home)]
     runs = [path for path in list_unfinished(home.parent) if path.is_relative_to(home)]
     if not runs:
         raise ConfigError(f"the run in {home} is finished", f"bench report {home}")
@@ -66,11 +69,15 @@ def _list_runs(home: Path) -> Sequence[Path]:
 
 def _finish(home: Path, listener: Listener) -> RecoveredRun:
     start = sample_files.read_start(home)
+    search = join_stored_trials(home, start, _STOP)
+    if search is not None:
+        results.save_in(*search, home)
+        return RecoveredRun(search[0], home)
     stored = results.open_samples(home)
     begun = begin_recording(start.spec, stored.samples, start.workers, start.machine_limits, start.remainder)
     recording = add_values(begun, stored.values)
     if not any(values.is_end for values in stored.values):
-        recording = replace(recording, stop=Stop(cause=StopCause.INTERRUPT, reason=_KILLED))
+        recording = replace(recording, stop=_STOP)
     if stored.problem is not None:
         listener.warning(stored.problem)
         recording = replace(recording, warnings=(*recording.warnings, stored.problem))
