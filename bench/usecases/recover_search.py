@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.core.capacity.load_trial import LoadTrial, SearchEnd
-from bench.core.capacity.search import CapacitySearcher, PlannedTrial
+from bench.core.capacity.search import CapacitySearcher
+from bench.core.capacity.trial_length import PlannedTrial
 from bench.core.capacity.trial_load import find_trial_phase, load_of, unit_of
 from bench.core.run.make_trial import RecordedTrial
 from bench.core.run.recording import Recording

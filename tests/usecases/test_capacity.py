@@ -25,6 +25,7 @@ from bench.usecases.search_options import SearchOptions
 PLACES = 3
 """The service refuses a request while it answers this number."""
 SUCCESS = ["success_ratio rate>0.9"]
+SHORT_TRIALS = {"SHORTEST_S": 0.5, "SHORTEST_WARM_UP_S": 0.5, "FIRST_TRIALS_S": 2.0, "LATER_TRIALS_S": 2.0}
 BRIEF = SearchOptions(lowest=1, highest=8, budget="8s")
 
 
@@ -63,8 +64,8 @@ class _Handler(BaseHTTPRequestHandler):
 def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The service, with short warm-ups, and without the judgement of the load generator of a busy machine."""
     monkeypatch.chdir(tmp_path)
-    for name in ("FIRST_SETTLING_S", "SHORTEST_S"):
-        monkeypatch.setattr(f"bench.core.capacity.search.{name}", 0.5)
+    for name, value_s in SHORT_TRIALS.items():
+        monkeypatch.setattr(f"bench.core.capacity.trial_length.{name}", value_s)
     monkeypatch.setattr(search_trials, "find_generator_limit", lambda *_: None)
     with _Counted(("127.0.0.1", 0), _Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
