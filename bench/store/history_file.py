@@ -42,7 +42,7 @@ class HistoryFile:
         header = self._header
         if header is not None and header.state == self._state:
             return header.digest
-        return make_digest(self._content).hexdigest()
+        return self._digests[1]
 
     @property
     def columns(self) -> RunColumns:
@@ -86,6 +86,16 @@ class HistoryFile:
         return self._file.read()
 
     @cached_property
+    def _digests(self) -> tuple[str, str]:
+        """Digests of the bytes that the cache was derived from, and of the content, in one pass."""
+        content = memoryview(self._content)
+        size = 0 if self._header is None else self._header.size
+        digest = make_digest(content[:size])
+        beginning = digest.hexdigest()
+        digest.update(content[size:])
+        return beginning, digest.hexdigest()
+
+    @cached_property
     def _stored(self) -> StoredColumns:
         header = self._header
         if header is not None and header.state == self._state:
@@ -119,8 +129,8 @@ class HistoryFile:
         """Return the cached columns if the file still begins with the bytes that they were derived from."""
         if header is None or header.size > self._state.size:
             return None
-        begins = make_digest(memoryview(self._content)[: header.size]).hexdigest() == header.digest
-        return history_cache.read_columns(self.path, header) if begins else None
+        is_same = self._digests[0] == header.digest
+        return history_cache.read_columns(self.path, header) if is_same else None
 
     def _settled_state(self) -> FileState | None:
         state = self._state
