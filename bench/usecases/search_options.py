@@ -94,4 +94,6 @@ def _explain(error: ValidationError, content: dict[str, object]) -> ConfigError:
     path = contradiction.path if isinstance(contradiction, FieldError) else problem["loc"]
     message = problem["msg"].removeprefix("Value error, ")
     field = str(path[0])
-    return ConfigError(f"--{field} {content.get(field)}: {message[:1].lower()}{message[1:]}")
+    value = content.get(field)
+    shown = f"{value:g}" if isinstance(value, float) else value
+    return ConfigError(f"--{field} {shown}: {message[:1].lower()}{message[1:]}")
