@@ -163,7 +163,9 @@ def _has_lines(chart: Chart) -> bool:
 
 def format_value(value: float | None, unit: str) -> str:
     """Return a value of a chart for people; the unit is one of `Chart.across` or `Chart.unit`."""
-    return wording.DASH if value is None else _FORMATS[unit](value)
+    if value is None:
+        return wording.DASH
+    return _FORMATS[unit](value) if unit in _FORMATS else wording.with_unit(value, unit)
 
 
 def _distribution_chart(distribution: Distribution) -> Chart:

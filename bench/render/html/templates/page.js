@@ -22,6 +22,8 @@
       case "rps": return `${digits(value, 3)}/s`;
       case "s": return `${digits(value, 4)} s`;
       case "date": return new Date(1000 * value).toISOString().slice(0, 16).replace("T", " ");
+      case "users": return `${digits(value, 4)} users`;
+      case "requests/s": return `${digits(value, 4)} requests/s`;
       default: return digits(value, 4);
     }
   }
