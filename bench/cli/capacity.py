@@ -36,6 +36,18 @@ Goodput = Annotated[
     str | None,
     typer.Option("--goodput", metavar="RATIO", help="Require all objectives of this share of requests."),
 ]
+Predict = Annotated[
+    list[float] | None,
+    typer.Option("--predict", metavar="N", help="Predict the needs of this load; repeatable."),
+]
+Slots = Annotated[
+    int | None,
+    typer.Option("--slots", metavar="N", help="State the requests at once, for predictions.", min=1),
+]
+Overload = Annotated[
+    float | None,
+    typer.Option("--overload", metavar="N", help="Add a spike of N times the safe load (default: none)."),
+]
 Cold = Annotated[bool, typer.Option("--cold", help="Start without the answer of an earlier search.")]
 
 
@@ -49,6 +61,9 @@ def capacity(
     width: Width = None,
     confidence: Confidence = None,
     goodput: Goodput = None,
+    predict: Predict = None,
+    slots: Slots = None,
+    overload: Overload = None,
     cold: Cold = False,
     live: options.Live = False,
     confirm: ConfirmOption = Confirm.AUTO,
@@ -70,6 +85,9 @@ def capacity(
         width=width,
         confidence=confidence,
         goodput=goodput,
+        predict=predict,
+        slots=slots,
+        overload=overload,
     )
     with listen(scenario, live=live) as listener:
         judged = search_capacity(

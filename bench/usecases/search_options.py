@@ -1,5 +1,6 @@
 """The options of a capacity search."""
 
+from collections.abc import Sequence
 from typing import TypedDict
 
 from pydantic import ValidationError
@@ -30,6 +31,12 @@ class SearchOptions(TypedDict, total=False):
     """Probability that the interval contains the safe load; default: 90 %."""
     goodput: str | float | None
     """Share of the requests that must meet all objectives; default: the p95 of each objective counts."""
+    predict: Sequence[float] | None
+    """Loads of which the answer predicts the needs; default: none."""
+    slots: int | None
+    """Number of requests that the stack works on at once; default: estimated."""
+    overload: float | None
+    """Load of a spike after the search, as a multiple of the safe load; default: no spike."""
 
 
 _FIELDS = {
@@ -39,6 +46,9 @@ _FIELDS = {
     "width": "width",
     "confidence": "confidence",
     "goodput": "goodput",
+    "predict": "predict",
+    "slots": "slots",
+    "overload": "overload",
 }
 """Fields of a scenario's search, and options of the command line, by option."""
 _FIRST_LOADS = ("--vus ", "--rate ")

@@ -95,6 +95,7 @@ IMPLEMENTATION_DETAILS = {
     "model_fit._MOST_STEPS": "end of a search for the best parameters",
     "queue_fit._MOST_CONTENTION": "end of the search for a contention",
     "queue_fit._AT_BOUND": "saves a second fit",
+    "queue_fit._GAP": "end of the search for a number of slots",
     "queue_fit._FLAT": "ends a search early",
     "model_fit._TINY": "keeps a logarithm finite",
     "queue_fit._MOST_SLOTS": "end of the search for a number of slots",

@@ -9,10 +9,13 @@ import numpy as np
 
 from bench.core.capacity.curve import CapacityCurve, measured_loads
 from bench.core.capacity.curve_point import FittedValue
+from bench.core.capacity.load_objective import LoadObjective
 from bench.core.capacity.load_trial import LoadTrial, LoadUnit
 from bench.core.capacity.model_fit import MeasuredLoads
 from bench.core.capacity.queue_fit import SATURATED_USE, QueueCandidate, QueueEstimate, estimate_queue
 from bench.core.capacity.queue_model import TAIL, SlotQueue
+from bench.core.config.capacity_search import CapacitySearch
+from bench.core.samples.metrics import RESPONSE_TIME
 from bench.core.values import wording
 from bench.core.values.record import NotNegative, Record
 
@@ -129,6 +132,28 @@ def predict(
     )
 
 
+def predict_all(
+    curve: CapacityCurve | None,
+    trials: Sequence[LoadTrial],
+    search: CapacitySearch,
+    objectives: Sequence[LoadObjective],
+) -> tuple[Prediction, ...]:
+    """Return the predictions that a search declares, for its objective of the p95 of the response time."""
+    limits_ms = [
+        objective.limits_ms[RESPONSE_TIME]
+        for objective in objectives
+        if RESPONSE_TIME in objective.limits_ms and math.isclose(objective.allowed_ratio, 1.0 - TAIL)
+    ]
+    if curve is None or not search.predict:
+        return ()
+    if limits_ms:
+        return tuple(predict(curve, trials, load, min(limits_ms), search.slots) for load in search.predict)
+    refused = "Only the p95 of the response time can be predicted. Add an objective such as 'e2e<10s'."
+    return tuple(
+        Prediction(load=load, unit=curve.unit, objective_ms=0.0, refused=refused) for load in search.predict
+    )
+
+
 def predict_load(
     curve: CapacityCurve,
     trials: Sequence[LoadTrial],
@@ -187,7 +212,7 @@ def _refuse(curve: CapacityCurve, estimate: QueueEstimate | None, slots_now: int
     """Return why a prediction would be a guess, and what to measure."""
     fit = curve.queue
     if fit is None or estimate is None:
-        return f"{curve.describe_fits()} Measure more loads."
+        return f"{curve.describe_fits()} Search longer, with --budget or a smaller --width."
     if not fit.adequate:
         return (
             f"{curve.describe_fits()} Only the queue knows slots, so another load is not predicted. "

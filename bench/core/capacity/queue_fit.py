@@ -38,6 +38,9 @@ _MOST_CONTENTION = 2.0
 _AT_BOUND = 0.01
 # Difference of sums of squares that shows that more slots change no response time.
 _FLAT = 1e-3
+# Numbers of slots in a row that are tried although the curve rules them out: it may fit a larger one again,
+# because time outside the slots and contention have opposite effects.
+_GAP = 3
 _TAIL_OF_NORMAL = 1.645
 _SMALLEST_S = 1e-9
 
@@ -99,7 +102,7 @@ class QueueCandidate(NamedTuple):
 
     queue: SlotQueue
     squares: float
-    """Sum of the squared differences, in standard errors."""
+    """Smallest sum of the squared differences, in standard errors, with or without contention."""
     values: FloatArray
     """The parameters of the queue in its family."""
     covariance: FloatArray
@@ -252,14 +255,17 @@ class _SlotSearch:
         accepted: list[QueueCandidate] = []
         squares = best.squares
         slots = best.queue.slots
-        while 1 <= slots <= self.most_slots:
+        rejected = 0
+        while rejected < _GAP:
             distance = max(1, round(slots * (_STEP - 1.0) / 2.0))
             slots += -distance if downwards else distance
-            if slots < 1:
+            if not 1 <= slots <= self.most_slots:
                 break
             candidate = self.fit(slots)
             if candidate.squares > limit:
-                break
+                rejected += 1
+                continue
+            rejected = 0
             accepted.append(candidate)
             if not downwards and abs(candidate.squares - squares) < _FLAT:
                 slots = max(slots, self.most_slots - 1)  # no request waits, so any larger number fits
@@ -283,12 +289,14 @@ class _SlotSearch:
         else:
             start = [0.0, (1.0 - full_s / fastest_s) / max(1, slots - 1)]
         fit = minimise(weighted, start, ([-12.0, 0.0], [5.0, 2.0]))
+        squares = fit.squares
         if fit.values[1] < _AT_BOUND:
             contended = minimise(weighted, start, ([-12.0, -_MOST_CONTENTION], [5.0, 2.0]))
+            squares = min(squares, contended.squares)
             if contended.squares < fit.squares - CONTENTION_SQUARES:
                 fit = contended
         queue = self.family.make(slots, fit.values)
-        return QueueCandidate(queue, fit.squares, fit.values, fit.covariance, self._differences(queue))
+        return QueueCandidate(queue, squares, fit.values, fit.covariance, self._differences(queue))
 
     def _differences(self, queue: SlotQueue) -> FloatArray:
         loads = self._loads

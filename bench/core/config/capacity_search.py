@@ -29,6 +29,12 @@ class CapacitySearch(Record):
 
     goodput: Annotated[Annotated[float, Field(gt=0, lt=1)] | None, BeforeValidator(_read_ratio)] = None
     """Share of the requests that must meet all objectives, such as `95%`; null to limit the p95 of each."""
+    predict: tuple[Annotated[float, Field(gt=0)], ...] = ()
+    """Loads of which the answer predicts the needs, such as `[100]`."""
+    slots: Annotated[int, Field(gt=0)] | None = None
+    """Number of requests that the stack works on at once, for predictions; null to estimate it."""
+    overload: Annotated[float, Field(gt=1, le=10)] | None = None
+    """Load of a spike after the search, as a multiple of the safe load; null without a spike."""
 
     @model_validator(mode="after")
     def _check_range(self) -> "CapacitySearch":

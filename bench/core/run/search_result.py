@@ -5,9 +5,13 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from bench.core.capacity.capacity_result import CapacityResult
+from bench.core.capacity.curve_point import join_trials
 from bench.core.capacity.load_objective import LoadObjective, list_objectives
 from bench.core.capacity.load_trial import LoadTrial, SearchEnd
 from bench.core.capacity.make_result import make_capacity_result
+from bench.core.capacity.overload import OverloadPart, OverloadReport, report_overload
+from bench.core.capacity.overload_plan import OverloadPlan, plan_overload
+from bench.core.capacity.prediction import predict_all
 from bench.core.capacity.search import CapacitySearcher
 from bench.core.capacity.trial_load import find_trial_phase, hold_load, mean_think_s, unit_of
 from bench.core.config.capacity_search import CapacitySearch
@@ -15,6 +19,7 @@ from bench.core.config.executors import Phase
 from bench.core.config.run_spec import RunSpec
 from bench.core.run.join_recordings import join_recordings
 from bench.core.run.make_trial import RecordedTrial, make_trial
+from bench.core.run.overhead import select_target
 from bench.core.run.recording import Recording
 from bench.core.run.result import RunResult, make_result
 from bench.core.run.run_start import RunStart
@@ -55,11 +60,41 @@ class SearchPlan(NamedTuple):
         verdict = self.searcher.judge(trial.counts)
         return MeasuredTrial(trial.model_copy(update={"verdict": verdict}), recorded)
 
+    def plan_spike(self, trials: Sequence[LoadTrial]) -> OverloadPlan | None:
+        """Return the spike after the trials; `None` if none is declared, or if no load is safe."""
+        safe_load = self.searcher.estimate(trials)
+        if self.settings.overload is None or safe_load is None or safe_load.load <= 0.0:
+            return None
+        phase = find_trial_phase(self.spec.scenario)
+        points = join_trials(trials, safe_load.confidence)
+        return plan_overload(phase, self.settings.overload, safe_load, points)
+
+    def report_spike(
+        self, spike: OverloadPlan, recording: Recording, trials: Sequence[LoadTrial]
+    ) -> OverloadReport:
+        """Return the behaviour beyond the safe load from the requests of a spike."""
+        part = OverloadPart(
+            samples=select_target(recording.samples),
+            unit=unit_of(find_trial_phase(self.spec.scenario)),
+            load=spike.load,
+            rest_load=spike.rest_load,
+            steady_from_s=spike.steady_from_s,
+            spike_from_s=spike.before_s,
+            spike_to_s=spike.spike_to_s,
+            end_s=spike.end_s,
+        )
+        confidence = self.settings.confidence
+        return report_overload(part, join_trials(trials, confidence), self.objectives, confidence)
+
     def answer(self, trials: Sequence[LoadTrial], ended: SearchEnd) -> CapacityResult:
         """Return the answer of the trials."""
         phase = find_trial_phase(self.spec.scenario)
         kind = (unit_of(phase), mean_think_s(phase))
-        return make_capacity_result(trials, self.searcher.estimate(trials), ended, self.objectives, kind)
+        answer = make_capacity_result(trials, self.searcher.estimate(trials), ended, self.objectives, kind)
+        predictions = predict_all(answer.curve, trials, self.settings, self.objectives)
+        if not predictions:
+            return answer
+        return answer.model_copy(update={"predictions": predictions})
 
 
 def join_search(

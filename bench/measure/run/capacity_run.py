@@ -75,7 +75,7 @@ def measure_capacity(
             asyncio.run(search.run())
             _require_answer(search)
     result, recording = join_search(plan, start, search.measured, search.ended, search.stop)
-    return MeasuredSearch(_name_limit(result, search), recording)
+    return MeasuredSearch(_name_limit(_add_overload(result, search), search), recording)
 
 
 def _hold(spec: RunSpec, load: float) -> RunSpec:
@@ -107,6 +107,14 @@ def _require_answer(search: SearchTrials) -> None:
     if search.limit is not None:
         raise MeasurementError(search.limit, "use a smaller --from, more --workers, or a larger machine")
     raise KeyboardInterrupt("interrupted before the first trial had a request")
+
+
+def _add_overload(result: RunResult, search: SearchTrials) -> RunResult:
+    """Return the result with the behaviour beyond the safe load, if it was measured."""
+    if result.capacity is None or search.overload is None:
+        return result
+    capacity = result.capacity.model_copy(update={"overload": search.overload})
+    return result.model_copy(update={"capacity": capacity})
 
 
 def _name_limit(result: RunResult, search: SearchTrials) -> RunResult:

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from bench.core.capacity.load_trial import LoadTrial, SearchEnd
+from bench.core.capacity.overload import OverloadReport
 from bench.core.capacity.trial_length import PlannedTrial
 from bench.core.capacity.trial_load import find_trial_phase, hold_load, unit_of
 from bench.core.config.run_spec import RunSpec
@@ -17,6 +18,7 @@ from bench.core.load.machine_limits import find_shortages
 from bench.core.load.needs import needs_of
 from bench.core.load.progress import Progress
 from bench.core.report.capacity_progress import SearchState, describe_end, describe_running, describe_start
+from bench.core.report.capacity_words import describe_load
 from bench.core.run.make_trial import RecordedTrial
 from bench.core.run.recording import Recording
 from bench.core.run.result import RunResult, make_result
@@ -75,6 +77,8 @@ class SearchTrials:
     """Why the search ended."""
     stop: Stop | None = None
     """Why a trial ended early; `None` if none did."""
+    overload: OverloadReport | None = None
+    """The behaviour beyond the safe load; `None` if it was not measured."""
     limit: str | None = None
     """Why the load generator could not send the load of the newest trial; `None` if it could."""
     _number: int = 0
@@ -99,6 +103,7 @@ class SearchTrials:
                     planned = self.plan.searcher.next_trial(self.trials, self._left_s())
                     if isinstance(planned, SearchEnd):
                         self.ended = planned
+                        await self._measure_spike(generators)
                         return
                     if self._is_too_large(planned) or self._limited == MOST_LIMITED:
                         self.ended = SearchEnd.LOAD_GENERATOR
@@ -175,6 +180,48 @@ class SearchTrials:
             planned.load, bare, load_s, planned.warm_up_s, start_s, end.drain_s, f"{RUNS}/{place.name}"
         )
         self._add(self.plan.judge(recorded), find_generator_limit(bare, result.summary))
+
+    async def _measure_spike(self, generators: Workers) -> None:
+        """Hold a load below the safe load, add a spike, and return to the first load. Errors are warnings."""
+        planned = self.plan.plan_spike(self.trials)
+        if planned is None:
+            return
+        site = self.site
+        scenario = self.plan.spec.scenario
+        changes: dict[str, object] = {"phases": (planned.phase,), "thresholds": {}, "capacity": None}
+        spec = self.plan.spec.model_copy(update={"scenario": scenario.model_copy(update=changes)})
+        needs = needs_of(spec, site.conditions.workers)
+        shortage = next(iter(find_shortages(needs, site.subject.machine_limits)), None)
+        if shortage is not None:
+            site.listener.warning(f"no spike beyond the safe load: {shortage}")
+            return
+        spike = describe_load(planned.load, self._state().unit)
+        site.listener.note(f"a spike of {spike}; {format_duration(round(planned.end_s))}")
+        try:
+            recording, limit = await self._record(spec, generators)
+        except MeasurementError as error:
+            site.listener.warning(f"no spike beyond the safe load: {error.message}")
+            return
+        if recording.stop is not None or limit is not None:
+            reason = limit if recording.stop is None else recording.stop.reason
+            site.listener.warning(f"the spike does not count: {reason}")
+            return
+        self.overload = self.plan.report_spike(planned, recording, self.trials)
+
+    async def _record(self, spec: RunSpec, generators: Workers) -> tuple[Recording, str | None]:
+        """Measure a run without an early end, and return why the load generator could not send it."""
+        site = self.site
+        self._number += 1
+        self._add_users(spec)
+        place = Path(site.run_id, RUNS, f"{self._number:03}")
+        subject = replace(site.subject, tokens=self._tokens, reference=None)
+        start = make_start(spec, site.stack, site.conditions, subject, site.run_id)
+        hooks = RunHooks(site.listener.progress, site.listener.note, self._interrupted)
+        with open_store(spec, start, site.conditions, place) as store:
+            recording = await record_on(generators, spec, replace(subject, store=store), hooks)
+        result = make_result(spec, recording, start.provenance, start.fingerprint, start.limits)
+        site.on_trial(place, result, recording)
+        return recording, find_generator_limit(recording, result.summary)
 
     def _add(self, measured: MeasuredTrial, limit: str | None) -> None:
         """Add a trial. A load that the load generator could not send shows nothing about the stack."""
