@@ -51,10 +51,8 @@ def main() -> None:
                 covered += load.low <= truth <= (load.high or truth)
             median = sorted(values)[len(values) // 2]
             refused = SEARCHES - len(values)
-            print(
-                f"| {name} | {slots} | {truth} | {median:g} | {covered} of {len(values)} | {refused} |",
-                flush=True,
-            )
+            row = f"| {name} | {slots} | {truth} | {median:g} | {covered} of {len(values)} | {refused} |"
+            sys.stdout.write(f"{row}\n")
 
 
 if __name__ == "__main__":
