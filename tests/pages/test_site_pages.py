@@ -148,6 +148,6 @@ def test_the_front_page_searches_many_scenarios(browser: Browser, write_site: Wr
         assert shown.page.get_by_role("status").inner_text() == "10 of 120 scenarios"
         field.fill("")
         assert rows.count() == 100
-        shown.page.evaluate(AXE)
-        assert shown.value("axe.run()")["violations"] == []
         assert shown.messages == []
+        shown.page.evaluate(AXE)  # it reads the style sheet again, which the policy of the page forbids
+        assert shown.value("axe.run()")["violations"] == []
