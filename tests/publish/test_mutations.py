@@ -228,13 +228,13 @@ def test_a_field_that_is_null_or_missing_is_no_crash(
         done = scene.run(bench, arguments, recorder)
     assert done.code == Exit.PASS, done.err
     for number, read in enumerate(recorder.read):
-        for path in read:
-            for remove in (False, True):
-                done = scene.run(bench, arguments, OneMutation(number, path, remove))
-                place = f"response {number}, {path}, {remove}: {done.err}"
-                assert done.code in {Exit.PASS, Exit.PUBLISH}, place
-                assert "Traceback" not in done.err, place
-                assert (done.code == Exit.PASS) != ("error: " in done.err), place
+        for turn, path in enumerate(sorted(read, key=str)):
+            remove = turn % 2 == 1  # a model reads both as null, so each field is mutated in one way
+            done = scene.run(bench, arguments, OneMutation(number, path, remove))
+            place = f"response {number}, {path}, {remove}: {done.err}"
+            assert done.code in {Exit.PASS, Exit.PUBLISH}, place
+            assert "Traceback" not in done.err, place
+            assert (done.code == Exit.PASS) != ("error: " in done.err), place
 
 
 def test_a_push_costs_ten_requests_at_most(bench: Bench, scene: Scene) -> None:  # noqa: F811

@@ -140,6 +140,8 @@ def test_commands_start_and_stop_a_stack(tmp_path: Path) -> None:
     with run_processes(make_commanded(tmp_path, port), SECRET) as running:
         assert running.urls == {"backend": f"http://127.0.0.1:{port}"}
         assert running.find_dead_service() is None
+        # The server listens before it writes its file.
+        eventually(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text())
         pid = int((tmp_path / "pid").read_text())
         assert not _is_gone(pid)
         assert (tmp_path / "events").read_text() == "first\n"
