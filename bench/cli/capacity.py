@@ -22,7 +22,7 @@ To = Annotated[
 ]
 Budget = Annotated[
     str | None,
-    typer.Option("--budget", metavar="TIME", help="End all trials after this time (default: 10m)."),
+    typer.Option("--budget", metavar="TIME", help="Search at most this long (default: 10m)."),
 ]
 Width = Annotated[
     str | None,
@@ -34,23 +34,41 @@ Confidence = Annotated[
 ]
 Goodput = Annotated[
     str | None,
-    typer.Option("--goodput", metavar="RATIO", help="Require all objectives of this share of requests."),
+    typer.Option(
+        "--goodput", metavar="RATIO", help="Require that this share of requests meets all objectives."
+    ),
 ]
 Predict = Annotated[
     list[float] | None,
-    typer.Option("--predict", metavar="N", help="Predict the needs of this load; repeatable."),
+    typer.Option("--predict", metavar="N", help="Predict what this load needs; repeatable."),
 ]
 Slots = Annotated[
     int | None,
-    typer.Option("--slots", metavar="N", help="State the requests at once, for predictions.", min=1),
+    typer.Option("--slots", metavar="N", help="State how many requests the stack works on at once.", min=1),
 ]
 Overload = Annotated[
     float | None,
     typer.Option("--overload", metavar="N", help="Add a spike of N times the safe load (default: none)."),
 ]
 Cold = Annotated[bool, typer.Option("--cold", help="Start without the answer of an earlier search.")]
+_SHOWN_FIRST = (
+    "scenario",
+    "objectives",
+    "thresholds",
+    "lowest",
+    "highest",
+    "budget",
+    "width",
+    "confidence",
+    "goodput",
+    "predict",
+    "slots",
+    "overload",
+    "cold",
+)
 
 
+@options.show_first(*_SHOWN_FIRST)
 @options.with_address_options
 def capacity(
     scenario: options.ScenarioOrAddress,

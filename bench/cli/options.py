@@ -311,6 +311,23 @@ def with_load_options(command: Callable[..., None]) -> Callable[..., None]:
     return _with_options(command, _declare_load_options, _declare_address_options)
 
 
+def show_first(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return a decorator that moves parameters to the beginning of the help of a command.
+
+    Args:
+        names: Names of the parameters, the first one first.
+    """
+
+    def move(command: Callable[..., None]) -> Callable[..., None]:
+        parameters = signature(command).parameters
+        first = [parameters[name] for name in names]
+        others = [parameter for name, parameter in parameters.items() if name not in names]
+        command.__signature__ = Signature([*first, *others])  # type: ignore[attr-defined]
+        return command
+
+    return move
+
+
 def _with_options(command: Callable[..., None], *declarations: Callable[..., None]) -> Callable[..., None]:
     own = signature(command).parameters.values()
     shared: list[Parameter] = []

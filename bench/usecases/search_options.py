@@ -51,6 +51,8 @@ _FIELDS = {
     "overload": "overload",
 }
 """Fields of a scenario's search, and options of the command line, by option."""
+_SHARES = {"width": "20%", "confidence": "90%", "goodput": "95%"}
+"""Examples of the options that are shares."""
 _FIRST_LOADS = ("--vus ", "--rate ")
 _OTHER_LOADS = {
     "duration": "--duration",
@@ -106,4 +108,6 @@ def _explain(error: ValidationError, content: dict[str, object]) -> ConfigError:
     field = str(path[0])
     value = content.get(field)
     shown = f"{value:g}" if isinstance(value, float) else value
-    return ConfigError(f"--{field} {shown}: {message[:1].lower()}{message[1:]}")
+    share = _SHARES.get(field)
+    hint = None if share is None else f"write a share, such as --{field} {share}"
+    return ConfigError(f"--{field} {shown}: {message[:1].lower()}{message[1:]}", hint)

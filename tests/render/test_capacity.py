@@ -9,6 +9,7 @@ import pytest
 
 from bench.core.capacity.load_trial import TrialVerdict
 from bench.core.capacity.overload import OverloadReport
+from bench.core.report.capacity_headline import describe_answer
 from bench.core.report.report import Report
 from bench.render.document.capacity import trial_table
 from bench.render.document.document import make_document
@@ -158,6 +159,31 @@ def test_the_first_drawing_is_that_of_the_objective_that_breaks_first() -> None:
     assert first.limit is not None
     assert first.limit.label == "objective: at most 1 %"
     assert second.title == "p95 by load"
+
+
+def test_a_limit_of_a_second_is_written_with_all_digits() -> None:
+    """Milliseconds never become powers of ten."""
+    capacity = capacities()["narrow"]
+    trial = capacity.trials[0]
+    counts = trial.counts[0].model_copy(
+        update={"limit_ms": 1000.0, "time_ms": 600.0, "low_ms": None, "high_ms": None}
+    )
+    quick = trial.model_copy(update={"counts": (counts,)})
+    first, *_ = draw_curves(capacity.model_copy(update={"trials": (quick,)}))
+    assert first.limit is not None
+    assert first.limit.label == "objective: at most 1,000 ms"
+
+
+def test_a_drawing_without_an_upper_end_shows_the_sure_load() -> None:
+    """The headline and the drawing say `at least` of the lower end of the interval."""
+    capacity = capacities()["all-met"]
+    safe = capacity.safe_load
+    assert safe is not None
+    unsure = capacity.model_copy(update={"safe_load": safe.model_copy(update={"low": 90.0})})
+    first, *_ = draw_curves(unsure)
+    assert first.band is not None
+    assert first.band.label == "safe: at least 90 users"
+    assert describe_answer(unsure).startswith("safe load: at least 90 users at ")
 
 
 def test_scales_have_round_values() -> None:

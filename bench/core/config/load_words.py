@@ -58,16 +58,16 @@ def _closed_in_words(phase: ClosedLoop) -> str:
         case Spike():
             text = f"{phase.base_vus} and {phase.spike_vus} more VUs, {phase.duration_s:g} s"
         case ConstantVus():
-            text = f"{wording.counted(phase.vus, 'VU')}, {phase.duration_s:g} s"
+            text = f"{wording.counted(phase.vus, 'VU')}, {round(phase.duration_s, 1):g} s"
         case _:
             assert_never(phase)
-    return text if phase.spawn_rate is None else f"{text}, {phase.spawn_rate:g} VUs start per second"
+    return text if phase.spawn_rate is None else f"{text}, {phase.spawn_rate:.3g} VUs start per second"
 
 
 def _open_in_words(phase: OpenLoop) -> str:
     match phase:
         case ConstantArrivalRate():
-            text = f"{phase.rate_rps:g} requests/s, {phase.duration_s:g} s"
+            text = f"{phase.rate_rps:.4g} requests/s, {round(phase.duration_s, 1):g} s"
         case RampingArrivalRate():
             unit = "s" if phase.time_unit_s == 1 else f"{phase.time_unit_s:g} s"
             text = f"{_targets(phase.start_rate, phase.stages)} requests/{unit}, {phase.duration_s:g} s"

@@ -37,7 +37,8 @@ def describe_next_step(capacity: CapacityResult, search: CapacitySearch) -> str:
     """
     match capacity.ended:
         case SearchEnd.BUDGET:
-            purpose = "" if capacity.safe_load is None else "for a narrower interval "
+            safe = capacity.safe_load
+            purpose = "" if safe is None or safe.high is None else "for a narrower interval "
             budget = format_duration(round(2 * search.budget_s))
             return f"Search longer {purpose}with --budget {budget}."
         case SearchEnd.NONE_MET:
@@ -64,7 +65,7 @@ def _describe_load(capacity: CapacityResult) -> str:
     if safe is None:
         return _describe_none(capacity, objectives)
     if safe.high is None:
-        return f"safe load: at least {describe_load(safe.load, capacity.unit)} at {objectives}"
+        return f"safe load: at least {describe_load(safe.low, capacity.unit)} at {objectives}"
     return f"safe load: {describe_safe_load(safe, capacity.unit)} at {objectives}"
 
 
@@ -135,7 +136,7 @@ def _describe_lack_of_time(capacity: CapacityResult) -> str:
 def _lower_the_load(capacity: CapacityResult) -> str:
     if capacity.unit == "users" and capacity.trials and min(trial.load for trial in capacity.trials) <= 1:
         return "Look at the slowest tier of one user, or relax the objective: a smaller load does not exist."
-    return "Set a smaller `capacity.from` in the scenario, or relax the objective."
+    return "Search from a smaller load with --from, or relax the objective."
 
 
 def _smallest_broken(capacity: CapacityResult) -> LoadTrial | None:
@@ -145,7 +146,7 @@ def _smallest_broken(capacity: CapacityResult) -> LoadTrial | None:
 
 _NEXT_STEPS = {
     SearchEnd.NARROW: "Accept the run as a baseline, so that bench check reports a lost user.",
-    SearchEnd.ALL_MET: "To measure the limit, set a larger `capacity.to` or a stricter objective.",
+    SearchEnd.ALL_MET: "To measure the limit, search with a larger --to or a stricter objective.",
     SearchEnd.LOAD_GENERATOR: "Send the load from more load generators, such as --workers 4.",
     SearchEnd.INTERRUPTED: "Search again: the next search starts near this answer.",
 }

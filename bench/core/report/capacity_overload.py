@@ -29,10 +29,10 @@ def describe_overload(report: OverloadReport) -> tuple[str, ...]:
 
 def _describe_goodput(report: OverloadReport) -> str:
     load = describe_load(report.load, report.unit)
-    rates = f"{report.goodput_rps:.2g} of at best {report.best_goodput_rps:.2g} good answers/s"
+    rates = f"{report.goodput_rps:.2g} good answers/s, {report.best_goodput_rps:.2g} at the best load"
     if report.goodput is None or report.goodput_ratio is None:
         return f"Goodput at {load}: no trial had a good answer to compare with."
-    words = {"plateau": "stays on its plateau", "decline": "declines", "collapse": "collapses"}
+    words = {"plateau": "stays at its best", "decline": "declines", "collapse": "collapses"}
     return f"Goodput at {load} {words[report.goodput]}: {rates}."
 
 

@@ -33,7 +33,7 @@ def _describe_slots(prediction: Prediction) -> list[str]:
     if needed is None or now is None:
         return []
     if needed.value <= now.value:
-        return [f"need no more than the {now.value:g} slots of now"]
+        return [f"need no more than the present {now.value:g} slots"]
     ratio = prediction.slots_ratio
     if ratio is None or now.low == now.high:
         return [f"need {needed.value:g} slots{_interval(needed)}, now {now.value:g}"]

@@ -44,6 +44,11 @@ def describe_so_far(capacity: CapacityResult) -> str:
     return describe_bounds(SearchState(capacity.unit, capacity.trials, capacity.safe_load, 0.0, 0.0))
 
 
+def describe_warm_up(elapsed_s: float) -> str:
+    """Return the line of a warm-up phase: `before trial 1: warm-up of the scenario, 45 s`."""
+    return f"before trial 1: warm-up of the scenario, {elapsed_s:.0f} s"
+
+
 def describe_running(
     state: SearchState, load: float, elapsed_s: float, counts: tuple[ObjectiveCounts, ...]
 ) -> str:
@@ -52,7 +57,7 @@ def describe_running(
     missed_ratio = max((row.missed_ratio for row in counts), default=0.0)
     place = f"trial {len(state.trials) + 1}: {describe_load(load, state.unit)}"
     if not requests:
-        return f"{place}, warming up"
+        return f"{place}, {elapsed_s:.0f} s, warming up"
     share = wording.percent(missed_ratio)
     return f"{place}, {elapsed_s:.0f} s, {wording.counted(requests, 'request')}, {share} missed so far"
 

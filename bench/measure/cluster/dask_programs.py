@@ -100,7 +100,8 @@ def require_dask() -> None:
         import cryptography  # noqa: F401, PLC0415 - optional, too
         import distributed  # noqa: F401, PLC0415 - optional, and half a second
     except ImportError as error:
-        raise ConfigError("several machines need Dask", "pip install 'chatbench[cluster]'") from error
+        problem = "load from several machines needs the packages of Dask, which are not installed"
+        raise ConfigError(problem, "pip install 'chatbench[cluster]'") from error
 
 
 def _protocol(access: SchedulerAccess) -> str:

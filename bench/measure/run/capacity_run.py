@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.core.capacity.load_trial import SearchEnd
-from bench.core.capacity.trial_length import PlannedTrial
+from bench.core.capacity.trial_length import SHORTEST_S, SHORTEST_WARM_UP_S, PlannedTrial
 from bench.core.capacity.trial_load import find_trial_phase, hold_load, load_of
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.stack import Stack
@@ -58,7 +58,8 @@ def measure_capacity(
     first = plan.searcher.next_trial([], plan.settings.budget_s)
     if isinstance(first, SearchEnd):
         budget = f"the budget of {plan.settings.budget_s:g} s"
-        raise ConfigError(f"{budget} is too short for one trial", "--budget 10m")
+        least = f"{SHORTEST_WARM_UP_S + SHORTEST_S:g} s"
+        raise ConfigError(f"{budget} is too short for one trial of at least {least}", "--budget 10m")
     run_id = new_run_id(spec.scenario.name)
     logs = log_folder(conditions, run_id)
     limits = check_before(_hold(spec, first.load), conditions, listener)

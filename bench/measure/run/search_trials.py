@@ -17,7 +17,13 @@ from bench.core.config.stack import Stack
 from bench.core.load.machine_limits import find_shortages
 from bench.core.load.needs import needs_of
 from bench.core.load.progress import Progress
-from bench.core.report.capacity_progress import SearchState, describe_end, describe_running, describe_start
+from bench.core.report.capacity_progress import (
+    SearchState,
+    describe_end,
+    describe_running,
+    describe_start,
+    describe_warm_up,
+)
 from bench.core.report.capacity_words import describe_load
 from bench.core.run.make_trial import RecordedTrial
 from bench.core.run.recording import Recording
@@ -157,7 +163,7 @@ class SearchTrials:
         spec = self.make_spec(planned)
         self._add_users(spec)
         state = self._state()
-        longest = format_duration(round(planned.warm_up_s + planned.longest_s))
+        longest = format_duration(round(spec.scenario.duration_s))
         site.listener.note(f"{describe_start(state, planned.load)}; at most {longest}")
         end = TrialEnd(self.plan, planned, self._queues, self._interrupted)
         hooks = RunHooks(
@@ -242,7 +248,12 @@ class SearchTrials:
         return SearchState(unit, tuple(self.trials), estimate, used_s, self.plan.settings.budget_s)
 
     def _show(self, state: SearchState, load: float, end: TrialEnd, progress: Progress) -> None:
-        words = describe_running(state, load, end.elapsed_s, end.counts)
+        if end.elapsed_s:
+            words = describe_running(state, load, end.elapsed_s, end.counts)
+        elif self._number == 1 and self.plan.spec.scenario.phases[0].warm_up:
+            words = describe_warm_up(progress.elapsed_s)
+        else:
+            words = describe_running(state, load, progress.elapsed_s, ())
         self.site.listener.progress(replace(progress, trial=words))
 
     def _add_users(self, spec: RunSpec) -> None:

@@ -247,10 +247,10 @@ def _draw_band(capacity: CapacityResult, scales: Scales) -> SafeBand | None:
     if safe is None:
         return None
     high = scales.right if safe.high is None else safe.high
-    text = describe_load(safe.load, capacity.unit)
+    text = describe_load(safe.low if safe.high is None else safe.load, capacity.unit)
     return SafeBand(
         low=scales.place(safe.low),
-        middle=scales.place(safe.load),
+        middle=scales.place(safe.low if safe.high is None else safe.load),
         high=scales.place(high),
         label=f"safe: at least {text}" if safe.high is None else f"safe: {text}",
     )
@@ -283,18 +283,22 @@ def _duration_writer(top_ms: float) -> Callable[[float], str]:
     """Return a function that writes a time in the unit of its scale."""
     if top_ms >= _SECONDS_FROM_MS:
         return lambda time_ms: f"{time_ms / wording.THOUSAND:.3g} s"
-    return lambda time_ms: f"{time_ms:.3g} ms"
+    return lambda time_ms: f"{float(f'{time_ms:.3g}'):,g} ms"
 
 
 _LEGEND = {
     TrialVerdict.MET: "met",
     TrialVerdict.BROKEN: "broken",
-    TrialVerdict.OPEN: "ended before it was certain",
+    TrialVerdict.OPEN: "ended before it was certain: likely met or likely broken",
 }
 _ZONE_TONES = {"green": Tone.GOOD, "yellow": Tone.CAUTION, "red": Tone.BAD}
-_TIME_TEXT = "A mark is a trial, its line the 90 % interval. An arrow at the top stands for a longer time."
+_TIME_TEXT = (
+    "A mark is a trial, its line the 90 % interval; a line to the top has no upper end yet. "
+    "An arrow at the top stands for a longer time."
+)
 _RESIDUAL_TEXT = "Measured loads compared with their model, which explains a load whose mark is near 0."
 _SHARE_TEXT = "A mark is a trial. An arrow at the top stands for a larger share."
 _THROUGHPUT_TEXT = (
-    "Where both lines part, answers are too slow or fail. Where they are flat, more load only waits."
+    "Where both lines part, answers are too slow or fail. "
+    "Where they are flat, more load brings no more answers and only waits longer."
 )

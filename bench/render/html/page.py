@@ -202,8 +202,8 @@ def _capacity_figures(capacity: CapacityResult) -> Iterable[Figure]:
     """Yield the safe load, its throughput, the tier that breaks, and the load that brings no gain."""
     safe = capacity.safe_load
     if safe is not None:
-        load = describe_load(safe.load, capacity.unit)
         is_open = safe.high is None
+        load = describe_load(safe.low if is_open else safe.load, capacity.unit)
         interval = f"{wording.confidence(safe.confidence)} interval: {describe_range(safe)}"
         yield Figure("safe load", f"≥ {load}" if is_open else load, "" if is_open else interval)
     if capacity.throughput_rps is not None:

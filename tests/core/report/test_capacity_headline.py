@@ -43,7 +43,7 @@ ANSWERS = {
 NEXT_STEPS = {
     "narrow": "baseline",
     "none-met": "slowest tier of one user",
-    "all-met": "`capacity.to`",
+    "all-met": "--to",
     "budget": "--budget 20m",
     "interrupted": "Search again",
     "load-generator": "--workers",
@@ -59,7 +59,7 @@ def test_every_end_of_a_search_has_its_answer() -> None:
 
 @pytest.mark.parametrize("name", NEXT_STEPS)
 def test_the_next_step_follows_from_the_end(name: str) -> None:
-    """It names the option or the field that leads to a better answer."""
+    """It names the option that leads to a better answer."""
     step = describe_next_step(capacities()[name], CapacitySearch())
     assert NEXT_STEPS[name] in step
     assert step.endswith(".")
@@ -70,7 +70,7 @@ def test_a_larger_smallest_load_can_be_lowered() -> None:
     none_met = capacities()["none-met"]
     (trial,) = none_met.trials
     from_ten = none_met.model_copy(update={"trials": (trial.model_copy(update={"load": 10.0}),)})
-    assert "smaller `capacity.from`" in describe_next_step(from_ten, CapacitySearch())
+    assert "smaller load with --from" in describe_next_step(from_ten, CapacitySearch())
     assert describe_answer(from_ten).startswith("no safe load: even 10 users break p95")
 
 

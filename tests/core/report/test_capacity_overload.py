@@ -28,7 +28,7 @@ def _words(**changes: Any) -> tuple[str, ...]:
 def test_an_overload_has_goodput_and_recovery() -> None:
     """The first sentences answer: does the stack still work, and does it come back."""
     assert _words() == (
-        "Goodput at 34 users collapses: 0.3 of at best 1.9 good answers/s.",
+        "Goodput at 34 users collapses: 0.3 good answers/s, 1.9 at the best load.",
         "Recovery after a spike of 60.0 s: answers are as before after 41.0 s at 12 users.",
     )
     assert _words(recovery_s=0.0)[1] == "Recovery after a spike of 60.0 s: at once."

@@ -39,7 +39,7 @@ def test_a_prediction_names_slots_or_shorter_answers() -> None:
 def test_a_load_may_need_no_change() -> None:
     """A load that the stack carries needs no more slots and no shorter answers."""
     text = words(slots_needed=fitted(4, 3, 4), shorter=fitted(0.0, 0.0, 0.0))
-    assert text == "100 users within 10 s need no more than the 4 slots of now"
+    assert text == "100 users within 10 s need no more than the present 4 slots"
 
 
 def test_slots_may_be_of_no_help() -> None:

@@ -5,6 +5,7 @@ from bench.core.report.capacity_progress import (
     describe_end,
     describe_running,
     describe_start,
+    describe_warm_up,
 )
 
 SLOW = ObjectiveCounts(
@@ -51,7 +52,8 @@ def test_a_running_trial_counts_its_requests() -> None:
     assert describe_running(BEGUN, 16.0, 12.3, (SLOW,)) == (
         "trial 2: 16 users, 12 s, 93 requests, 31.2 % missed so far"
     )
-    assert describe_running(BEGUN, 16.0, 0.4, ()) == "trial 2: 16 users, warming up"
+    assert describe_running(BEGUN, 16.0, 4.4, ()) == "trial 2: 16 users, 4 s, warming up"
+    assert describe_warm_up(45.2) == "before trial 1: warm-up of the scenario, 45 s"
 
 
 def test_the_line_after_a_trial_names_the_deciding_objective() -> None:
