@@ -8,13 +8,13 @@ from pathlib import Path
 from bench.core.capacity.load_trial import LoadTrial, SearchEnd
 from bench.core.capacity.search import CapacitySearcher
 from bench.core.capacity.trial_length import PlannedTrial
-from bench.core.capacity.trial_load import find_trial_phase, load_of, unit_of
+from bench.core.capacity.trial_load import find_trial_phase, is_trial, load_of, unit_of
+from bench.core.run.excluded_trials import ExcludedTrials
 from bench.core.run.make_trial import RecordedTrial
 from bench.core.run.recording import Recording
 from bench.core.run.result import RunResult
 from bench.core.run.run_start import RUNS, RunStart
 from bench.core.run.search_result import MeasuredTrial, SearchPlan, join_search, plan_search
-from bench.core.run.validity import find_generator_limit
 from bench.core.run.warm_up import drop_warm_up
 from bench.core.samples.sample import Stop
 from bench.store import results
@@ -43,7 +43,7 @@ def join_stored_trials(home: Path, start: RunStart, stop: Stop) -> tuple[RunResu
 
 
 def _list_recorded(plan: SearchPlan, home: Path, measured: list[MeasuredTrial]) -> Iterator[RecordedTrial]:
-    """Yield the trials in their order, without those that the load generator limited.
+    """Yield the trials in their order, without the spike after them and without those that do not count.
 
     Args:
         plan: The search.
@@ -51,16 +51,17 @@ def _list_recorded(plan: SearchPlan, home: Path, measured: list[MeasuredTrial]) 
         measured: The trials before the next one, which decide its warm-up.
     """
     start_s = 0.0
+    excluded = ExcludedTrials()
     for folder in sorted((home / RUNS).glob("*")):
         result = results.load(folder)
         recording = _load_recording(folder, result)
-        if recording is None:
+        if recording is None or not is_trial(result.scenario):
             continue
         bare = drop_warm_up(recording, result.scenario.phases)
         phase = find_trial_phase(result.scenario)
         load_s = min(phase.duration_s, bare.elapsed_s) if bare.ended_s is None else bare.ended_s
         warm_up_s = _replay_warm_up_s(plan, [trial.trial for trial in measured])
-        if find_generator_limit(bare, result.summary) is None:
+        if excluded.find_reason(bare, result.summary) is None:
             place = f"{RUNS}/{folder.name}"
             yield RecordedTrial(load_of(phase), bare, load_s, warm_up_s, start_s, run=place)
         start_s += bare.elapsed_s

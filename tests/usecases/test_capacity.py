@@ -13,9 +13,10 @@ import pytest
 
 import bench
 from bench.core.capacity.load_trial import SearchEnd
+from bench.core.run import excluded_trials
+from bench.core.run.recording import Recording
 from bench.core.run.run_start import RunStart
-from bench.errors import ConfigError, MeasurementError
-from bench.measure.run import search_trials
+from bench.errors import ConfigError, MeasurementError, TargetError
 from bench.measure.run.conditions import Listener
 from bench.store import results
 from bench.store.sample_files import read_start, write_start
@@ -33,6 +34,7 @@ class _Counted(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
     active = 0
+    is_down = False
     lock = threading.Lock()
 
 
@@ -42,6 +44,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Answer after a short time, or refuse at once if all places are taken."""
+        if self.server.is_down:
+            self.close_connection = True
+            return
         self.rfile.read(int(self.headers["content-length"]))
         with self.server.lock:
             self.server.active += 1
@@ -61,16 +66,23 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The service, with short warm-ups, and without the judgement of the load generator of a busy machine."""
+def service() -> Iterator[_Counted]:
+    """The service."""
+    with _Counted(("127.0.0.1", 0), _Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture
+def url(service: _Counted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Its address, with short warm-ups, and without the judgement of the load generator of a busy machine."""
     monkeypatch.chdir(tmp_path)
     for name, value_s in SHORT_TRIALS.items():
         monkeypatch.setattr(f"bench.core.capacity.trial_length.{name}", value_s)
-    monkeypatch.setattr(search_trials, "find_generator_limit", lambda *_: None)
-    with _Counted(("127.0.0.1", 0), _Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}/chat"
-        server.shutdown()
+    monkeypatch.setattr(excluded_trials, "find_generator_limit", lambda *_: None)
+    monkeypatch.setattr(excluded_trials, "find_disturbance", lambda *_: None)
+    return f"http://127.0.0.1:{service.server_address[1]}/chat"
 
 
 def search(url: str, listener: Listener = Listener(), **options: Any) -> bench.JudgedRun:
@@ -129,7 +141,7 @@ def test_a_slow_load_generator_makes_no_answer_of_the_stack(
 ) -> None:
     """A trial that the load generator limits does not count, and after two of them the search ends."""
     reasons: list[str] = []
-    monkeypatch.setattr(search_trials, "find_generator_limit", lambda *_: next(iter(reasons), None))
+    monkeypatch.setattr(excluded_trials, "find_generator_limit", lambda *_: next(iter(reasons), None))
 
     def limit_from_now_on(note: str) -> None:
         if note.startswith("trial 1:") and "at most" not in note:
@@ -145,6 +157,48 @@ def test_a_slow_load_generator_makes_no_answer_of_the_stack(
     assert any("load generator is the limit" in warning for warning in result.warnings)
     with pytest.raises(MeasurementError, match="it was busy"):
         search(url, search=patient, cold=True)
+
+
+def test_a_smaller_load_follows_one_that_the_load_generator_cannot_send(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A load generator that is too slow for the first load still measures the loads that it can send."""
+
+    def limit(recording: Recording, _: object) -> str | None:
+        return "it was busy" if len({*recording.samples.column("vu").tolist()}) > 2 else None
+
+    monkeypatch.setattr(excluded_trials, "find_generator_limit", limit)
+    notes: list[str] = []
+    result = search(url, Listener(note=notes.append), vus=4, search={**BRIEF, "budget": "10m"}).report.result
+    capacity = result.capacity
+    assert capacity is not None
+    assert capacity.ended is SearchEnd.LOAD_GENERATOR
+    assert max(trial.load for trial in capacity.trials) <= 2
+    assert capacity.safe_load is None or capacity.safe_load.high is None
+    numbers = [int(note.split()[1].rstrip(":")) for note in notes if re.match(r"trial \d+: .*at most", note)]
+    assert numbers == [*range(1, len(numbers) + 1)]
+
+
+def test_a_service_that_ends_has_no_safe_load(
+    url: str, service: _Counted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The search ends after the first trial without an answer, instead of trying smaller loads."""
+
+    def end_service(note: str) -> None:
+        if note.startswith("trial 1:") and "at most" not in note:
+            service.shutdown()
+            service.server_close()
+            service.is_down = True
+
+    monkeypatch.setattr("bench.measure.stacks.health._ABSENT_S", 0.5)
+    with pytest.raises(TargetError, match=r"no request succeeded.* refused"):
+        search(url, Listener(note=end_service), objectives=["e2e<2s"])
+    (path,) = Path("results").glob("*/result.json")
+    result = results.load(path)
+    assert result.capacity is not None
+    assert result.capacity.ended is SearchEnd.INTERRUPTED
+    assert len(result.capacity.trials) == 2
+    assert not result.validity.valid
 
 
 def test_a_killed_search_is_joined_from_its_trials(url: str) -> None:

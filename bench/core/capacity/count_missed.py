@@ -71,12 +71,14 @@ def _count(objective: LoadObjective, requests: TrialRequests, coverage: Coverage
 
 def _judge(objective: LoadObjective, samples: Samples) -> tuple[Mask, Mask]:
     """Return which requests missed an objective, and for which of them this is certain."""
-    succeeded = samples.has_outcome(Outcome.OK)
-    missed = ~succeeded
-    for key, limit_ms in objective.limits_ms.items():
-        missed |= metric(key).values(samples) > limit_ms  # a request without a value is within the limit
+    missed = ~samples.has_outcome(Outcome.OK)
     waited_ms = ms(samples.column("finished_s") - samples.column("scheduled_s"))
-    is_open = samples.has_outcome(Outcome.CUT_OFF) & ~_are_late(objective, waited_ms / 1000.0)
+    is_late = np.zeros(len(samples), dtype=bool)
+    for key, limit_ms in objective.limits_ms.items():
+        times_ms = metric(key).values(samples)
+        missed |= times_ms > limit_ms  # a request without a value is within the limit
+        is_late |= (times_ms > limit_ms) | (np.isnan(times_ms) & (waited_ms > limit_ms))
+    is_open = samples.has_outcome(Outcome.CUT_OFF) & ~is_late
     is_excluded = samples.has_outcome(Outcome.CANCELLED) | samples.has_outcome(Outcome.NOT_SENT)
     return missed, ~(is_excluded | is_open)
 

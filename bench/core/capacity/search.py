@@ -68,23 +68,23 @@ class CapacitySearcher:
         return judge_trial(counts, self._unit)
 
     def estimate(self, trials: Sequence[LoadTrial]) -> SafeLoad | None:
-        """Return the safe load; None if no load that may be tried meets the objectives."""
+        """Return the safe load; None if probably no load that may be tried meets the objectives.
+
+        A trial without a request shows nothing.
+        """
+        trials = [trial for trial in trials if any(counts.requests for counts in trial.counts)]
         if not trials:
             return None
         tried = [trial.load for trial in trials]
         posteriors = self._compute(tried, [trial.counts for trial in trials])
         low, high = self._interval(posteriors)
-        if high < self.settings.lowest:
+        load = min(max(self._middle(posteriors), low), max(tried))
+        if min(load, high) < self.settings.lowest:
             return None
-        has_broken = high <= max(tried)
-        middle = self._round(min(posterior.quantile(0.5) for posterior in posteriors))
-        load = min(max(middle, low), high if has_broken else max(tried))
-        return SafeLoad(
-            load=load,
-            low=min(low, load),
-            high=high if has_broken else None,
-            confidence=self.settings.confidence,
-        )
+        end = high if high <= max(tried) else _find_broken(trials, load)
+        if end is not None:
+            load = min(load, end)
+        return SafeLoad(load=load, low=min(low, load), high=end, confidence=self.settings.confidence)
 
     def _compute(
         self, tried: Sequence[float], counts: Sequence[Sequence[ObjectiveCounts]]
@@ -100,9 +100,12 @@ class CapacitySearcher:
             return SearchEnd.NONE_MET
         if settings.highest is not None and low >= self._allow(settings.highest):
             return SearchEnd.ALL_MET
-        # Neighbouring numbers of users are narrow enough.
-        widest = max(settings.width_ratio * (low + high) / 2, 1.0 if self._is_integer else 0.0)
-        return SearchEnd.NARROW if high <= max(tried) and high - low <= widest else None
+        # Neighbouring numbers of users are narrow enough, unless the smaller one must not be tried.
+        neighbours = 1.0 if self._is_integer and low >= settings.lowest else 0.0
+        widest = max(settings.width_ratio * (low + high) / 2, neighbours)
+        if high > max(tried) or high - low > widest:
+            return None
+        return SearchEnd.NARROW if self._middle(posteriors) >= settings.lowest else SearchEnd.NONE_MET
 
     def _interval(self, posteriors: Sequence[SafeLoadPosterior]) -> tuple[float, float]:
         """Return the interval of the smallest safe load of all objectives.
@@ -115,6 +118,10 @@ class CapacitySearcher:
         high = min(posterior.quantile(1.0 - tail) for posterior in posteriors)
         return self._round(low), self._round(high)
 
+    def _middle(self, posteriors: Sequence[SafeLoadPosterior]) -> float:
+        """Return the median of the smallest safe load of all objectives."""
+        return self._round(min(posterior.quantile(0.5) for posterior in posteriors))
+
     def _allow(self, load: float) -> float:
         """Return the load that may be tried and is closest to this one."""
         highest = self.settings.highest or math.inf
@@ -126,3 +133,12 @@ class CapacitySearcher:
 
     def _round(self, load: float) -> float:
         return float(math.floor(load)) if self._is_integer else load
+
+
+def _find_broken(trials: Sequence[LoadTrial], load: float) -> float | None:
+    """Return the smallest load from this one on whose trial surely broke an objective; None without one.
+
+    It bounds a safe load whose distribution reaches beyond all tried loads.
+    """
+    broken = [trial.load for trial in trials if trial.verdict is TrialVerdict.BROKEN and trial.load >= load]
+    return min(broken, default=None)

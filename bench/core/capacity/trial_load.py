@@ -30,6 +30,11 @@ def find_trial_phase(scenario: Scenario) -> TrialPhase:
     return phase
 
 
+def is_trial(scenario: Scenario) -> bool:
+    """Return whether a stored scenario ends with a constant load, and not with the spike of a search."""
+    return isinstance(scenario.phases[-1], ConstantVus | ConstantArrivalRate)
+
+
 def unit_of(phase: TrialPhase) -> LoadUnit:
     """Return the unit of the load."""
     return "users" if isinstance(phase, ConstantVus) else "requests/s"

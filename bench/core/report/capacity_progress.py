@@ -22,6 +22,8 @@ class SearchState(NamedTuple):
     """Time that the search has taken."""
     budget_s: float
     """Time that it may take."""
+    number: int = 0
+    """Number of the newest trial. Trials that do not count have numbers, too."""
 
 
 def describe_start(state: SearchState, load: float) -> str:
@@ -31,7 +33,7 @@ def describe_start(state: SearchState, load: float) -> str:
         state: The search.
         load: Load of the trial.
     """
-    parts = [f"trial {len(state.trials) + 1}: {describe_load(load, state.unit)}"]
+    parts = [f"trial {state.number}: {describe_load(load, state.unit)}"]
     if state.trials:
         parts.append(describe_bounds(state))
     used = format_duration(round(state.used_s))
@@ -55,7 +57,7 @@ def describe_running(
     """Return the line of a trial that runs: `trial 5: 16 users, 12 s, 31 requests, 3.2 % missed so far`."""
     requests = max((row.requests for row in counts), default=0)
     missed_ratio = max((row.missed_ratio for row in counts), default=0.0)
-    place = f"trial {len(state.trials) + 1}: {describe_load(load, state.unit)}"
+    place = f"trial {state.number}: {describe_load(load, state.unit)}"
     if not requests:
         return f"{place}, {elapsed_s:.0f} s, warming up"
     share = wording.percent(missed_ratio)

@@ -42,12 +42,19 @@ class RecordedTrial(NamedTuple):
 
 
 def make_trial(spec: RunSpec, recorded: RecordedTrial, objectives: tuple[LoadObjective, ...]) -> LoadTrial:
-    """Return a trial that has no verdict yet."""
+    """Return a trial that has no verdict yet.
+
+    If all requests of a complete trial were sent in its warm-up, they count: the answers take longer than the
+    trial, or do not come at all.
+    """
     recording = recorded.recording
     end_s = max(recorded.load_s, recorded.warm_up_s)
     believed = believe(select_target(recording.samples), spec.target.forms)
     samples = add_remainder(believed.samples, recording.remainder)
-    requests = TrialRequests(samples, min(recorded.warm_up_s, end_s), end_s)
+    is_complete = recorded.load_s > recorded.warm_up_s
+    has_later = bool((samples.column("scheduled_s") >= recorded.warm_up_s).any())
+    begin_s = recorded.warm_up_s if has_later or not is_complete else 0.0
+    requests = TrialRequests(samples, begin_s, end_s)
     summary = _summarise(spec, recording, requests, objectives)
     response = summary.metrics.get(_RESPONSE_TIME)
     throughput_rps = summary.requests_rps or 0.0

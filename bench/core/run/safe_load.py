@@ -6,8 +6,7 @@ compared; the safe load is the only compared value.
 
 from typing import NamedTuple
 
-from bench.core.capacity.capacity_result import CapacityResult
-from bench.core.capacity.load_trial import LoadUnit, SearchEnd, TrialVerdict
+from bench.core.capacity.load_trial import LoadUnit, SearchEnd
 from bench.core.config.capacity_search import CapacitySearch
 from bench.core.run.costs import costs_of
 from bench.core.run.figures import ALL, figures_of
@@ -51,23 +50,13 @@ def compared_load(result: RunResult) -> ComparedLoad | None:
     key = safe_load_key(capacity.unit)
     safe = capacity.safe_load
     if safe is not None:
-        high = _find_broken(capacity, safe.load) if safe.high is None else safe.high
-        interval = LoadInterval(low=safe.low, high=high, confidence=safe.confidence)
+        interval = LoadInterval(low=safe.low, high=safe.high, confidence=safe.confidence)
         return ComparedLoad(key, safe.load, interval)
     if capacity.ended is not SearchEnd.NONE_MET or not capacity.trials:
         return None
     smallest = min([trial.load for trial in capacity.trials])
     search = result.scenario.capacity or CapacitySearch()
     return ComparedLoad(key, smallest, LoadInterval(low=None, high=smallest, confidence=search.confidence))
-
-
-def _find_broken(capacity: CapacityResult, load: float) -> float | None:
-    """Return the smallest larger load whose trial broke an objective for certain; None without one.
-
-    A search whose time is up can leave its upper end open although such a trial bounds it.
-    """
-    broken = [trial.load for trial in capacity.trials if trial.verdict is TrialVerdict.BROKEN]
-    return min(filter(load.__lt__, broken), default=None)
 
 
 def compared_figures(result: RunResult) -> dict[str, dict[str, float]]:

@@ -14,7 +14,7 @@ from bench.core.run.summary import RunSummary
 from bench.core.run.unanswered import explain_cut_off
 from bench.core.samples.faults import most_common_fault
 from bench.core.samples.metrics import METRICS
-from bench.core.samples.sample import GeneratorFault, StopCause, is_generator
+from bench.core.samples.sample import GeneratorFault, Stall, StopCause, is_generator
 from bench.core.samples.samples import Samples
 from bench.core.values import wording
 from bench.core.values.record import Record
@@ -75,14 +75,24 @@ def judge_search(recording: Recording, summary: RunSummary) -> Validity:
     """Return whether a capacity search is valid.
 
     Failed and late requests are its answer: it tries loads that are too large. A trial that the load
-    generator limited is not part of it; see `find_generator_limit`.
+    generator limited is not part of it, nor are the first disturbed ones; see `find_generator_limit` and
+    `find_disturbance`.
     """
     reasons = _check_generator(recording, recording.samples) or (
         *_check_complete(recording, summary),
         *_check_calibration(recording.calibration, summary),
         *_check_host(recording.host),
+        *_check_machines(recording.generators, summary, recording.calibration),
     )
     return Validity(valid=not reasons, reasons=reasons)
+
+
+def find_disturbance(recording: Recording) -> str | None:
+    """Return what disturbed the machines of a trial for some time; `None` if nothing did."""
+    reasons = [*_check_pauses(recording.pauses), *_check_host(recording.host)]
+    for report in recording.generators:
+        reasons += [_name_machine(report, reason) for reason in _check_host(report.machine)]
+    return next(iter(reasons), None)
 
 
 def find_generator_limit(recording: Recording, summary: RunSummary) -> str | None:
@@ -115,15 +125,20 @@ def _check_generator(recording: Recording, samples: Samples) -> tuple[str, ...]:
     if recording.stop is not None and recording.stop.cause is StopCause.GENERATOR:
         reasons.append(f"the run ended early: {recording.stop.reason}")
     reasons += list_losses(recording.generators)
-    longest = max(recording.pauses, key=lambda pause: pause.length_s, default=None)
-    if longest is not None:
-        pause = f"for {longest.length_s:.1f} s, {longest.at_s:.0f} s after its start"
-        reasons.append(f"the load generator was paused {pause}: requests of that time look slow")
+    reasons += _check_pauses(recording.pauses)
     unsent = most_common_fault(samples) or _fault_of_trials(recording.calibration)
     if unsent is not None:
         fault, message = unsent
         reasons.append(describe_fault(fault, recording.needs, recording.machine_limits, message))
     return tuple(reasons)
+
+
+def _check_pauses(pauses: Sequence[Stall]) -> list[str]:
+    longest = max(pauses, key=lambda pause: pause.length_s, default=None)
+    if longest is None:
+        return []
+    pause = f"for {longest.length_s:.1f} s, {longest.at_s:.0f} s after its start"
+    return [f"the load generator was paused {pause}: requests of that time look slow"]
 
 
 def _fault_of_trials(calibration: Calibration | None) -> tuple[GeneratorFault, str] | None:
@@ -218,7 +233,11 @@ def _check_machines(
             before = _check_trial("before", report.before, summary)
             reasons += before or _check_trial("after", report.after, summary)
         for reason in reasons:
-            yield f"worker '{report.name}' on {report.host}: {reason}"
+            yield _name_machine(report, reason)
+
+
+def _name_machine(report: GeneratorReport, reason: str) -> str:
+    return f"worker '{report.name}' on {report.host}: {reason}"
 
 
 def _check_host(host: Host | None) -> list[str]:

@@ -100,13 +100,15 @@ def _require_answer(search: SearchTrials) -> None:
     """Check that a trial was measured.
 
     Raises:
-        MeasurementError: The load generator cannot send the smallest load.
+        MeasurementError: The load generator cannot send the smallest load, or the machine was not quiet.
         KeyboardInterrupt: Ctrl-C ended the search before.
     """
     if search.measured:
         return
     if search.limit is not None:
         raise MeasurementError(search.limit, "use a smaller --from, more --workers, or a larger machine")
+    if search.stop is None and search.uncounted is not None:
+        raise MeasurementError(f"no trial counts: {search.uncounted}", "search again, with a longer --budget")
     raise KeyboardInterrupt("interrupted before the first trial had a request")
 
 

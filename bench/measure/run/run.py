@@ -297,16 +297,9 @@ def _wait_for_targets(
 ) -> tuple[str, ...]:
     """Wait until each target answers, with a token if it needs one. Return warnings about their clocks."""
     # An address that has just answered needs no check, and no import of httpx for it.
-    from bench.measure.run.target_ready import wait_for_target  # noqa: PLC0415 - see above
+    from bench.measure.run.target_ready import wait_for_targets  # noqa: PLC0415 - see above
 
-    warnings: dict[str, None] = {}
-    environ = {**os.environ, **spec.variables}
-    mint = None if tokens is None else partial(tokens.mint, 0)
-    for target in spec.interfaces:
-        warning = wait_for_target(target, running, environ, mint, listener.note)
-        if warning is not None:
-            warnings[warning] = None
-    return tuple(warnings)
+    return wait_for_targets(spec, running, tokens, listener.note)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Hold the loads of a capacity search one after the other, on one stack and with the same load generators."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -25,6 +26,7 @@ from bench.core.report.capacity_progress import (
     describe_warm_up,
 )
 from bench.core.report.capacity_words import describe_load
+from bench.core.run.excluded_trials import ExcludedTrials
 from bench.core.run.make_trial import RecordedTrial
 from bench.core.run.recording import Recording
 from bench.core.run.result import RunResult, make_result
@@ -43,6 +45,7 @@ from bench.measure.run.generators import open_generators
 from bench.measure.run.recorder import record_on
 from bench.measure.run.run_files import make_start, open_store
 from bench.measure.run.run_hooks import RunHooks
+from bench.measure.run.stack_recovery import find_failure
 from bench.measure.run.subject import Subject
 from bench.measure.run.token_renewal import Tokens
 from bench.measure.run.trial_end import TrialEnd
@@ -87,8 +90,12 @@ class SearchTrials:
     """The behaviour beyond the safe load; `None` if it was not measured."""
     limit: str | None = None
     """Why the load generator could not send the load of the newest trial; `None` if it could."""
+    uncounted: str | None = None
+    """Why the newest trial does not count; `None` if it does."""
     _number: int = 0
     _limited: int = 0
+    _limited_load: float | None = None
+    _excluded: ExcludedTrials = field(default_factory=ExcludedTrials)
     _begin_s: float = 0.0
     _tokens: Tokens | None = None
     _queues: StackQueues = field(default_factory=StackQueues)
@@ -111,7 +118,8 @@ class SearchTrials:
                         self.ended = planned
                         await self._measure_spike(generators)
                         return
-                    if self._is_too_large(planned) or self._limited == MOST_LIMITED:
+                    planned = self._reduce(planned)
+                    if self._is_limited() or self._is_too_large(planned):
                         self.ended = SearchEnd.LOAD_GENERATOR
                         return
                     await self._measure_or_stop(planned, generators)
@@ -133,6 +141,31 @@ class SearchTrials:
             self.stop = Stop(cause=StopCause.GENERATOR, reason=error.message)
         if self.stop is None and self._interrupted.is_set():
             self.stop = Stop(cause=StopCause.INTERRUPT, reason="interrupted")
+
+    def _reduce(self, planned: PlannedTrial) -> PlannedTrial:
+        """Return a trial with a smaller load if the load generator could not send the newest one."""
+        if self._limited_load is None:
+            return planned
+        sent = max([trial.load for trial in self.trials], default=0.0)
+        load = (sent + self._limited_load) / 2
+        if self._state().unit == "users":
+            load = float(int(load))
+        return planned._replace(load=max(self._lowest, min(planned.load, load)))
+
+    def _is_limited(self) -> bool:
+        """Return whether the load generator was too slow for several trials, or for the smallest load."""
+        if self.measured:
+            return self._limited >= MOST_LIMITED
+        return self._limited_load is not None and self._limited_load <= self._lowest
+
+    @property
+    def _lowest(self) -> float:
+        """Return the smallest load that may be tried."""
+        return (
+            float(math.ceil(self.plan.settings.lowest))
+            if self._state().unit == "users"
+            else self.plan.settings.lowest
+        )
 
     def _is_too_large(self, planned: PlannedTrial) -> bool:
         """Return whether the machine of the load generator certainly cannot send a load."""
@@ -185,7 +218,10 @@ class SearchTrials:
         recorded = RecordedTrial(
             planned.load, bare, load_s, planned.warm_up_s, start_s, end.drain_s, f"{RUNS}/{place.name}"
         )
-        self._add(self.plan.judge(recorded), find_generator_limit(bare, result.summary))
+        measured = self.plan.judge(recorded)
+        self._add(measured, self._excluded.find_reason(bare, result.summary))
+        if self.stop is None and measured.trial.success_ratio == 0.0:
+            self.stop = await find_failure(spec, site.running, self._tokens, self._interrupted, site.listener)
 
     async def _measure_spike(self, generators: Workers) -> None:
         """Hold a load below the safe load, add a spike, and return to the first load. Errors are warnings."""
@@ -229,15 +265,19 @@ class SearchTrials:
         site.on_trial(place, result, recording)
         return recording, find_generator_limit(recording, result.summary)
 
-    def _add(self, measured: MeasuredTrial, limit: str | None) -> None:
-        """Add a trial. A load that the load generator could not send shows nothing about the stack."""
-        self.limit = limit
+    def _add(self, measured: MeasuredTrial, reason: str | None) -> None:
+        """Add a trial, unless there is a reason why it shows nothing about the stack."""
+        self.limit = self._excluded.limit
+        self.uncounted = reason
         trial = measured.trial
-        if limit is not None and self.stop is None:
-            self._limited += 1
-            self.site.listener.warning(f"the trial does not count: {limit}")
+        if reason is not None and self.stop is None:
+            if self.limit is not None:
+                self._limited += 1
+                self._limited_load = trial.load
+            self.site.listener.warning(f"the trial does not count: {reason}")
             return
         self._limited = 0
+        self._limited_load = None
         self.measured.append(measured)
         self.site.listener.note(describe_end(trial, self._number, self._state().unit))
 
@@ -245,7 +285,8 @@ class SearchTrials:
         unit = unit_of(find_trial_phase(self.plan.spec.scenario))
         used_s = time.monotonic() - self._begin_s
         estimate = self.plan.searcher.estimate(self.trials)
-        return SearchState(unit, tuple(self.trials), estimate, used_s, self.plan.settings.budget_s)
+        budget_s = self.plan.settings.budget_s
+        return SearchState(unit, tuple(self.trials), estimate, used_s, budget_s, self._number)
 
     def _show(self, state: SearchState, load: float, end: TrialEnd, progress: Progress) -> None:
         if end.elapsed_s:

@@ -1,18 +1,47 @@
 """Wait until a target answers, before a load or before probes."""
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
+from bench.core.config.run_spec import RunSpec
 from bench.core.config.stack import Stack
 from bench.core.config.stack_checks import find_declared_ready
 from bench.core.config.target import Target
 from bench.core.config.template import is_dynamic
 from bench.core.watch.readiness import ReadyCondition
 from bench.measure.load.endpoint import expand_headers, expand_path
+from bench.measure.run.token_renewal import Tokens
 from bench.measure.stacks.health import wait_until_ready
 from bench.measure.stacks.running_stack import RunningStack
 
 READY_TIMEOUT_S = 60.0
+
+
+def wait_for_targets(
+    spec: RunSpec, running: RunningStack, tokens: Tokens | None, on_wait: Callable[[str], None]
+) -> tuple[str, ...]:
+    """Wait until each target of a scenario answers, and return warnings about their clocks.
+
+    Args:
+        spec: The scenario.
+        running: The stack.
+        tokens: Tokens of the test users; the first one is used if a target needs it.
+        on_wait: Receives lines about a long wait.
+
+    Raises:
+        TargetError: A target is not ready in time, or never will be.
+        MeasurementError: This machine lacks files, ports or memory for the request.
+    """
+    warnings: dict[str, None] = {}
+    environ = {**os.environ, **spec.variables}
+    mint = None if tokens is None else partial(tokens.mint, 0)
+    for target in spec.interfaces:
+        warning = wait_for_target(target, running, environ, mint, on_wait)
+        if warning is not None:
+            warnings[warning] = None
+    return tuple(warnings)
 
 
 def wait_for_target(

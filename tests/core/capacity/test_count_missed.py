@@ -61,6 +61,17 @@ def test_a_wait_says_nothing_about_the_first_token() -> None:
     assert _count([], end_s=9.0, waits_s=(3.5,), objective=first_token) == [(0, 0)] * 3
 
 
+def test_a_request_that_was_cut_off_after_the_limit_has_missed_it() -> None:
+    """A stream without a first token until its end missed the limit of the first token, too."""
+    first_token = LoadObjective("p95 time to first token ≤ 2 s", {"ttft_ms": 2000.0}, 0.05)
+    silent = _request(0.1, 5.0, Outcome.CUT_OFF)
+    short = _request(1.1, 1.5, Outcome.CUT_OFF)
+    late = make_sample(scheduled_s=2.1, finished_s=9.0, first_token_s=6.0, outcome=Outcome.CUT_OFF)
+    early = make_sample(scheduled_s=3.1, finished_s=9.0, first_token_s=4.0, outcome=Outcome.CUT_OFF)
+    counts = _count([silent, short, late, early], end_s=4.0, objective=first_token)
+    assert counts == [(1, 1), (0, 0), (1, 1), (0, 0)]
+
+
 def test_a_request_that_was_cut_off_within_the_limit_does_not_count() -> None:
     """The end of the trial ended it, so its time is unknown; one that waited longer has missed."""
     samples = [_request(0.5, 1.0, Outcome.CUT_OFF), _request(0.6, 3.0, Outcome.CUT_OFF)]

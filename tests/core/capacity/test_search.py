@@ -123,6 +123,32 @@ def test_the_first_trial_has_the_smallest_load_or_the_previous_one() -> None:
     assert warm.load == 30.0
 
 
+def test_a_broken_trial_bounds_the_safe_load() -> None:
+    """The open upper end of a short search must not hide that a larger load surely broke the objective."""
+    short = _trial(10.0, [5], requests=5).model_copy(update={"verdict": TrialVerdict.BROKEN})
+    met = [_trial(load, [0] * 10) for load in (4.0, 6.0, 8.0)]
+    answer = _searcher().estimate([*met, short])
+    open_answer = _searcher().estimate([*met, short.model_copy(update={"verdict": TrialVerdict.OPEN})])
+    assert answer is not None
+    assert answer.high == short.load
+    assert answer.low <= answer.load <= short.load
+    assert open_answer is not None
+    assert open_answer.high is None
+
+
+def test_the_smallest_load_is_tried_before_no_load_is_safe() -> None:
+    """A target that misses its objective at each load ends the search after the smallest load broke it."""
+    searcher = CapacitySearcher(CapacitySearch(lowest=1.0), "users", None)
+    trials = [_trial(8.0, [10] * 12)]
+    planned = searcher.next_trial(trials, 600.0)
+    while isinstance(planned, PlannedTrial) and len(trials) < 8:
+        trials.append(_trial(planned.load, [10] * 12))
+        planned = searcher.next_trial(trials, 600.0)
+    assert planned is SearchEnd.NONE_MET
+    assert min(trial.load for trial in trials) == 1.0
+    assert searcher.estimate(trials) is None
+
+
 def test_the_search_ends_when_its_time_is_up() -> None:
     """A rest that is too short for a trial ends the search."""
     assert _searcher().next_trial([], 12.0) is SearchEnd.BUDGET

@@ -26,7 +26,7 @@ BROKEN = LoadTrial(
     goodput_rps=1.2,
     success_ratio=1.0,
 )
-BEGUN = SearchState("users", (BROKEN,), None, 94.0, 600.0)
+BEGUN = SearchState("users", (BROKEN,), None, 94.0, 600.0, number=2)
 
 
 def test_the_line_before_a_trial_reports_the_interval_and_the_time() -> None:
@@ -34,7 +34,7 @@ def test_the_line_before_a_trial_reports_the_interval_and_the_time() -> None:
     estimate = SafeLoad(load=16.0, low=12.0, high=20.0, confidence=0.9)
     line = describe_start(BEGUN._replace(estimate=estimate), 16.0)
     assert line == "trial 2: 16 users; safe load so far: 12 to 20 users; 1m34s of 10m used"
-    first = describe_start(SearchState("requests/s", (), None, 0.0, 90.0), 2.5)
+    first = describe_start(SearchState("requests/s", (), None, 0.0, 90.0, number=1), 2.5)
     assert first == "trial 1: 2.5 requests/s; 0s of 1m30s used"
 
 

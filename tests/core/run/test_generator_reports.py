@@ -7,7 +7,7 @@ from bench.core.load.clock_offset import GeneratorClock
 from bench.core.load.plan import plan
 from bench.core.run.generator_reports import GeneratorLoss, GeneratorReport, count_missing, join_reports
 from bench.core.run.summary import summarise
-from bench.core.run.validity import judge_validity
+from bench.core.run.validity import find_disturbance, judge_search, judge_validity
 from bench.core.samples.sample import generator_number, generator_source
 from bench.core.watch.host import Host
 from tests.factories import make_recording, make_scenario, make_spec, make_use
@@ -36,6 +36,16 @@ def _report(**changes: Any) -> GeneratorReport:
 def _reasons(report: GeneratorReport, **changes: Any) -> tuple[str, ...]:
     recording = make_recording(generators=(report,), **changes)
     return judge_validity(recording, summarise(recording)).reasons
+
+
+def test_a_search_checks_the_machines_of_its_load_generators() -> None:
+    """A slow load generator makes it invalid, and a disturbed one its trial uncounted. Both are named."""
+    slow = _report(before=Trial(requests=10, failed=0, ttft=SLOW, e2e=SLOW))
+    recording = make_recording(generators=(slow,))
+    (reason,) = judge_search(recording, summarise(recording)).reasons
+    assert "worker 'w-2' on lab: the load generator is slow on this machine" in reason
+    noisy = make_recording(generators=(_report(machine=Host(stolen_ratio=0.5)),))
+    assert "worker 'w-2' on lab: the machine was not quiet" in str(find_disturbance(noisy))
 
 
 def test_the_missing_requests_of_an_open_loop_are_counted() -> None:

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from bench.core.capacity.load_trial import SearchEnd, TrialVerdict
+from bench.core.capacity.load_trial import SearchEnd
 from bench.core.limits.tolerance import Tolerance
 from bench.core.run.result import RunResult
 from bench.core.samples.cost_metrics import SAFE_LOAD, SAFE_RATE
@@ -12,7 +12,7 @@ from bench.core.verdict.compare import Decision, compare
 from bench.core.verdict.verdict import MetricComparison, Verdict
 from benchmarks.verdicts.searches import CELLS, check
 from tests.factories import make_fingerprint, make_reference_workload
-from tests.searches import Interval, accept_searches, head_at, make_search, make_trial
+from tests.searches import Interval, accept_searches, head_at, make_search
 
 NARROW: tuple[Interval, ...] = ((17, 16, 18),) * 3
 
@@ -139,12 +139,3 @@ def test_the_error_rates_are_those_of_the_pages() -> None:
     lost = [check(cell, 0.35, dice).verdict for _ in range(60)]
     assert unchanged.count(Verdict.WORSE) <= 6
     assert lost.count(Verdict.WORSE) >= 50
-
-
-def test_a_broken_trial_bounds_a_search_whose_time_was_up() -> None:
-    """The open upper end of a short search must not hide a loss: a larger load surely broke an objective."""
-    trials = (make_trial(10), make_trial(14), make_trial(19, TrialVerdict.BROKEN))
-    run = head_at((12, 11, None), changes={"ended": SearchEnd.BUDGET, "trials": trials})
-    (row,) = compare(run, accept_searches(((40, 39, 41),) * 3)).metrics
-    assert row.verdict is Verdict.WORSE
-    assert not row.head_bound
