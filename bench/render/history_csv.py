@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import io
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isnan
@@ -67,8 +68,9 @@ def digest_year(columns: RunColumns, year: YearOfRuns) -> str:
         digest.update(columns.figures[key][runs].tobytes())
     for numbers in (columns.started_us, columns.ok, columns.failed):
         digest.update(numbers[runs].tobytes())
-    texts = [(columns.run_ids[index], columns.commits[index]) for index in runs]
-    digest.update(repr(texts).encode())
+    indices = runs.tolist()
+    for texts in (columns.run_ids, columns.commits):
+        digest.update(json.dumps([texts[index] for index in indices]).encode())
     return digest.hexdigest()
 
 

@@ -18,7 +18,7 @@ from bench.core.history.columns import Integers, RunColumns
 from bench.core.history.history import HistoryPoint
 from bench.core.values.record import Record
 from bench.owners.temporary import replace_file
-from bench.store.own_code import code_digest
+from bench.store.own_code import columns_code
 
 FOLDER = ".cache"
 _SUFFIX = ".columns"
@@ -74,7 +74,7 @@ def read_header(history: Path) -> CacheHeader | None:
     with suppress(OSError, ValueError, ValidationError), _place(history).open("rb") as file:
         line = file.readline()
         header = CacheHeader.model_validate_json(line[33:])
-        if line[:32].decode() == _sign(line[33:]) and header.code == code_digest():
+        if line[:32].decode() == _sign(line[33:]) and header.code == columns_code():
             return header
     return None
 
@@ -92,7 +92,7 @@ def write_columns(history: Path, stored: StoredColumns, digest: str, state: File
     """Store a history's columns; a folder that is not writable has no cache."""
     payload = _pack(stored)
     size = int(stored.ends[-1]) + 1
-    header = CacheHeader(code=code_digest(), state=state, size=size, digest=digest, payload=_sign(payload))
+    header = CacheHeader(code=columns_code(), state=state, size=size, digest=digest, payload=_sign(payload))
     head = header.model_dump_json().encode() + b"\n"
     place = _place(history)
     with suppress(OSError):

@@ -167,7 +167,7 @@ def _parse_lines(
     path: Path, content: bytes, begin: int, lines_by_run: dict[str, int]
 ) -> Iterator[tuple[list[HistoryPoint], list[int]]]:
     """Yield the runs and the ends of the lines after `begin`, some hundred at once."""
-    if not content.removesuffix(b"\n"):
+    if content in (b"", b"\n"):
         raise StoreError(f"{path} is empty", "delete it, or restore it")
     points: list[HistoryPoint] = []
     ends: list[int] = []

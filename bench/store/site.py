@@ -1,6 +1,7 @@
 """A site of static pages in a folder of its own. Other files in the folder stay."""
 
 import hashlib
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -43,6 +44,7 @@ class SiteFolder:
         self.derived: dict[str, DerivedFile] = {}
         self._folder = folder
         self._old = old
+        self._names = sorted(old)
 
     def current(self, name: str, made_from: str) -> DerivedFile | None:
         """Return a file's record if the folder has the file, unchanged, and it was made from the same."""
@@ -64,6 +66,18 @@ class SiteFolder:
         """Keep a file as it is."""
         self.files.add(name)
         self.derived[name] = derived
+
+    def join(self, files: Mapping[str, DerivedFile]) -> None:
+        """Keep files that a part of this folder wrote or kept."""
+        self.files.update(files)
+        self.derived.update(files)
+
+    def part(self, name: str) -> "SiteFolder":
+        """Return the folder without written files, for a file and the files in the folder of its name."""
+        folder = f"{name.rpartition('.')[0]}/"
+        ends = (bisect_left(self._names, folder), bisect_left(self._names, f"{folder}\U0010ffff"))
+        names = [*self._names[slice(*ends)], *({name} & self._old.keys())]
+        return SiteFolder(self._folder, {name: self._old[name] for name in names})
 
     def write(self, name: str, text: str, made_from: str | None = None, note: str = "") -> None:
         """Write a file.

@@ -1,7 +1,7 @@
 """`python -m benchmarks.history`: measure the site and the trend of synthetic histories.
 
 It writes the histories once, then builds the site without a cache, without a change, and after each history
-got one more run. Each build is a process of its own.
+got one more run. Each build is a process of its own, and may start more.
 """
 
 import argparse
@@ -10,7 +10,10 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 from .generate import add_run, write_histories
 
@@ -24,9 +27,12 @@ if sys.argv[1] == "site":
 else:
     trend(sys.argv[3], history=sys.argv[2])
 took_s = time.perf_counter() - began_s
-peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-print(json.dumps({"took_s": took_s, "cpu_s": time.process_time(), "peak_mb": peak_mb}))
+cpu_s = time.process_time()
+children = resource.getrusage(resource.RUSAGE_CHILDREN)
+cpu_s += children.ru_utime + children.ru_stime
+print(json.dumps({"took_s": took_s, "cpu_s": cpu_s}))
 """
+_SECONDS_BETWEEN_READINGS = 0.2
 
 
 def _say(text: str) -> None:
@@ -36,12 +42,28 @@ def _say(text: str) -> None:
 
 def _measure(title: str, *arguments: str) -> None:
     load = os.getloadavg()[0]
-    done = subprocess.run(
-        [sys.executable, "-c", _BUILD, *arguments], check=True, capture_output=True, text=True
-    )
-    values = json.loads(done.stdout)
-    numbers = f"{values['took_s']:8.1f} s, processor {values['cpu_s']:8.1f} s, {values['peak_mb']:6.0f} MB"
+    build = subprocess.Popen([sys.executable, "-c", _BUILD, *arguments], stdout=subprocess.PIPE, text=True)
+    peak_mb = 0.0
+    while build.poll() is None:
+        peak_mb = max(peak_mb, _memory_mb(build.pid))
+        time.sleep(_SECONDS_BETWEEN_READINGS)
+    output, _ = build.communicate()
+    if build.returncode:
+        sys.exit(build.returncode)
+    values = json.loads(output)
+    numbers = f"{values['took_s']:8.1f} s, processor {values['cpu_s']:8.1f} s, {peak_mb:6.0f} MB"
     _say(f"{title:40}{numbers}, load of the machine {load:.1f}")
+
+
+def _memory_mb(pid: int) -> float:
+    """Return the memory of a process and its children; pages that they share count once."""
+    total = 0
+    with suppress(psutil.Error):
+        build = psutil.Process(pid)
+        for process in (build, *build.children(recursive=True)):
+            with suppress(psutil.Error):
+                total += process.memory_full_info().pss
+    return total / 1024**2
 
 
 def main() -> None:

@@ -168,7 +168,7 @@ def test_the_cache_of_another_program_or_history_is_not_believed(
     rewrite(path, lines_of(path)[:5])
     cache_of(path).write_bytes(stolen)
     assert read(path) == from_scratch(path)
-    monkeypatch.setattr(history_cache, "code_digest", lambda: "another version")
+    monkeypatch.setattr(history_cache, "columns_code", lambda: "another version")
     assert history_cache.read_header(path) is None
 
 
