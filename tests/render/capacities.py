@@ -75,7 +75,8 @@ def make_trial(
 
 def _complete(capacity: CapacityResult) -> CapacityResult:
     """Return an answer with its curve and its zones."""
-    curve = fit_curve(capacity.trials, capacity.unit)
+    fitted = fit_curve(capacity.trials, capacity.unit)
+    curve = None if fitted is None else fitted.curve
     if capacity.safe_load is None and capacity.ended is not SearchEnd.NONE_MET:
         return capacity.model_copy(update={"curve": curve})
     zones = find_zones(capacity.safe_load, curve, capacity.no_gain_from)

@@ -1,11 +1,12 @@
 """The curve of throughput and response time over the load, and the models that explain it."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from bench.core.capacity.curve_point import CurvePoint, join_trials
 from bench.core.capacity.load_trial import LoadTrial, LoadUnit
 from bench.core.capacity.model_fit import FEWEST_LOADS, MODEL_ERROR, MeasuredLoads, estimate_think_s
-from bench.core.capacity.queue_fit import QueueFit, describe_queue, estimate_queue
+from bench.core.capacity.queue_fit import QueueEstimate, QueueFit, describe_queue, estimate_queue
 from bench.core.capacity.usl import UslFit, fit_usl
 from bench.core.values import wording
 from bench.core.values.record import NotNegative, Record
@@ -50,26 +51,20 @@ class CapacityCurve(Record):
         return f"{sentence[0].upper()}{sentence[1:]}; a model is adequate up to {limit}."
 
 
-def measured_loads(
-    trials: Sequence[LoadTrial], unit: LoadUnit, think_s: float | None = None, confidence: float = 0.9
-) -> MeasuredLoads:
-    """Return the loads that models are fitted to.
+class FittedCurve(NamedTuple):
+    """A curve with everything that predictions need."""
 
-    Args:
-        trials: The trials of a search, in any order.
-        unit: Unit of their loads.
-        think_s: Mean think time of a user; `None` to estimate it by Little's law.
-        confidence: Probability that an interval contains its true value.
-    """
-    points = join_trials(trials, confidence)
-    if think_s is None or unit == "requests/s":
-        think_s = estimate_think_s(unit, points)
-    return MeasuredLoads(unit, think_s, points, confidence)
+    curve: CapacityCurve
+    """The curve, as results store it."""
+    loads: MeasuredLoads
+    """The loads that the models were fitted to."""
+    estimate: QueueEstimate | None
+    """The queues that the loads do not rule out; `None` with too few loads."""
 
 
 def fit_curve(
     trials: Sequence[LoadTrial], unit: LoadUnit, think_s: float | None = None, confidence: float = 0.9
-) -> CapacityCurve | None:
+) -> FittedCurve | None:
     """Return the curve of a search, with the models that explain it.
 
     Args:
@@ -81,11 +76,14 @@ def fit_curve(
     Returns:
         None without a trial that has requests.
     """
-    loads = measured_loads(trials, unit, think_s, confidence)
-    if not loads.points:
+    points = join_trials(trials, confidence)
+    if not points:
         return None
+    if think_s is None or unit == "requests/s":
+        think_s = estimate_think_s(unit, points)
+    loads = MeasuredLoads(unit, think_s, points, confidence)
     estimate = estimate_queue(loads, trials)
-    return CapacityCurve(
+    curve = CapacityCurve(
         unit=unit,
         confidence=confidence,
         think_ms=loads.think_s * 1000.0,
@@ -93,3 +91,4 @@ def fit_curve(
         usl=fit_usl(loads),
         queue=None if estimate is None else describe_queue(loads, estimate),
     )
+    return FittedCurve(curve, loads, estimate)

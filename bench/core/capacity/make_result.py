@@ -1,33 +1,40 @@
 """Make the answer of a capacity search from its trials."""
 
-import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from bench.core.capacity.breaking_tier import find_breaking_tier
 from bench.core.capacity.capacity_result import CapacityResult
-from bench.core.capacity.curve import CapacityCurve, fit_curve
+from bench.core.capacity.curve import fit_curve
 from bench.core.capacity.curve_point import CurvePoint
-from bench.core.capacity.load_objective import OBJECTIVE_RATIO, LoadObjective
+from bench.core.capacity.load_objective import LoadObjective
 from bench.core.capacity.load_trial import LoadTrial, LoadUnit, SafeLoad, SearchEnd, TrialVerdict
 from bench.core.capacity.no_gain import find_no_gain
-from bench.core.capacity.prediction import Prediction, predict
+from bench.core.capacity.prediction import predict_all
 from bench.core.capacity.zones import find_zones
+from bench.core.config.capacity_search import CapacitySearch
 
-PREDICTED_FACTOR = 2.0
-"""The load whose needs are predicted, as a multiple of the safe load."""
-_RESPONSE_TIME = "e2e_ms"
 CONFIDENCE = 0.9
 """Confidence of the intervals of the curve if the search has no answer."""
 
 
+class CapacityTask(NamedTuple):
+    """What a search was asked."""
+
+    unit: LoadUnit
+    """Unit of the loads."""
+    think_s: float
+    """Mean think time of a user in seconds."""
+    objectives: Sequence[LoadObjective]
+    """The objectives."""
+    settings: CapacitySearch
+    """The declared search."""
+
+
 def make_capacity_result(
-    trials: Sequence[LoadTrial],
-    safe: SafeLoad | None,
-    ended: SearchEnd,
-    objectives: Sequence[LoadObjective],
-    phase: tuple[LoadUnit, float],
+    trials: Sequence[LoadTrial], safe: SafeLoad | None, ended: SearchEnd, task: CapacityTask
 ) -> CapacityResult:
     """Return the answer of a search.
 
@@ -35,17 +42,16 @@ def make_capacity_result(
         trials: The trials, in their order.
         safe: The safe load; `None` without one.
         ended: Why the search ended.
-        objectives: The objectives.
-        phase: Unit of the loads, and the mean think time in seconds.
+        task: What the search was asked.
     """
-    unit, think_s = phase
     confidence = CONFIDENCE if safe is None else safe.confidence
-    curve = fit_curve(trials, unit, think_s or None, confidence)
+    fitted = fit_curve(trials, task.unit, task.think_s or None, confidence)
+    curve = None if fitted is None else fitted.curve
     points = () if curve is None else curve.points
     no_gain_from = find_no_gain(points)
     return CapacityResult(
-        unit=unit,
-        objectives=tuple(objective.words for objective in objectives),
+        unit=task.unit,
+        objectives=tuple(objective.words for objective in task.objectives),
         safe_load=safe,
         ended=ended,
         trials=tuple(trials),
@@ -54,26 +60,8 @@ def make_capacity_result(
         no_gain_from=no_gain_from,
         curve=curve,
         zones=find_zones(safe, curve, no_gain_from),
-        predictions=_predict(trials, safe, curve, objectives),
+        predictions=predict_all(fitted, safe, task.settings, task.objectives),
     )
-
-
-def _predict(
-    trials: Sequence[LoadTrial],
-    safe: SafeLoad | None,
-    curve: CapacityCurve | None,
-    objectives: Sequence[LoadObjective],
-) -> tuple[Prediction, ...]:
-    """Return what a multiple of the safe load needs; empty without a broken load or a limit of the p95."""
-    limits_ms = [row.limits_ms[_RESPONSE_TIME] for row in objectives if _limits_response_time(row)]
-    if safe is None or safe.high is None or curve is None or not limits_ms:
-        return ()
-    return (predict(curve, trials, PREDICTED_FACTOR * safe.load, min(limits_ms)),)
-
-
-def _limits_response_time(objective: LoadObjective) -> bool:
-    is_p95 = math.isclose(objective.allowed_ratio, OBJECTIVE_RATIO)
-    return is_p95 and objective.limits_ms.keys() == {_RESPONSE_TIME}
 
 
 def _decide(trials: Sequence[LoadTrial], safe: SafeLoad | None) -> list[LoadTrial]:

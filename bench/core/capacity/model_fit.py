@@ -1,7 +1,7 @@
 """The fit of a model to the measured loads: what it predicts, its residuals, and whether it is adequate."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +24,11 @@ _LINE_POINTS = 40
 _ENDLESS = 7.0
 _TINY = 1e-9
 _MOST_STEPS = 50
+_FIRST_DAMPING = 1e-3
+_DAMPING_STEP = 10.0
+_MOST_DAMPING = 1e6
+_LEAST_DECREASE = 1e-5
+_DERIVATIVE_STEP = 1e-6
 
 
 class PredictedState(NamedTuple):
@@ -76,25 +81,24 @@ class MeasuredLoads(NamedTuple):
                 errors.append(relative_error(measured, self.confidence))
         return np.array(errors)
 
-    def differences(self, model: Model, most_rps: float) -> FloatArray:
+    def differences(self, predicted_s: Iterable[float], most_rps: float) -> FloatArray:
         """Return the logarithm of measured by predicted values of the used loads.
 
         The value is the mean response time, because throughput follows from it (Little's law); with a
         backlog it is the throughput, which is then the largest possible one.
 
         Args:
-            model: The prediction.
+            predicted_s: The mean response time of each used load; infinity if it grows without end.
             most_rps: The largest throughput of the model.
         """
         differences: list[float] = []
-        for point in self.used:
-            predicted = model(point.load)
+        for point, mean_s in zip(self.used, predicted_s, strict=True):
             if self.is_backlogged(point):
                 differences.append(_log_ratio(point.throughput_rps.value, most_rps))
-            elif predicted.mean_s is None or point.mean_ms is None:
+            elif mean_s == math.inf or point.mean_ms is None:
                 differences.append(_ENDLESS + _log_ratio(point.load, most_rps))
             else:
-                differences.append(_log_ratio(point.mean_ms.value, predicted.mean_s * 1000.0))
+                differences.append(_log_ratio(point.mean_ms.value, mean_s * 1000.0))
         return np.array(differences)
 
 
@@ -114,23 +118,60 @@ def minimise(
     start: Sequence[float],
     bounds: tuple[Sequence[float], Sequence[float]],
 ) -> LeastSquares:
-    """Return the parameters within bounds with the smallest sum of squared differences."""
-    from scipy.optimize import least_squares  # noqa: PLC0415 - takes long to import, and few commands fit
+    """Return the parameters within bounds with the smallest sum of squared differences.
 
+    The algorithm is that of Marquardt (1963); a parameter stays at a bound that it would cross. For two or
+    three parameters, it takes a third of the time of the general one of scipy.
+    """
     lowest = np.array(bounds[0])
     highest = np.array(bounds[1])
-    inside = 1e-6 * (highest - lowest)
-    fit = least_squares(
-        differences,
-        np.clip(start, lowest + inside, highest - inside),
-        bounds=bounds,
-        max_nfev=_MOST_STEPS,
-        ftol=1e-5,
-        xtol=1e-5,
-    )
-    jacobian = np.asarray(fit.jac, dtype=np.float64)
+    values = np.clip(start, lowest, highest)
+    current = differences(values)
+    jacobian = _differentiate(differences, values, current, highest)
+    damping = _FIRST_DAMPING
+    for _ in range(_MOST_STEPS):
+        gradient = jacobian.T @ current
+        is_free = np.where(gradient > 0.0, values > lowest, values < highest)
+        changed = np.clip(values + _find_step(jacobian, gradient, is_free, damping), lowest, highest)
+        tried = differences(changed)
+        decrease = 1.0 - float(tried @ tried) / max(float(current @ current), _TINY)
+        if decrease > 0.0:
+            values = changed
+            current = tried
+            jacobian = _differentiate(differences, values, current, highest)
+        damping *= 1.0 / _DAMPING_STEP if decrease > 0.0 else _DAMPING_STEP
+        if 0.0 < decrease < _LEAST_DECREASE or damping > _MOST_DAMPING:
+            break
     covariance = np.linalg.pinv(jacobian.T @ jacobian)
-    return LeastSquares(np.asarray(fit.x), 2.0 * float(fit.cost), np.asarray(covariance, dtype=np.float64))
+    return LeastSquares(values, float(current @ current), np.asarray(covariance, dtype=np.float64))
+
+
+def _differentiate(
+    differences: Callable[[FloatArray], FloatArray],
+    values: FloatArray,
+    current: FloatArray,
+    highest: FloatArray,
+) -> FloatArray:
+    """Return the derivatives of the differences, a column for each parameter."""
+    columns: list[FloatArray] = []
+    for number, value in enumerate(values):
+        step = _DERIVATIVE_STEP * max(1.0, abs(value))
+        if value + step > highest[number]:
+            step = -step
+        changed = values.copy()
+        changed[number] += step
+        columns.append((differences(changed) - current) / step)
+    return np.column_stack(columns)
+
+
+def _find_step(jacobian: FloatArray, gradient: FloatArray, is_free: FloatArray, damping: float) -> FloatArray:
+    """Return the change of the parameters; 0 for those at a bound."""
+    curvature = jacobian.T @ jacobian
+    damped = curvature + np.diag(damping * np.diag(curvature) + _TINY)
+    step = np.zeros(len(gradient))
+    free = np.flatnonzero(is_free)
+    step[free] = -np.linalg.solve(damped[np.ix_(free, free)], gradient[free])
+    return step
 
 
 def estimate_think_s(unit: LoadUnit, points: Sequence[CurvePoint]) -> float:

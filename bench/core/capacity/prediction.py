@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bench.core.capacity.curve import CapacityCurve, measured_loads
+from bench.core.capacity.curve import CapacityCurve, FittedCurve
 from bench.core.capacity.curve_point import FittedValue
 from bench.core.capacity.load_objective import LoadObjective
-from bench.core.capacity.load_trial import LoadTrial, LoadUnit
-from bench.core.capacity.model_fit import MeasuredLoads
-from bench.core.capacity.queue_fit import SATURATED_USE, QueueCandidate, QueueEstimate, estimate_queue
+from bench.core.capacity.load_trial import LoadUnit, SafeLoad
+from bench.core.capacity.model_fit import MODEL_ERROR, MeasuredLoads
+from bench.core.capacity.queue_fit import SATURATED_USE, QueueCandidate, QueueEstimate
 from bench.core.capacity.queue_model import TAIL, SlotQueue
 from bench.core.config.capacity_search import CapacitySearch
 from bench.core.samples.metrics import RESPONSE_TIME
-from bench.core.values import wording
+from bench.core.values import stats, wording
 from bench.core.values.record import NotNegative, Record
 
 _DRAWS = 40
@@ -24,10 +24,17 @@ _SEED = 11
 _HALVINGS = 14
 # Use of the slots from which on a load shows the 95th percentile of a busy stack.
 _BUSY_USE = 0.5
+# MODEL_ERROR is taken as the 90 % interval of the error of a model.
+_MODEL_QUANTILE = 0.95
+_LARGE_DF = 1e6
 # Answers are shortened by at most this share.
 _MOST_SHORTER = 0.999
 # Largest number of slots that an open loop is predicted with, as a multiple of the slots in use.
 _MOST_SLOTS = 8
+# Factor between the numbers of slots that are tried first.
+_SLOT_STEP = 1.3
+PREDICTED_FACTOR = 2.0
+"""The load whose needs are predicted if the search declares none, as a multiple of the safe load."""
 
 
 class Prediction(Record):
@@ -98,23 +105,19 @@ class _Draw:
 
 
 def predict(
-    curve: CapacityCurve,
-    trials: Sequence[LoadTrial],
-    load: float,
-    objective_ms: float,
-    slots_now: int | None = None,
+    fitted: FittedCurve, load: float, objective_ms: float, slots_now: int | None = None
 ) -> Prediction:
     """Predict what a load needs to keep the 95th percentile of the response time within a limit.
 
     Args:
-        curve: The curve of the trials.
-        trials: The trials of a search.
+        fitted: The curve of a search.
         load: VUs, or requests per second.
         objective_ms: Limit of the 95th percentile of the response time.
         slots_now: Number of slots of the measured stack, if it is known.
     """
+    curve = fitted.curve
     prediction = Prediction(load=load, unit=curve.unit, objective_ms=objective_ms)
-    draws = _draw(curve, trials, slots_now)
+    draws = _draw(fitted, slots_now)
     if isinstance(draws, str):
         return prediction.model_copy(update={"refused": draws})
     limit_s = objective_ms / 1000.0
@@ -133,45 +136,52 @@ def predict(
 
 
 def predict_all(
-    curve: CapacityCurve | None,
-    trials: Sequence[LoadTrial],
+    fitted: FittedCurve | None,
+    safe: SafeLoad | None,
     search: CapacitySearch,
     objectives: Sequence[LoadObjective],
 ) -> tuple[Prediction, ...]:
-    """Return the predictions that a search declares, for its objective of the p95 of the response time."""
-    limits_ms = [
-        objective.limits_ms[RESPONSE_TIME]
-        for objective in objectives
-        if RESPONSE_TIME in objective.limits_ms and math.isclose(objective.allowed_ratio, 1.0 - TAIL)
-    ]
-    if curve is None or not search.predict:
+    """Return the predictions for the limit of the p95 of the response time.
+
+    They are about the loads that the search declares, or else about a multiple of the safe load if a tried
+    load broke an objective.
+    """
+    if fitted is None:
         return ()
+    limits_ms = [row.limits_ms[RESPONSE_TIME] for row in objectives if _limits_response_time(row)]
     if limits_ms:
-        return tuple(predict(curve, trials, load, min(limits_ms), search.slots) for load in search.predict)
+        loads = search.predict or _list_default_loads(safe)
+        return tuple(predict(fitted, load, min(limits_ms), search.slots) for load in loads)
     refused = "Only the p95 of the response time can be predicted. Add an objective such as 'e2e<10s'."
     return tuple(
-        Prediction(load=load, unit=curve.unit, objective_ms=0.0, refused=refused) for load in search.predict
+        Prediction(load=load, unit=fitted.curve.unit, objective_ms=0.0, refused=refused)
+        for load in search.predict
     )
 
 
+def _limits_response_time(objective: LoadObjective) -> bool:
+    is_p95 = math.isclose(objective.allowed_ratio, 1.0 - TAIL)
+    return is_p95 and objective.limits_ms.keys() == {RESPONSE_TIME}
+
+
+def _list_default_loads(safe: SafeLoad | None) -> tuple[float, ...]:
+    return () if safe is None or safe.high is None else (PREDICTED_FACTOR * safe.load,)
+
+
 def predict_load(
-    curve: CapacityCurve,
-    trials: Sequence[LoadTrial],
-    slots: int,
-    objective_ms: float,
-    slots_now: int | None = None,
+    fitted: FittedCurve, slots: int, objective_ms: float, slots_now: int | None = None
 ) -> LoadPrediction:
     """Predict the largest load that a number of slots carries within a limit of the 95th percentile.
 
     Args:
-        curve: The curve of the trials.
-        trials: The trials of a search.
+        fitted: The curve of a search.
         slots: Number of slots.
         objective_ms: Limit of the 95th percentile of the response time.
         slots_now: Number of slots of the measured stack, if it is known.
     """
+    curve = fitted.curve
     prediction = LoadPrediction(slots=slots, unit=curve.unit, objective_ms=objective_ms)
-    draws = _draw(curve, trials, slots_now)
+    draws = _draw(fitted, slots_now)
     if isinstance(draws, str):
         return prediction.model_copy(update={"refused": draws})
     limit_s = objective_ms / 1000.0
@@ -179,10 +189,10 @@ def predict_load(
     return prediction.model_copy(update={"load": _spread(largest, curve.confidence)})
 
 
-def _draw(curve: CapacityCurve, trials: Sequence[LoadTrial], slots_now: int | None) -> list[_Draw] | str:
+def _draw(fitted: FittedCurve, slots_now: int | None) -> list[_Draw] | str:
     """Return queues that the trials do not rule out, the best one first, or the reason why there is none."""
-    loads = measured_loads(trials, curve.unit, curve.think_ms / 1000.0, curve.confidence)
-    estimate = estimate_queue(loads, trials, slots_now)
+    curve, loads, estimate = fitted
+    estimate = None if estimate is None else estimate.with_slots(slots_now)
     refused = _refuse(curve, estimate, slots_now)
     if refused is not None or estimate is None:
         return refused or curve.describe_fits()
@@ -194,7 +204,10 @@ def _draw(curve: CapacityCurve, trials: Sequence[LoadTrial], slots_now: int | No
         ]
     )
     shares = np.exp(weights) / np.exp(weights).sum()
-    mean, spread = _tail_error(loads, estimate.best)
+    tails = [_tail_error(loads, candidate)[0] for candidate in estimate.accepted]
+    mean, tail_spread = _tail_error(loads, estimate.best)
+    # An adequate model may be wrong by MODEL_ERROR, which loads that were not measured do not show.
+    spread = math.hypot(tail_spread, MODEL_ERROR / stats.t_quantile(_MODEL_QUANTILE, _LARGE_DF))
     draws = [_Draw(estimate.best.queue, loads.unit, loads.think_s, math.exp(mean))]
     for index in random.choice(len(shares), _DRAWS, p=shares):
         candidate = estimate.accepted[index]
@@ -203,7 +216,7 @@ def _draw(curve: CapacityCurve, trials: Sequence[LoadTrial], slots_now: int | No
         if not candidate.queue.contention:
             values[1] = max(0.0, values[1])
         queue = estimate.family.make(candidate.queue.slots, values)
-        tail = _tail_error(loads, candidate)[0] + random.normal() * spread
+        tail = tails[index] + random.normal() * spread
         draws.append(_Draw(queue, loads.unit, loads.think_s, math.exp(tail)))
     return draws
 
@@ -270,12 +283,19 @@ def _spread(results: Sequence[float], confidence: float) -> FittedValue | None:
 
 
 def _slots_needed(draw: _Draw, load: float, limit_s: float) -> float:
-    """Return the smallest number of slots with which the load meets the limit; infinity without one."""
+    """Return the smallest number of slots with which the load meets the limit; infinity without one.
+
+    Slots that slow each other down may be too many, so the search begins with few.
+    """
     in_use = load if draw.unit == "users" else load * draw.queue.service_s * _MOST_SLOTS
-    enough = math.ceil(in_use) + 1
-    if not draw.with_slots(enough).is_within(load, limit_s):
-        return math.inf
+    most = math.ceil(in_use) + 1
     too_few = 0
+    enough = 1
+    while not draw.with_slots(enough).is_within(load, limit_s):
+        if enough >= most:
+            return math.inf
+        too_few = enough
+        enough = min(most, math.ceil(enough * _SLOT_STEP))
     while enough - too_few > 1:
         middle = (enough + too_few) // 2
         if not draw.with_slots(middle).is_within(load, limit_s):

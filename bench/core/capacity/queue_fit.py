@@ -114,11 +114,13 @@ class QueueCandidate(NamedTuple):
 class QueueEstimate(NamedTuple):
     """The queues that the measured loads do not rule out."""
 
-    family: QueueFamily
+    search: "SlotSearch"
     """The queues that were tried."""
     best: QueueCandidate
     accepted: tuple[QueueCandidate, ...]
     """By the number of slots, ascending; `best` is one of them. Empty if the stated number does not fit."""
+    limit: float
+    """Largest sum of squares that is accepted."""
     scale: float
     """Variance of the differences, in squared standard errors; at least 1."""
     is_open: bool
@@ -126,23 +128,32 @@ class QueueEstimate(NamedTuple):
     df: int
     """Degrees of freedom."""
 
+    @property
+    def family(self) -> QueueFamily:
+        """The queues that were tried."""
+        return self.search.family
 
-def estimate_queue(
-    loads: MeasuredLoads, trials: Sequence[LoadTrial], slots: int | None = None
-) -> QueueEstimate | None:
+    def with_slots(self, slots: int | None) -> "QueueEstimate":
+        """Return the queue with the stated number of slots; all of them if it is not known."""
+        if slots is None:
+            return self
+        stated = self.search.fit(slots)
+        return self._replace(best=stated, accepted=(stated,) if stated.squares <= self.limit else ())
+
+
+def estimate_queue(loads: MeasuredLoads, trials: Sequence[LoadTrial]) -> QueueEstimate | None:
     """Return the queues that fit: the best time in a slot for each number of slots (weighted least squares).
 
     Args:
         loads: The measured loads.
         trials: The trials of these loads.
-        slots: The number of slots, if it is known. The fit then checks whether the curve rules it out.
 
     Returns:
         None with fewer than `FEWEST_LOADS` loads.
     """
     if len(loads.used) < FEWEST_LOADS:
         return None
-    search = _SlotSearch(loads, response_shape(trials))
+    search = SlotSearch(loads, response_shape(trials))
     best = search.find_best()
     df = max(1, len(loads.used) - _PARAMETERS)
     scale = max(1.0, best.squares / df)
@@ -150,12 +161,7 @@ def estimate_queue(
     fewer = search.accept(best, limit, downwards=True)
     more = search.accept(best, limit, downwards=False)
     is_open = bool(more) and more[-1].queue.slots >= search.most_slots
-    accepted = (*reversed(fewer), best, *more)
-    if slots is not None:
-        stated = search.fit(slots)
-        best = stated
-        accepted = (stated,) if stated.squares <= limit else ()
-    return QueueEstimate(search.family, best, accepted, scale, is_open, df)
+    return QueueEstimate(search, best, (*reversed(fewer), best, *more), limit, scale, is_open, df)
 
 
 def describe_queue(loads: MeasuredLoads, estimate: QueueEstimate) -> QueueFit:
@@ -221,12 +227,13 @@ def _is_saturated(loads: MeasuredLoads, queue: SlotQueue) -> bool:
     return max(used_rps) >= SATURATED_USE * queue.most_rps
 
 
-class _SlotSearch:
+class SlotSearch:
     """The best queue for each number of slots."""
 
     def __init__(self, loads: MeasuredLoads, responses_s: FloatArray) -> None:
         self._loads = loads
         self._errors = loads.errors()
+        self._used = np.array([point.load for point in loads.used])
         self._fits: dict[int, QueueCandidate] = {}
         means_s = [point.mean_ms.value / 1000.0 for point in loads.used if point.mean_ms is not None]
         self.family = QueueFamily(responses_s, max(min(means_s), _SMALLEST_S))
@@ -300,4 +307,5 @@ class _SlotSearch:
 
     def _differences(self, queue: SlotQueue) -> FloatArray:
         loads = self._loads
-        return loads.differences(lambda load: queue.predict(load, loads.unit, loads.think_s), queue.most_rps)
+        predicted_s = queue.mean_times_s(self._used, loads.unit, loads.think_s)
+        return loads.differences(predicted_s, queue.most_rps)

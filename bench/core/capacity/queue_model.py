@@ -28,24 +28,20 @@ _STEPS = 100
 _HALVINGS = 24
 # Share of the time in a slot that users without think time are outside of it: keeps a division finite.
 _LEAST_OUTSIDE = 1e-6
+_TINY = 1e-300
 
 
 class _Seen(NamedTuple):
-    """The queue with exponential times in a slot, as a request meets it."""
+    """The queue with exponential times in a slot, as a request meets it. Each array has a value by load."""
 
-    probability: float
+    probability: FloatArray
     """Probability that it waits."""
-    mean_turns: float
+    mean_turns: FloatArray
     """Mean number of requests that leave before it has a slot, if it waits."""
-    turn_variance: float
+    turn_variance: FloatArray
     """Variance of this number, if it waits."""
-    in_slot_s: float
+    in_slot_s: FloatArray
     """Mean time in a slot, with the slowdown by the others."""
-
-    @property
-    def turns(self) -> float:
-        """Mean number of requests that leave before it has a slot."""
-        return self.probability * self.mean_turns
 
 
 class ServiceShape(NamedTuple):
@@ -64,8 +60,21 @@ class ServiceShape(NamedTuple):
         return cls(np.asarray(steps / np.mean(steps)), float(np.std(times_s) / np.mean(times_s)))
 
 
+class _Waits(NamedTuple):
+    """The waits of requests for a slot. Each array has a value by load."""
+
+    mean_s: FloatArray
+    """Mean of all requests; infinity if the queue grows without end."""
+    probability: FloatArray
+    """Probability that a request waits."""
+    gamma_shape: FloatArray
+    """Squared mean divided by the variance, of the requests that wait."""
+    in_slot_s: FloatArray
+    """Mean time in a slot, with the slowdown by the others."""
+
+
 class _Waiting(NamedTuple):
-    """The wait of a request for a slot. If it waits, the wait has a gamma distribution."""
+    """The wait at one load. If a request waits, its wait has a gamma distribution."""
 
     mean_s: float
     """Mean of all requests."""
@@ -97,9 +106,14 @@ class SlotQueue:
         """Largest throughput."""
         return 1.0 / self._turn_s
 
+    def mean_times_s(self, loads: FloatArray, unit: LoadUnit, think_s: float) -> FloatArray:
+        """Return the mean response time at each load; infinity where it grows without end."""
+        waits = self._wait(loads, unit, think_s)
+        return self.outside_s + waits.in_slot_s + waits.mean_s
+
     def predict(self, load: float, unit: LoadUnit, think_s: float, *, tail: bool = False) -> PredictedState:
         """Return the state at a load; its 95th percentile only with `tail`, which costs time."""
-        waiting = self._wait(load, unit, think_s)
+        waiting = self._wait_at(load, unit, think_s)
         if waiting is None:
             return PredictedState(self.most_rps, None)
         mean_s = self.outside_s + waiting.in_slot_s + waiting.mean_s
@@ -108,31 +122,34 @@ class SlotQueue:
 
     def share_within(self, limit_s: float, load: float, unit: LoadUnit, think_s: float) -> float:
         """Return the share of the requests at a load whose response time is within a limit."""
-        waiting = self._wait(load, unit, think_s)
+        waiting = self._wait_at(load, unit, think_s)
         return 0.0 if waiting is None else self._share_within(limit_s, waiting)
 
-    def _wait(self, load: float, unit: LoadUnit, think_s: float) -> _Waiting | None:
+    def _wait_at(self, load: float, unit: LoadUnit, think_s: float) -> _Waiting | None:
         """Return the wait at a load; `None` if the queue grows without end."""
+        waits = self._wait(np.array([load]), unit, think_s)
+        waiting = _Waiting._make(float(values[0]) for values in waits)
+        return None if waiting.mean_s == np.inf else waiting
+
+    def _wait(self, loads: FloatArray, unit: LoadUnit, think_s: float) -> _Waits:
+        """Return the wait at each load."""
         if unit == "users":
-            seen = self._closed_queue(load, think_s)
-            exponential_s = seen.turns * self._turn_s
+            seen = self._closed_queue(loads, think_s)
             idle_s = self._slowed_s(self.slots) + self.outside_s + think_s
-            fluid_s = max(0.0, load * self._turn_s - idle_s)
-            mean_s = fluid_s + max(0.0, exponential_s - fluid_s) * self._scale
-        elif load >= self.most_rps:
-            return None
+            fluid_s = np.maximum(0.0, loads * self._turn_s - idle_s)
         else:
-            seen = self._open_queue(load)
-            exponential_s = seen.turns * self._turn_s
-            mean_s = exponential_s * self._scale
-        if mean_s <= 0.0 or exponential_s <= 0.0:
-            return _Waiting(0.0, 0.0, 1.0, seen.in_slot_s)
-        if_waiting_s = mean_s / seen.probability
-        turn_variance = seen.turn_variance * mean_s / exponential_s * self._scale
+            seen = self._open_queue(loads)
+            fluid_s = np.zeros(len(loads))
+        exponential_s = seen.probability * seen.mean_turns * self._turn_s
+        mean_s = fluid_s + np.maximum(0.0, exponential_s - fluid_s) * self._scale
+        probability = np.where(mean_s > 0.0, seen.probability, 0.0)
+        if_waiting_s = mean_s / np.maximum(probability, _TINY)
+        turn_variance = seen.turn_variance * mean_s / np.maximum(exponential_s, _TINY) * self._scale
         variance = (turn_variance + seen.mean_turns * self.shape.variation**2) * self._turn_s**2
         least_variance = (_LEAST_OUTSIDE * if_waiting_s) ** 2
-        gamma_shape = if_waiting_s**2 / max(variance, least_variance)
-        return _Waiting(mean_s, seen.probability, gamma_shape, seen.in_slot_s)
+        gamma_shape = if_waiting_s**2 / np.maximum(variance, np.maximum(least_variance, _TINY))
+        endless = (unit == "requests/s") & (loads >= self.most_rps)
+        return _Waits(np.where(endless, np.inf, mean_s), probability, gamma_shape, seen.in_slot_s)
 
     @property
     def _scale(self) -> float:
@@ -153,34 +170,36 @@ class SlotQueue:
         busy = np.minimum(np.arange(1.0, most + 1.0), self.slots)
         return busy, busy / (self.service_s * (1.0 + self.contention * (busy - 1.0)))
 
-    def _closed_queue(self, users: float, think_s: float) -> _Seen:
+    def _closed_queue(self, users: FloatArray, think_s: float) -> _Seen:
         """Return the queue with finitely many users. A request meets it without its own user."""
-        count = max(1, round(users))
+        counts = np.maximum(1.0, np.rint(users))
         outside_s = max(think_s + self.outside_s, _LEAST_OUTSIDE * self.service_s)
-        busy, leaving_rps = self._rates(count)
-        thinking = count - np.arange(float(count))
-        shares = _normalise(np.log(thinking / (outside_s * leaving_rps)))
-        met = _normalise(np.log((thinking[:-1] - 1.0) / (outside_s * leaving_rps[:-1])))
-        in_slot_s = float(shares[1:] @ busy) / float(shares[1:] @ leaving_rps)
-        waiting = met[self.slots :]
-        probability = float(waiting.sum())
-        if probability <= 0.0:
-            return _Seen(0.0, 0.0, 0.0, in_slot_s)
-        turns = np.arange(1.0, len(waiting) + 1.0)
-        mean_turns = float(waiting @ turns) / probability
-        variance = float(waiting @ (turns - mean_turns) ** 2) / probability
-        return _Seen(probability, mean_turns, variance, in_slot_s)
+        busy, leaving_rps = self._rates(int(counts.max()))
+        thinking = counts[:, np.newaxis] - np.arange(len(busy))
+        shares = _normalise(thinking / (outside_s * leaving_rps))
+        met = _normalise((thinking[:, :-1] - 1.0) / (outside_s * leaving_rps[:-1]))
+        in_slot_s = (shares[:, 1:] @ busy) / (shares[:, 1:] @ leaving_rps)
+        waiting = met[:, self.slots :]
+        probability = waiting.sum(axis=1)
+        turns = np.arange(1.0, waiting.shape[1] + 1.0)
+        if_waiting = np.maximum(probability, _TINY)
+        mean_turns = (waiting @ turns) / if_waiting
+        variance = (waiting @ turns**2) / if_waiting - mean_turns**2
+        return _Seen(probability, mean_turns, np.maximum(variance, 0.0), in_slot_s)
 
-    def _open_queue(self, rate_rps: float) -> _Seen:
-        """Return the queue of an open loop. The number that waits has a geometric distribution."""
+    def _open_queue(self, rates_rps: FloatArray) -> _Seen:
+        """Return the queue of an open loop. The number that waits has a geometric distribution.
+
+        The values at a load that the slots cannot carry have no meaning.
+        """
         busy, leaving_rps = self._rates(self.slots)
-        utilisation = rate_rps * self._turn_s
-        free = 1.0 - utilisation
-        shares = _normalise(np.log(rate_rps / leaving_rps))
-        shares[-1] /= free  # all states with full slots
-        shares /= shares.sum()
-        in_slot_s = float(shares[1:] @ busy) / rate_rps
-        return _Seen(float(shares[-1]), 1.0 / free, utilisation / free**2, in_slot_s)
+        utilisation = rates_rps * self._turn_s
+        free = np.where(utilisation < 1.0, 1.0 - utilisation, 1.0)
+        shares = _normalise(rates_rps[:, np.newaxis] / leaving_rps)
+        shares[:, -1] /= free  # all states with full slots
+        shares /= shares.sum(axis=1, keepdims=True)
+        in_slot_s = (shares[:, 1:] @ busy) / rates_rps
+        return _Seen(shares[:, -1], 1.0 / free, utilisation / free**2, in_slot_s)
 
     def _share_within(self, limit_s: float, waiting: _Waiting) -> float:
         """Return the share of the requests within a limit."""
@@ -212,8 +231,13 @@ class SlotQueue:
         return high_s
 
 
-def _normalise(steps: FloatArray) -> FloatArray:
-    """Return the shares of the states 0 to n from the logarithms of the ratios of neighbouring shares."""
-    logarithms = np.concatenate(([0.0], np.cumsum(steps)))
-    weights = np.exp(logarithms - logarithms.max())
-    return np.asarray(weights / weights.sum())
+def _normalise(ratios: FloatArray) -> FloatArray:
+    """Return the shares of the states 0 to n from the ratios of neighbouring shares, a row for each load.
+
+    A state without a user has a ratio of 0 or less, and no share.
+    """
+    with np.errstate(divide="ignore"):
+        logarithms = np.cumsum(np.log(np.maximum(ratios, 0.0)), axis=1)
+    logarithms = np.concatenate((np.zeros((len(ratios), 1)), logarithms), axis=1)
+    weights = np.exp(logarithms - logarithms.max(axis=1, keepdims=True))
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))

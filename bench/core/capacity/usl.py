@@ -26,7 +26,7 @@ _STARTS = ((0.02, 0.0001), (0.3, 0.0001), (0.02, 0.01))
 _DRAWS = 400
 _SEED = 7
 _SMALLEST = 1e-9
-_HALVINGS = 60
+_HALVINGS = 40
 
 
 class UslFit(Record):
@@ -168,7 +168,11 @@ def _ratio(value: float, half_width: float) -> FittedValue:
 
 
 def _differences(loads: MeasuredLoads, curve: UslCurve) -> FloatArray:
-    return loads.differences(lambda load: curve.predict(load, loads.unit, loads.think_s), curve.most_rps())
+    predicted_s: list[float] = []
+    for point in loads.used:
+        mean_s = curve.predict(point.load, loads.unit, loads.think_s).mean_s
+        predicted_s.append(math.inf if mean_s is None else mean_s)
+    return loads.differences(predicted_s, curve.most_rps())
 
 
 def _minimise(loads: MeasuredLoads, errors: FloatArray) -> _Estimate:

@@ -8,7 +8,7 @@ from bench.core.capacity.curve_point import LinePoint
 from bench.core.capacity.load_trial import LoadUnit, SafeLoad
 from bench.core.values.record import NotNegative, Record
 
-RedReason = Literal["objective", "no gain"]
+YellowReason = Literal["interval", "response time", "no gain"]
 
 
 class CapacityZones(Record):
@@ -16,13 +16,15 @@ class CapacityZones(Record):
 
     green_to: NotNegative | None
     """Largest green load; null if no load is green."""
+    certain_to: NotNegative | None = None
+    """Largest load that certainly meets the objectives; null without one. The yellow loads above it may break
+    an objective."""
     red_from: NotNegative | None
-    """Smallest red load; null if no tried load is red. Loads between green and red are yellow."""
-    yellow_because: Literal["interval", "response time"]
-    """Why green ends: the interval of the safe load begins, or response time grows by a larger share than
-    throughput."""
-    red_because: RedReason | None
-    """Why red begins: an objective surely breaks, or more load brings no throughput; null without red."""
+    """Smallest load that certainly breaks an objective; null if no tried load does. Loads between green and
+    red are yellow."""
+    yellow_because: YellowReason
+    """Why green ends: the interval of the safe load begins, response time grows by a larger share than
+    throughput, or more load brings no more answers."""
 
 
 def find_zones(
@@ -30,10 +32,11 @@ def find_zones(
 ) -> CapacityZones | None:
     """Return the zones of a search.
 
-    Green ends at the lower end of the interval of the safe load, or earlier, at the largest *power*:
-    throughput divided by response time (Kleinrock, 1979, "Power and deterministic rules of thumb"). Above it,
-    response time grows by a larger share than throughput. Red begins above the interval, or where more load
-    brings no more throughput.
+    Green loads certainly meet the objectives, and more load brings more answers at little cost. Green
+    therefore ends at the lower end of the interval of the safe load, or earlier: at the largest *power*,
+    which is throughput divided by response time (Kleinrock, 1979, "Power and deterministic rules of thumb"),
+    or below the load from which on more load brings no more throughput. Red loads certainly break an
+    objective: those above the interval. A safe load is never red.
 
     Args:
         safe_load: The result of the search; `None` if even the smallest load breaks an objective.
@@ -42,32 +45,26 @@ def find_zones(
     """
     if curve is None:
         return None
-    red_from = _above(safe_load, curve)
-    red_because: RedReason | None = None if red_from is None else "objective"
-    if no_gain_from is not None and (red_from is None or no_gain_from < red_from):
-        red_from = no_gain_from
-        red_because = "no gain"
-    green_to = None if safe_load is None else safe_load.low
-    yellow_because: Literal["interval", "response time"] = "interval"
+    if safe_load is None:
+        return CapacityZones(green_to=None, red_from=curve.points[0].load, yellow_because="interval")
+    ends: list[tuple[float, YellowReason]] = [(safe_load.low, "interval")]
     most_powerful = _most_powerful(curve)
-    if green_to is not None and most_powerful is not None and most_powerful < green_to:
-        green_to = most_powerful
-        yellow_because = "response time"
-    if green_to is not None and red_from is not None and green_to >= red_from:
-        green_to = _below(red_from, curve.unit)
+    if most_powerful is not None:
+        ends.append((most_powerful, "response time"))
+    if no_gain_from is not None:
+        ends.append((_below(no_gain_from, curve.unit), "no gain"))
+    green_to, reason = min(ends, key=lambda end: end[0])
     return CapacityZones(
         green_to=green_to or None,
-        red_from=red_from,
-        yellow_because=yellow_because,
-        red_because=red_because,
+        certain_to=safe_load.low or None,
+        red_from=_above(safe_load, curve.unit),
+        yellow_because=reason,
     )
 
 
-def _above(safe_load: SafeLoad | None, curve: CapacityCurve) -> float | None:
-    """Return the smallest load above the interval of the safe load."""
-    if safe_load is None:
-        return curve.points[0].load
-    if safe_load.high is None or curve.unit == "requests/s":
+def _above(safe_load: SafeLoad, unit: LoadUnit) -> float | None:
+    """Return the smallest load above the interval of the safe load; `None` without an upper end."""
+    if safe_load.high is None or unit == "requests/s":
         return safe_load.high
     return math.floor(safe_load.high) + 1.0
 

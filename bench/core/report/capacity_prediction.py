@@ -48,7 +48,9 @@ def _describe_shorter(prediction: Prediction) -> list[str]:
     low = f"{100.0 * shorter.low:.0f}"
     high = "more" if shorter.high is None else f"{100.0 * shorter.high:.0f} %"
     answers = f"answers {100.0 * shorter.value:.0f} % shorter ({low} to {high})"
-    return [answers if prediction.slots_needed is not None else f"need {answers}"]
+    if prediction.slots_needed is not None:
+        return [answers]
+    return [f"need {answers}, because no number of slots is enough"]
 
 
 def _interval(value: FittedValue, form: str = ".4g") -> str:

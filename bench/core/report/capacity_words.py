@@ -4,14 +4,14 @@ import re
 from typing import NamedTuple
 
 from bench.core.capacity.load_trial import LoadTrial, LoadUnit, ObjectiveCounts, SafeLoad, TrialVerdict
-from bench.core.capacity.zones import CapacityZones
+from bench.core.capacity.zones import CapacityZones, YellowReason
 from bench.core.values import wording
 
-_YELLOW_REASONS = {
+_YELLOW_REASONS: dict[YellowReason, str] = {
     "interval": "an objective may break",
     "response time": "response time grows faster than throughput",
+    "no gain": "more load only adds waiting",
 }
-_RED_REASONS = {"objective": "an objective breaks", "no gain": "more load brings no more answers"}
 _SINGULAR = {"users": "user", "requests/s": "request/s"}
 
 
@@ -58,8 +58,7 @@ def describe_zones(zones: CapacityZones, unit: LoadUnit) -> tuple[ZoneWords, ...
     if zones.red_from is None or zones.red_from > _next_load(start, unit):
         words.append(ZoneWords("yellow", start, zones.red_from, _describe_yellow(zones, unit)))
     if zones.red_from is not None:
-        reason = _RED_REASONS[zones.red_because or "objective"]
-        text = f"from {describe_load(zones.red_from, unit)} on, {reason}"
+        text = f"from {describe_load(zones.red_from, unit)} on, an objective breaks"
         words.append(ZoneWords("red", zones.red_from, None, text))
     return tuple(words)
 
@@ -71,11 +70,18 @@ def _next_load(load: float, unit: LoadUnit) -> float:
 
 def _describe_yellow(zones: CapacityZones, unit: LoadUnit) -> str:
     """Return the loads between green and red, and why green ends."""
+    certain_to = zones.certain_to
+    if certain_to is None:
+        return "below, no load is surely safe"
+    parts: list[str] = []
     reason = _YELLOW_REASONS[zones.yellow_because]
     if zones.green_to is None:
-        return "below, no load is surely safe"
-    above = f"above {describe_load(zones.green_to, unit)}"
-    return f"{above}, {reason}"
+        parts.append(f"up to {describe_load(certain_to, unit)}, {reason}")
+    elif zones.green_to < certain_to:
+        parts.append(f"above {describe_load(zones.green_to, unit)}, {reason}")
+    if zones.red_from is None or zones.red_from > _next_load(certain_to, unit):
+        parts.append(f"above {describe_load(certain_to, unit)}, an objective may break")
+    return "; ".join(parts)
 
 
 def describe_missed(counts: ObjectiveCounts) -> str:

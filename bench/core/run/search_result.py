@@ -8,10 +8,9 @@ from bench.core.capacity.capacity_result import CapacityResult
 from bench.core.capacity.curve_point import join_trials
 from bench.core.capacity.load_objective import LoadObjective, list_objectives
 from bench.core.capacity.load_trial import LoadTrial, SearchEnd
-from bench.core.capacity.make_result import make_capacity_result
+from bench.core.capacity.make_result import CapacityTask, make_capacity_result
 from bench.core.capacity.overload import OverloadPart, OverloadReport, report_overload
 from bench.core.capacity.overload_plan import OverloadPlan, plan_overload
-from bench.core.capacity.prediction import predict_all
 from bench.core.capacity.search import CapacitySearcher
 from bench.core.capacity.trial_load import find_trial_phase, hold_load, mean_think_s, unit_of
 from bench.core.config.capacity_search import CapacitySearch
@@ -89,12 +88,8 @@ class SearchPlan(NamedTuple):
     def answer(self, trials: Sequence[LoadTrial], ended: SearchEnd) -> CapacityResult:
         """Return the answer of the trials."""
         phase = find_trial_phase(self.spec.scenario)
-        kind = (unit_of(phase), mean_think_s(phase))
-        answer = make_capacity_result(trials, self.searcher.estimate(trials), ended, self.objectives, kind)
-        predictions = predict_all(answer.curve, trials, self.settings, self.objectives)
-        if not predictions:
-            return answer
-        return answer.model_copy(update={"predictions": predictions})
+        task = CapacityTask(unit_of(phase), mean_think_s(phase), self.objectives, self.settings)
+        return make_capacity_result(trials, self.searcher.estimate(trials), ended, task)
 
 
 def join_search(

@@ -44,7 +44,9 @@ def test_a_load_may_need_no_change() -> None:
 
 def test_slots_may_be_of_no_help() -> None:
     """If one request at a time takes too long, only shorter answers help, or none do."""
-    assert words(slots_needed=None) == "100 users within 10 s need answers 62 % shorter (57 to 66 %)"
+    assert words(slots_needed=None) == (
+        "100 users within 10 s need answers 62 % shorter (57 to 66 %), because no number of slots is enough"
+    )
     assert "out of reach" in words(slots_needed=None, shorter=None)
 
 
