@@ -166,7 +166,7 @@ Workers = Annotated[
     typer.Option(
         "--workers",
         metavar="N|dask://HOST",
-        help="Generate load in N processes, or on a cluster (default: 1).",
+        help="Generate load in N processes, or on several machines (default: 1).",
     ),
 ]
 Transport = Annotated[

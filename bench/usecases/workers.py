@@ -39,7 +39,7 @@ __all__ = [
 CERTIFICATES = Path("~/.config/chatbench/workers")
 """Folder for certificates, unless you name another one."""
 _JOIN_TIMEOUT_S = 300.0
-_NO_TLS = "whoever reaches them without TLS can run programs on these machines"
+_NO_TLS = "each person who reaches them can run programs on these machines"
 
 
 def workers_up(
@@ -166,5 +166,6 @@ def _require_tls(access: SchedulerAccess, *, needs_tls: bool) -> None:
     if needs_tls and access.certificates is None and not is_loopback(access.host):
         raise ConfigError(
             f"connections to {access} have no TLS: {_NO_TLS}",
-            "--certificates FOLDER; --no-tls only in a network that no other person reaches",
+            "--certificates FOLDER, written by `bench workers certificates FOLDER`; "
+            "--no-tls only in a network that no other person reaches",
         )

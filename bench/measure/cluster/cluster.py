@@ -140,9 +140,9 @@ def _choose(names: Mapping[str, str], access: SchedulerAccess) -> dict[str, str]
     """
     needed = access.workers or 1
     if len(names) < needed:
-        count = wording.counted(len(names), "worker")
-        hint = f"add machines, there: bench workers join {replace(access, workers=None)}"
-        raise ConfigError(f"--workers {access}: the scheduler has {count}, {needed} needed", hint)
+        count = wording.counted(len(names), "load generator")
+        hint = f"on another machine: bench workers join {replace(access, workers=None)}"
+        raise ConfigError(f"--workers {access}: the scheduler has {count} instead of {needed}", hint)
     ordered = sorted(names, key=lambda address: (natural_order(names[address]), address))
     return {address: names[address] for address in ordered[: access.workers]}
 
