@@ -13,7 +13,6 @@ from bench.core.report.capacity_words import describe_load
 from bench.core.run.recording import Recording
 from bench.core.run.result import RunResult
 from bench.core.run.search_result import SearchPlan, plan_search
-from bench.core.samples.sample import StopCause
 from bench.core.values.duration import format_duration
 from bench.measure.run.capacity_run import measure_capacity
 from bench.measure.run.conditions import Listener
@@ -96,9 +95,9 @@ def measure_search(
 
     searched = measure_capacity(plan, planned.stack, planned.conditions, listener, store_trial)
     home, problem = results.save_anywhere(searched.result, searched.recording, folder)
-    stop = searched.result.stop
-    if stop is not None and stop.cause is StopCause.INTERRUPT:
+    if searched.is_interrupted:
         check_stop(searched.result, home)
+        raise KeyboardInterrupt(f"interrupted after the search, whose answer is in {home}")
     return StoredRun(searched.result, home, problem), problem
 
 

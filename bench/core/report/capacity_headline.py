@@ -97,7 +97,7 @@ def _describe_break(capacity: CapacityResult) -> list[str]:
 def _describe_rate(capacity: CapacityResult) -> list[str]:
     if capacity.throughput_rps is None:
         return []
-    return [f"{capacity.throughput_rps:,.3g} answers/s"]
+    return [f"{wording.rate(capacity.throughput_rps)} answers/s"]
 
 
 def _describe_gain(capacity: CapacityResult) -> list[str]:

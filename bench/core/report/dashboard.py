@@ -188,7 +188,7 @@ def _performance(entries: Sequence[Entry]) -> Tile:
     text = f"Newest run, {newest.name}, {run.started_at:%Y-%m-%d %H:%M} UTC"
     text += f": {', '.join(figures)}." if figures else "."
     text += f" Slower than before: {_listing(slower)}." if slower else ""
-    figure = wording.DASH if rate is None else f"{rate:,.3g} answers/s"
+    figure = wording.DASH if rate is None else f"{wording.rate(rate)} answers/s"
     if safe is not None:
         figure = describe_load_with_interval(safe).partition(" (")[0]
     return Tile("Real-time performance", status, figure, text)
@@ -202,7 +202,7 @@ def _performance_figures(run: HistoryPoint) -> list[str]:
         if run.vitals and run.vitals.breaks_at:
             figures.append(f"it ends in `{run.vitals.breaks_at}`")
     if run.vitals and run.vitals.tokens_tps:
-        figures.append(f"{run.vitals.tokens_tps:,.3g} tokens/s")
+        figures.append(f"{wording.rate(run.vitals.tokens_tps)} tokens/s")
     response_ms = run.figures.get("e2e_ms")
     if response_ms is not None:
         figures.append(f"response time {typical_of(run, 'e2e_ms')}")

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from bench.core.capacity.capacity_result import CapacityResult
+from bench.core.capacity.changed_stack import describe_change
 from bench.core.capacity.curve_point import join_trials
 from bench.core.capacity.load_objective import LoadObjective, list_objectives
 from bench.core.capacity.load_trial import LoadTrial, SearchEnd
@@ -116,8 +117,14 @@ def join_search(
     spec = plan.spec.model_copy(update={"scenario": scenario})
     result = make_result(spec, joined, start.provenance, start.fingerprint, start.limits)
     capacity = plan.answer([trial.trial for trial in measured], ended)
-    validity = judge_search(joined, result.summary)
-    return result.model_copy(update={"thresholds": (), "validity": validity, "capacity": capacity}), joined
+    change = describe_change(capacity.trials, capacity.unit)
+    changes = {
+        "thresholds": (),
+        "validity": judge_search(joined, result.summary),
+        "capacity": capacity,
+        "warnings": (*result.warnings, *filter(None, [change])),
+    }
+    return result.model_copy(update=changes), joined
 
 
 def _list_phases(plan: SearchPlan, measured: Sequence[MeasuredTrial]) -> tuple[Phase, ...]:

@@ -16,6 +16,7 @@ _SHORT_IN_SECONDS_MS = 100.0  # shorter times would have one digit or less in se
 _SMALLEST_SECONDS = 0.05  # smaller values would be rounded to 0.0
 _MOST_DECIMALS = 9
 _LONGEST_NAME = 60
+_SHORT_RATE = 999.5  # three digits of larger rates would need an exponent
 _ONE_DIGIT = 10.0
 _TWO_DIGITS = 0.0995  # smaller changes have two significant digits only with one decimal
 
@@ -115,6 +116,11 @@ def _counted_value(number: float, unit: str) -> str:
     if unit == "users":
         return f"{number:,.0f} user{'' if round(number) == 1 else 's'}"
     return f"{number:,.4g}" if abs(number) < THOUSAND else f"{number:,.0f}"
+
+
+def rate(per_second: float) -> str:
+    """Write a number per second with three significant digits, and from 1,000 on in full: `5.73`, `1,780`."""
+    return f"{per_second:,.3g}" if abs(per_second) < _SHORT_RATE else f"{per_second:,.0f}"
 
 
 def change_interval_ms(low_ms: float, high_ms: float, *, exact: bool = False) -> str:

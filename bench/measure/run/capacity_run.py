@@ -34,6 +34,8 @@ class MeasuredSearch:
     """All trials as one run."""
     recording: Recording
     """Their recording."""
+    is_interrupted: bool
+    """Whether Ctrl-C ended it, perhaps in the spike after the search."""
 
 
 def measure_capacity(
@@ -76,7 +78,8 @@ def measure_capacity(
             asyncio.run(search.run())
             _require_answer(search)
     result, recording = join_search(plan, start, search.measured, search.ended, search.stop)
-    return MeasuredSearch(_name_limit(_add_overload(result, search), search), recording)
+    result = _name_limit(_add_overload(result, search), search)
+    return MeasuredSearch(result, recording, search.is_interrupted)
 
 
 def _hold(spec: RunSpec, load: float) -> RunSpec:

@@ -106,6 +106,11 @@ class SearchTrials:
         """The trials."""
         return [measured.trial for measured in self.measured]
 
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether Ctrl-C ended the search, or the spike after it."""
+        return self._interrupted.is_set()
+
     async def run(self) -> None:
         """Measure trials until the search ends, or until Ctrl-C, a service or a load generator ends it."""
         self._tokens = self.site.subject.tokens

@@ -180,7 +180,7 @@ def _make_row(trial: LoadTrial, decisive: ObjectiveCounts | None, *, several: bo
         wording.duration(time_ms),
         missed,
         counted,
-        f"{trial.throughput_rps:,.3g}",
+        wording.rate(trial.throughput_rps),
         f"{trial.warm_up_s + trial.duration_s:.0f} s",
         verdict_word(trial),
     )

@@ -137,9 +137,9 @@ def _throughput(summary: RunSummary) -> str:
     if summary.requests_rps:
         covered = summary.metrics.get("requests")
         is_part = covered is not None and covered.count < summary.requests
-        parts.append(f"{summary.requests_rps:,.3g} {'messages' if is_part else 'requests'}/s")
+        parts.append(f"{wording.rate(summary.requests_rps)} {'messages' if is_part else 'requests'}/s")
     if summary.tokens_tps:
-        parts.append(f"{summary.tokens_tps:,.3g} tokens/s")
+        parts.append(f"{wording.rate(summary.tokens_tps)} tokens/s")
     return ", ".join(parts)
 
 

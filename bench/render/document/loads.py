@@ -61,7 +61,7 @@ def _percentile(band: LoadBand, name: str, value_ms: float | None) -> str:
 
 
 def _rate(band: LoadBand) -> str:
-    return wording.DASH if band.requests_rps is None else f"{band.requests_rps:,.3g}"
+    return wording.DASH if band.requests_rps is None else wording.rate(band.requests_rps)
 
 
 def _range(band: LoadBand) -> str:

@@ -119,7 +119,7 @@ def _draw_throughput(capacity: CapacityResult) -> LoadCurve:
             ("good", trial.goodput_rps, "of them within the objectives"),
         ):
             height = scales.height(value)
-            text = f"{describe_load(trial.load, capacity.unit)}: {value:,.3g} {name}"
+            text = f"{describe_load(trial.load, capacity.unit)}: {wording.rate(value)} {name}"
             place = scales.place(trial.load)
             points.append(Point(look, place, height, height, height, text))
     return LoadCurve(
@@ -128,7 +128,9 @@ def _draw_throughput(capacity: CapacityResult) -> LoadCurve:
         summary="; ".join(point.text for point in points),
         unit=capacity.unit,
         x_ticks=_load_ticks(capacity, scales),
-        y_ticks=tuple(Tick(scales.height(rate), f"{rate:,.3g}/s") for rate in list_ticks(scales.top)),
+        y_ticks=tuple(
+            Tick(scales.height(rate), f"{wording.rate(rate)}/s") for rate in list_ticks(scales.top)
+        ),
         zones=_draw_zones(capacity, scales),
         band=_draw_band(capacity, scales),
         limit=None,

@@ -29,7 +29,7 @@ _FORMATS: dict[str, Callable[[float], str]] = {
     "pct": lambda value: f"{value:.0f} %",
     "bytes": lambda value: wording.memory(round(value)),
     "s": lambda value: f"{value:.4g} s",
-    "rps": lambda value: f"{value:.3g}/s",
+    "rps": lambda value: f"{wording.rate(value)}/s",
     "load": lambda value: f"{value:.4g}",
     "1": lambda value: f"{value:.4g}",
     "date": lambda at_s: f"{datetime.fromtimestamp(at_s, UTC):%Y-%m-%d}",

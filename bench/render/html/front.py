@@ -170,4 +170,4 @@ def _errors(run: HistoryPoint) -> str:
 
 
 def _rate(per_second: float | None) -> str:
-    return wording.DASH if per_second is None else f"{per_second:,.3g}/s"
+    return wording.DASH if per_second is None else f"{wording.rate(per_second)}/s"

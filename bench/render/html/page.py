@@ -194,7 +194,7 @@ def _figures(report: Report) -> Iterable[Figure]:
         note = "too few requests to be reliable" if "p95" in response.unreliable else ""
         p95 = wording.duration(response.p95, lower_bound="p95" in response.lower_bounds)
         yield Figure("response time, p95", p95, note)
-    rate = "" if summary.requests_rps is None else f"{summary.requests_rps:,.3g} answers/s"
+    rate = "" if summary.requests_rps is None else f"{wording.rate(summary.requests_rps)} answers/s"
     yield Figure("requests", f"{summary.requests:,}", rate)
 
 
@@ -207,7 +207,7 @@ def _capacity_figures(capacity: CapacityResult) -> Iterable[Figure]:
         interval = f"{wording.confidence(safe.confidence)} interval: {describe_range(safe)}"
         yield Figure("safe load", f"≥ {load}" if is_open else load, "" if is_open else interval)
     if capacity.throughput_rps is not None:
-        yield Figure("answers at the safe load", f"{capacity.throughput_rps:,.3g}/s", "")
+        yield Figure("answers at the safe load", f"{wording.rate(capacity.throughput_rps)}/s", "")
     if capacity.breaks_at is not None:
         yield Figure("breaks at", capacity.breaks_at, "the tier that grows most")
     if capacity.no_gain_from is not None:

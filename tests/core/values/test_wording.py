@@ -182,3 +182,11 @@ def test_a_list_reads_like_a_sentence(parts: list[str], text: str) -> None:
 def test_sizes_have_the_unit_that_suits_them(size_bytes: float, text: str) -> None:
     """A size of 1,000 or more has the next larger unit, up to terabytes."""
     assert wording.size(size_bytes) == text
+
+
+@pytest.mark.parametrize(
+    ("per_second", "text"), [(0.0, "0"), (5.734, "5.73"), (999.4, "999"), (999.6, "1,000"), (1783.2, "1,783")]
+)
+def test_a_large_rate_has_no_exponent(per_second: float, text: str) -> None:
+    """A rate has three significant digits, and from 1,000 on no decimals."""
+    assert wording.rate(per_second) == text
