@@ -156,7 +156,7 @@ def _plan(
 
 
 def _write_resume_command(name: str, options: ExperimentOptions) -> str:
-    """Return the command that continues a measurement: it needs the same blocks and folder."""
+    """Return the command that continues a measurement: it needs the same blocks, folder and workers."""
     words = ["bench", "experiment", name, "--resume"]
     blocks = options.get("blocks")
     if blocks is not None:
@@ -164,6 +164,9 @@ def _write_resume_command(name: str, options: ExperimentOptions) -> str:
     results = str(options.get("results", RESULTS))
     if results != str(RESULTS):
         words += ["--results", results]
+    workers = str(options.get("workers", 1))
+    if workers != "1":
+        words += ["--workers", workers]
     return shlex.join(words)
 
 

@@ -155,11 +155,11 @@ def test_an_interrupted_experiment_continues(scripted: Callable[..., ScriptedArm
 
 
 def test_the_command_that_continues_finds_the_same_measurement(scripted: Callable[..., ScriptedArms]) -> None:
-    """It has the file, the blocks and the folder of the measurement, in words of a shell."""
+    """It has the file and the options of the measurement, in words of a shell."""
     scripted().errors = [KeyboardInterrupt()]
-    expected = "bench experiment faster.yaml --resume --blocks 3 --results 'my results'$"
+    expected = "bench experiment faster.yaml --resume --blocks 3 --results 'my results' --workers 2$"
     with pytest.raises(KeyboardInterrupt, match=expected):
-        usecase.experiment("faster.yaml", blocks="3", results="my results")
+        usecase.experiment("faster.yaml", blocks="3", results="my results", workers=2)
 
 
 def test_a_changed_experiment_is_not_continued(scripted: Callable[..., ScriptedArms]) -> None:

@@ -1,6 +1,6 @@
 """The connections, open files and memory that a plan needs on the load generator's machine."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench.core.config.executors import OpenLoop, count_sessions
 from bench.core.config.run_spec import RunSpec
@@ -41,6 +41,26 @@ class Needs:
         """Return the least memory of the load generators and of the stored requests."""
         processes = self.workers * PROCESS_BYTES
         return processes + connections * CONNECTION_BYTES + self.requests * REQUEST_BYTES
+
+    def of_some(self, workers: int) -> "Needs":
+        """Return the needs of some of the load generators, without the stored requests, which the run has.
+
+        Args:
+            workers: Their number.
+        """
+
+        def divide(count: int) -> int:
+            return -(-count * workers // self.workers)
+
+        return replace(
+            self,
+            workers=workers,
+            vus=divide(self.vus),
+            connections=divide(self.connections),
+            most_vus=divide(self.most_vus),
+            most_connections=divide(self.most_connections),
+            requests=0,
+        )
 
 
 def needs_of(spec: RunSpec, workers: int = 1) -> Needs:

@@ -34,7 +34,7 @@ class GeneratorReport(Record):
     source: str
     """Its name among the resources: `generator`, `generator-2` and so on."""
     share: tuple[Count, Count]
-    """Number of its share of the load, from 1, and the number of shares."""
+    """Number of its share of the load, from 1, and the number of shares; 0 if it was lost before the load."""
     requests: Count
     """Number of its requests that have a result."""
     clock: GeneratorClock
@@ -53,6 +53,11 @@ class GeneratorReport(Record):
     """Disturbances of its machine; null if it was lost."""
     lost: GeneratorLoss | None = None
     """Its loss; null if its share is complete."""
+
+    @property
+    def is_lost_before(self) -> bool:
+        """Whether it was lost before the load, of which the others had larger shares."""
+        return not self.share[0]
 
     def describe_loss(self) -> str | None:
         """Return a sentence about its loss; `None` if its share is complete."""
@@ -110,6 +115,7 @@ def _join(first: GeneratorReport, second: GeneratorReport) -> GeneratorReport:
     busy_pct = [report.machine_cpu_pct for report in (first, second) if report.machine_cpu_pct is not None]
     return second.model_copy(
         update={
+            "share": first.share if second.is_lost_before else second.share,
             "requests": first.requests + second.requests,
             "clock": max(clocks, key=lambda clock: clock.error_ms),
             "before": first.before or second.before,
@@ -119,6 +125,14 @@ def _join(first: GeneratorReport, second: GeneratorReport) -> GeneratorReport:
             "lost": first.lost or second.lost,
         }
     )
+
+
+def list_early_losses(reports: Sequence[GeneratorReport]) -> Iterator[str]:
+    """Yield a sentence for each load generator that was lost before the load."""
+    for report in reports:
+        if report.is_lost_before and report.lost is not None:
+            place = f"worker '{report.name}' on {report.host}"
+            yield f"{place} was lost before the load, so the others sent its share: {report.lost.reason}"
 
 
 def list_losses(reports: Sequence[GeneratorReport]) -> Iterator[str]:

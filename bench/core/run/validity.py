@@ -89,7 +89,8 @@ def judge_search(recording: Recording, summary: RunSummary) -> Validity:
 
 def find_disturbance(recording: Recording) -> str | None:
     """Return what disturbed the machines of a trial for some time; `None` if nothing did."""
-    reasons = [*_check_pauses(recording.pauses), *_check_host(recording.host)]
+    reasons = [*list_losses(recording.generators), *_check_pauses(recording.pauses)]
+    reasons += _check_host(recording.host)
     for report in recording.generators:
         reasons += [_name_machine(report, reason) for reason in _check_host(report.machine)]
     return next(iter(reasons), None)

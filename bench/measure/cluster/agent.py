@@ -23,15 +23,17 @@ from bench.measure.cluster.agent_messages import (
     Hello,
     HostRead,
     Kill,
+    LimitsRead,
     PassOn,
     ReadHost,
+    ReadLimits,
     ReferenceStarted,
     StartReference,
     Time,
     WriteFile,
 )
-from bench.measure.cluster.frames import Lane, Opener, Sealer, agree
 from bench.measure.cluster.outbox import FullOutboxError, Outbox
+from bench.measure.cluster.sealed_frames import Lane, Opener, Sealer, agree
 from bench.measure.load.messages import Usage, dump, load, receive_content, send_content
 from bench.measure.load.pipes import open_pipes
 from bench.measure.load.worker_process import WorkerProcess, open_worker
@@ -73,7 +75,7 @@ class Agent:
 
     async def run(self, opener: Opener, reader: asyncio.StreamReader) -> None:
         """Work until the run closes the connection."""
-        self._put(Hello(self._machine, read_limits(()), str(self._folder)))
+        self._put(Hello(self._machine, str(self._folder)))
         with ExitStack() as closing:
             reference = closing.enter_context(open_reference((), precedes_load=True))
             tasks = [
@@ -101,6 +103,8 @@ class Agent:
                     self._writer.write(self._sealer.seal(Lane.URGENT, dump(Time(time.monotonic()))))
                 elif isinstance(message, StartReference):
                     self._put(await asyncio.to_thread(_start_reference, reference))
+                elif isinstance(message, ReadLimits):  # it may wait for a name server
+                    self._put(LimitsRead(await asyncio.to_thread(read_limits, message.urls)))
                 else:
                     self._obey_at_once(message)
 

@@ -12,8 +12,6 @@ class Hello:
 
     machine: MachineState
     """The cores of its machine."""
-    limits: MachineLimits
-    """The limits of its machine."""
     folder: str
     """Folder for files of the run."""
 
@@ -70,6 +68,22 @@ class ReferenceStarted:
     """Its address; empty if it did not start."""
     error: str = ""
     """Why it did not start."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLimits:
+    """Asks for the limits of the agent's machine."""
+
+    urls: tuple[str, ...]
+    """Addresses of the targets."""
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsRead:
+    """The limits of the agent's machine."""
+
+    machine_limits: MachineLimits
+    """The limits."""
 
 
 @dataclass(frozen=True, slots=True)

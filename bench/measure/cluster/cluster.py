@@ -5,21 +5,19 @@ import os
 import re
 import socket
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.core.values import wording
-from bench.errors import ConfigError, MeasurementError, TargetError
+from bench.errors import ConfigError, MeasurementError
 from bench.measure.cluster.access import SchedulerAccess
 from bench.measure.cluster.comm import Comm
-from bench.measure.cluster.dask_programs import require_dask
 from bench.measure.cluster.on_worker import OPERATION, REFUSED, greet
 from bench.measure.cluster.remote_generator import RemoteGenerator
+from bench.measure.cluster.scheduler_client import TIMEOUT_S, connect_client, read_registered
 from bench.measure.cluster.versions import MachineCard, read_card
 from bench.measure.load.workers import Workers
-
-_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +80,7 @@ async def _open(worker: ClusterWorker, access: SchedulerAccess, run: str) -> Com
 
     place = f"worker '{worker.name}' at {worker.address}"
     try:
-        comm: Comm = await connect(worker.address, timeout=_TIMEOUT_S, **_connection_options(access))
+        comm: Comm = await connect(worker.address, timeout=TIMEOUT_S, **_connection_options(access))
         await comm.write({"op": OPERATION, "run": run, "reply": False})
         answer = await comm.read()
     except OSError as error:
@@ -104,25 +102,9 @@ def _describe_busy(name: str, run: str) -> str:
 
 
 async def _find_workers(access: SchedulerAccess) -> tuple[ClusterWorker, ...]:
-    require_dask()
-    from distributed import Client  # noqa: PLC0415 - half a second, and an optional package
-
-    async with AsyncExitStack() as closing:
-        try:
-            client = await closing.enter_async_context(
-                Client(
-                    access.address,
-                    security=access.make_security(),
-                    asynchronous=True,
-                    set_as_default=False,
-                    timeout=_TIMEOUT_S,
-                )
-            )
-        except OSError as error:
-            hint = "start one: bench workers up; for one with TLS, set BENCH_CERTIFICATES"
-            raise TargetError(f"no scheduler answers at {access}", hint) from error
-        identity = await client.scheduler.identity(n_workers=-1)
-        names = {address: str(worker["name"]) for address, worker in identity["workers"].items()}
+    async with connect_client(access) as client:
+        registered = await read_registered(client)
+        names = {address: str(entry["name"]) for address, entry in registered.items()}
         chosen = _choose(names, access)
         cards = await client.run(greet, workers=[*chosen], on_error="return")
     return _check(chosen, cards)

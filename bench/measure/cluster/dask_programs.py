@@ -7,6 +7,7 @@ only, unless an address is given.
 import os
 import sys
 from collections.abc import Mapping
+from importlib.util import find_spec
 
 from bench.core.config.inherited_variables import inherit_for_load
 from bench.errors import ConfigError
@@ -96,12 +97,10 @@ def require_dask() -> None:
     Raises:
         ConfigError: They are not.
     """
-    try:
-        import cryptography  # noqa: F401, PLC0415 - optional, too
-        import distributed  # noqa: F401, PLC0415 - optional, and half a second
-    except ImportError as error:
-        problem = "load from several machines needs the packages of Dask, which are not installed"
-        raise ConfigError(problem, "pip install 'chatbench[cluster]'") from error
+    for package in ("distributed", "cryptography"):
+        if find_spec(package) is None:  # an import takes half a second
+            problem = "load from several machines needs the packages of Dask, which are not installed"
+            raise ConfigError(problem, "pip install 'chatbench[cluster]'")
 
 
 def _protocol(access: SchedulerAccess) -> str:

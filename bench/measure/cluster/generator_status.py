@@ -23,16 +23,15 @@ async def read_reports(workers: Workers, spec: RunSpec, *, is_complete: bool) ->
         spec: The scenario of the load.
         is_complete: Whether the load did not end early.
     """
-    numbers = list(workers.requests)
+    shares = {number: share for share, number in enumerate(workers.requests, 1)}
     reports: list[GeneratorReport] = []
-    for share, number in enumerate(numbers):
-        generator = workers.generators[number]
+    for number, generator in enumerate(workers.generators):
         if isinstance(generator, RemoteGenerator):
             report = await _read_report(generator)
             changes = {
                 "source": generator_source(number),
-                "share": (share + 1, len(numbers)),
-                "requests": workers.requests[number],
+                "share": (shares.get(number, 0), len(shares)),
+                "requests": workers.requests.get(number, 0),
                 "lost": _describe_loss(workers, spec, number, is_complete=is_complete),
             }
             reports.append(report.model_copy(update=changes))
@@ -43,6 +42,8 @@ def _describe_loss(
     workers: Workers, spec: RunSpec, number: int, *, is_complete: bool
 ) -> GeneratorLoss | None:
     """Return the loss of a load generator; `None` if its share is complete."""
+    if number in workers.lost_before and number not in workers.requests:
+        return GeneratorLoss(at_s=0.0, reason=workers.lost_before[number], missing=0, is_estimate=False)
     losses = {loss.number: loss for loss in workers.losses}
     if number not in losses:
         return None

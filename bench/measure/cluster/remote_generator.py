@@ -2,12 +2,14 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from bench.core.load.clock_offset import ClockOffset, ClockReading, estimate_offset
+from bench.core.load.generator_machines import GeneratorMachine
 from bench.core.samples.sample import Stall
 from bench.core.watch.host import Host
 from bench.errors import MeasurementError
@@ -18,15 +20,17 @@ from bench.measure.cluster.agent_messages import (
     Hello,
     HostRead,
     Kill,
+    LimitsRead,
     PassOn,
     ReadHost,
+    ReadLimits,
     ReferenceStarted,
     StartReference,
     Time,
     WriteFile,
 )
 from bench.measure.cluster.comm import Comm
-from bench.measure.cluster.frames import Lane, Opener, Sealer, agree
+from bench.measure.cluster.sealed_frames import Lane, Opener, Sealer, agree
 from bench.measure.cluster.versions import MachineCard
 from bench.measure.load.generator import GeneratorEnd
 from bench.measure.load.messages import Alive, Finished, Job, Start, Usage, dump, load
@@ -73,7 +77,11 @@ class RemoteGenerator:
     @property
     def name(self) -> str:
         """A name for messages to people."""
-        return f"the load generator of worker '{self.worker}' on {self.card['host']}"
+        return f"the load generator of {self._place}"
+
+    @property
+    def _place(self) -> str:
+        return f"worker '{self.worker}' on {self.card['host']}"
 
     @property
     def pid(self) -> None:
@@ -145,6 +153,18 @@ class RemoteGenerator:
         if not answer.url:
             raise MeasurementError(f"{self.name} cannot start the reference server: {answer.error}")
         return answer.url
+
+    async def read_machine(self, urls: Sequence[str]) -> GeneratorMachine | None:
+        """Return its machine with the limits of now.
+
+        Returns:
+            None if the load generator ended, which its next job reports.
+        """
+        try:
+            answer, _ = await self._ask(ReadLimits(tuple(urls)), LimitsRead)
+        except EOFError:
+            return None
+        return GeneratorMachine(self._place, self.card["network"], answer.machine_limits)
 
     async def read_host(self) -> Host:
         """Return the quietness of its machine since its start.
@@ -277,7 +297,7 @@ class RemoteGenerator:
         match message:
             case Ended(code=code, is_out_of_memory=is_out_of_memory, detail=detail):
                 self._end = GeneratorEnd(code, is_out_of_memory, detail)
-            case Time() | ReferenceStarted() | HostRead():
+            case Time() | ReferenceStarted() | LimitsRead() | HostRead():
                 waiter = self._answers.pop(type(message), None)
                 if waiter is not None and not waiter.done():
                     waiter.set_result((message, at_s))

@@ -1,9 +1,9 @@
 """List the workers of a scheduler: where they run, which version they have, and whether they are busy."""
 
+import asyncio
 import os
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +11,14 @@ from bench.core.load.clock_offset import ClockOffset, ClockReading, estimate_off
 from bench.errors import TargetError
 from bench.measure.cluster.access import SchedulerAccess
 from bench.measure.cluster.cluster import natural_order
-from bench.measure.cluster.dask_programs import require_dask
 from bench.measure.cluster.on_worker import greet
+from bench.measure.cluster.scheduler_client import connect_client, read_registered
 
 if TYPE_CHECKING:
     from distributed import Client
 
-_TIMEOUT_S = 10.0
 _ROUND_TRIPS = 7
+_RETRY_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +46,15 @@ def list_workers(access: SchedulerAccess) -> list[ListedWorker]:
         ConfigError: Dask is missing.
         TargetError: The scheduler does not answer.
     """
-    with connect_client(access) as client:
-        registered: Mapping[str, Any] = client.scheduler_info(n_workers=-1)["workers"]
-        cards: Mapping[str, Any] = client.run(greet, on_error="return")
-        cores: Mapping[str, Any] = client.run(os.cpu_count, on_error="return")
-        clocks = _compare_clocks(client)
+    return asyncio.run(_list_workers(access))
+
+
+async def _list_workers(access: SchedulerAccess) -> list[ListedWorker]:
+    async with connect_client(access) as client:
+        registered = await read_registered(client)
+        cards: Mapping[str, Any] = await client.run(greet, on_error="return")
+        cores: Mapping[str, Any] = await client.run(os.cpu_count, on_error="return")
+        clocks = await _compare_clocks(client)
     workers: list[ListedWorker] = []
     for address, entry in registered.items():
         card = cards.get(address)
@@ -69,7 +73,7 @@ def list_workers(access: SchedulerAccess) -> list[ListedWorker]:
     return sorted(workers, key=lambda worker: natural_order(worker.name))
 
 
-def _compare_clocks(client: "Client") -> dict[str, ClockOffset]:
+async def _compare_clocks(client: "Client") -> dict[str, ClockOffset]:
     """Return the clock of each worker.
 
     The scheduler passes the questions on, so the error is larger than in a run.
@@ -77,7 +81,7 @@ def _compare_clocks(client: "Client") -> dict[str, ClockOffset]:
     readings: dict[str, list[ClockReading]] = {}
     for _ in range(_ROUND_TRIPS):
         asked_s = time.monotonic()
-        answers: Mapping[str, Any] = client.run(time.monotonic, on_error="return")
+        answers: Mapping[str, Any] = await client.run(time.monotonic, on_error="return")
         answered_s = time.monotonic()
         for address, there_s in answers.items():
             if isinstance(there_s, float):
@@ -89,39 +93,16 @@ def await_workers(access: SchedulerAccess, count: int, timeout_s: float) -> None
     """Wait until a scheduler answers and has this number of workers.
 
     Raises:
-        TargetError: They did not join in time.
-    """
-    with connect_client(access) as client:
-        try:
-            if count:
-                client.wait_for_workers(count, timeout=timeout_s)
-        except TimeoutError as error:
-            joined = len(client.scheduler_info(n_workers=-1)["workers"])
-            raise TargetError(f"only {joined} of {count} workers joined in {timeout_s:g} s") from error
-
-
-@contextmanager
-def connect_client(access: SchedulerAccess) -> "Iterator[Client]":
-    """Provide a connection to a scheduler.
-
-    Raises:
         ConfigError: Dask is missing.
-        TargetError: The scheduler does not answer.
+        TargetError: It does not answer, or they did not join in time.
     """
-    require_dask()
-    from distributed import Client  # noqa: PLC0415 - half a second, and an optional package
+    asyncio.run(_await_workers(access, count, timeout_s))
 
-    try:
-        client = Client(
-            access.address, security=access.make_security(), timeout=_TIMEOUT_S, set_as_default=False
-        )
-    except (OSError, TimeoutError) as error:
-        reason = "with these certificates" if access.certificates else "without TLS"
-        raise TargetError(
-            f"no scheduler answers at {access} {reason}",
-            "start one: bench workers up; for one with TLS, set BENCH_CERTIFICATES",
-        ) from error
-    try:
-        yield client
-    finally:
-        client.close()
+
+async def _await_workers(access: SchedulerAccess, count: int, timeout_s: float) -> None:
+    end_s = time.monotonic() + timeout_s
+    async with connect_client(access, timeout_s) as client:
+        while len(registered := await read_registered(client)) < count:
+            if time.monotonic() >= end_s:
+                raise TargetError(f"only {len(registered)} of {count} workers joined in {timeout_s:g} s")
+            await asyncio.sleep(_RETRY_S)

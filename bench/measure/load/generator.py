@@ -1,7 +1,10 @@
 """A load generator as the run sees it: a process on this machine, or one on another machine."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+from bench.core.load.generator_machines import GeneratorMachine
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,14 @@ class LoadGenerator(Protocol):
 
     async def start_reference(self) -> str | None:
         """Start a reference server on its machine; return its address, or `None` on this machine."""
+        ...
+
+    async def read_machine(self, urls: Sequence[str]) -> GeneratorMachine | None:
+        """Return its machine with the limits of now, or `None` on this machine.
+
+        Args:
+            urls: Addresses of the targets. Each address has its own ports.
+        """
         ...
 
     def send(self, message: object) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -57,6 +58,9 @@ class WorkerProcess:
 
     async def start_reference(self) -> None:
         """Do nothing: the run has a reference server on this machine."""
+
+    async def read_machine(self, urls: Sequence[str]) -> None:
+        """Do nothing: the limits of this machine are checked before the stack starts."""
 
     def send(self, message: object) -> None:
         """Send a message."""

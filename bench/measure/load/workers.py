@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from bench.core.config.load_variables import select_variables
+from bench.core.load.generator_machines import GeneratorMachine
 from bench.core.load.signs_of_life import CHECK_S, Silence, describe_loss, describe_silence
 from bench.core.samples.sample import ResourceSample, Stall, Stop, StopCause, generator_source
 from bench.errors import MeasurementError
@@ -75,6 +76,8 @@ class Workers:
     """Number of requests of the newest job that each load generator has reported, by its number."""
     losses: list[Loss] = field(default_factory=list, init=False)
     """Load generators that were lost in the newest job."""
+    lost_before: dict[int, str] = field(default_factory=dict, init=False)
+    """A sentence about each load generator that was lost before the newest job, by its number."""
     _usage: list[ResourceSample] = field(default_factory=list, init=False)
     _silence: Silence = field(default_factory=lambda: Silence(()), init=False)
     _stalled: set[int] = field(default_factory=set, init=False)
@@ -192,6 +195,16 @@ class Workers:
                 urls[number] = url
         return urls
 
+    async def read_machines(self, urls: Sequence[str]) -> list[GeneratorMachine]:
+        """Return the other machines of the load generators that can get a job.
+
+        Args:
+            urls: Addresses of the targets.
+        """
+        open_ones = [generator for generator in self.generators if generator.is_open]
+        machines = await asyncio.gather(*(generator.read_machine(urls) for generator in open_ones))
+        return [machine for machine in machines if machine is not None]
+
     def cancel(self) -> None:
         """End the load now. Requests in progress are recorded as cancelled."""
         self._send_to_all(Cancel())
@@ -206,7 +219,12 @@ class Workers:
 
     async def _prepare(self, on_begin: Callable[[], object]) -> list[int]:
         """Forget the previous job; return the numbers of the load generators that can get one."""
-        numbers = [number for number, generator in enumerate(self.generators) if generator.is_open]
+        numbers: list[int] = []
+        for number, generator in enumerate(self.generators):
+            if generator.is_open:
+                numbers.append(number)
+            elif number not in self.lost_before:
+                self.lost_before[number] = await self._describe_loss(number)
         if not numbers:
             raise LostGeneratorError("no load generator is left", "measure again")
         self.began_s = None

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bench.core.config.run_spec import RunSpec
+from bench.core.load.generator_machines import find_limits_of_machines
+from bench.core.load.machine_limits import find_risks, find_shortages
+from bench.core.load.needs import needs_of
 from bench.core.run.generator_reports import GeneratorReport
 from bench.core.run.recording import shift_stalls
 from bench.core.samples.sample import generator_number
@@ -46,6 +49,26 @@ async def open_generators(count: int, subject: Subject) -> AsyncIterator[Workers
     check_reach(subject.cluster, [*subject.base_urls, *subject.services.values()])
     async with start_generators(subject.cluster) as workers:
         yield workers
+
+
+async def find_machine_limits(
+    workers: Workers, spec: RunSpec, subject: Subject
+) -> tuple[list[str], list[str]]:
+    """Return why the machines of the load generators cannot send a load, and why they may fail to.
+
+    Args:
+        workers: The load generators.
+        spec: The scenario of the load.
+        subject: The stack to measure.
+    """
+    if not workers.goes_on:
+        needs = needs_of(spec, len(workers.generators))
+        return find_shortages(needs, subject.machine_limits), find_risks(needs, subject.machine_limits)
+    urls = sorted({*subject.base_urls, *subject.services.values()})
+    machines = await workers.read_machines(urls)
+    needs = needs_of(spec, max(1, len(machines)))
+    shortages = find_limits_of_machines(find_shortages, needs, machines)
+    return shortages, find_limits_of_machines(find_risks, needs, machines)
 
 
 def describe_end(workers: Workers) -> dict[str, object]:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from bench.core.config.executors import first_measured, list_warm_ups, planned_s
@@ -10,7 +11,7 @@ from bench.core.config.run_spec import RunSpec
 from bench.core.limits.abort import AbortWatch
 from bench.core.load.plan import plan
 from bench.core.load.progress import PlannedVus, Progress, ProgressWatch
-from bench.core.run.generator_reports import GeneratorReport
+from bench.core.run.generator_reports import GeneratorReport, list_early_losses
 from bench.core.run.plausibility import believe
 from bench.core.run.recorded_values import NewValues, RecordedValues, add_values
 from bench.core.run.recording import Recording
@@ -21,6 +22,7 @@ from bench.core.samples.samples import Samples
 from bench.core.tiers.attribution import add_remainder
 from bench.core.watch.host import host_of
 from bench.core.watch.work import work_between
+from bench.errors import MeasurementError
 from bench.measure.calibration.run_calibration import RunCalibration
 from bench.measure.faults.fault_run import FaultRun
 from bench.measure.load.messages import Batch, Job
@@ -31,6 +33,7 @@ from bench.measure.run.generators import (
     add_trials,
     count_shared_cores,
     describe_end,
+    find_machine_limits,
     open_generators,
     read_reports,
 )
@@ -87,9 +90,10 @@ async def record_on(generators: Workers, spec: RunSpec, subject: Subject, hooks:
 
     Raises:
         ConfigError: A target needs an environment variable that is not set.
-        MeasurementError: A load generator was lost before the load.
+        MeasurementError: A load generator was lost before the load, or its machine is too small.
     """
     check_load(spec, subject)
+    subject = await _check_machines(generators, spec, subject)
     machine = host.read_machine()
     before = host.read_counters()
     kept = subject.store or MemoryStore(list_secrets(spec))
@@ -101,6 +105,24 @@ async def record_on(generators: Workers, spec: RunSpec, subject: Subject, hooks:
     workers = len(generators.generators)
     begun = begin_recording(spec, kept.read_samples(), workers, subject.machine_limits, remainder)
     return add_values(begun, kept.read_values())
+
+
+async def _check_machines(generators: Workers, spec: RunSpec, subject: Subject) -> Subject:
+    """Check the machines of a cluster, whose limits only their load generators can read.
+
+    Returns:
+        The stack to measure, with a warning for each limit that an open loop may reach.
+
+    Raises:
+        MeasurementError: A machine is certainly too small for its share.
+    """
+    if not generators.goes_on:
+        return subject
+    shortages, risks = await find_machine_limits(generators, spec, subject)
+    for shortage in shortages:
+        raise MeasurementError(shortage)
+    warnings = [f"this run may fail: {risk}" for risk in risks]
+    return replace(subject, warnings=(*subject.warnings, *warnings))
 
 
 def _has_lost_generator(stop: Stop | None) -> bool:
@@ -141,6 +163,7 @@ class _Session:
         self._note_calibration(0.0, workers)
         elapsed_s, stop = await self._run_load(workers)
         self._reports = await read_reports(workers, self._spec, is_complete=stop is None)
+        self._values.add_warnings(list_early_losses(self._reports))
         if not self._interrupted.is_set() and not _has_lost_generator(stop):
             await self._calibrate_after(workers)
         self._note_calibration(elapsed_s, workers)

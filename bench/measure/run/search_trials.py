@@ -15,8 +15,6 @@ from bench.core.capacity.trial_length import PlannedTrial
 from bench.core.capacity.trial_load import find_trial_phase, hold_load, unit_of
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.stack import Stack
-from bench.core.load.machine_limits import find_shortages
-from bench.core.load.needs import needs_of
 from bench.core.load.progress import Progress
 from bench.core.report.capacity_progress import (
     SearchState,
@@ -41,7 +39,7 @@ from bench.measure.load.workers import Workers
 from bench.measure.machine.signals import call_on_signals
 from bench.measure.run.conditions import Conditions, Listener
 from bench.measure.run.drain import StackQueues
-from bench.measure.run.generators import open_generators
+from bench.measure.run.generators import find_machine_limits, open_generators
 from bench.measure.run.recorder import record_on
 from bench.measure.run.run_files import make_start, open_store
 from bench.measure.run.run_hooks import RunHooks
@@ -124,7 +122,7 @@ class SearchTrials:
                         await self._measure_spike(generators)
                         return
                     planned = self._reduce(planned)
-                    if self._is_limited() or self._is_too_large(planned):
+                    if self._is_limited() or await self._is_too_large(planned, generators):
                         self.ended = SearchEnd.LOAD_GENERATOR
                         return
                     await self._measure_or_stop(planned, generators)
@@ -172,11 +170,11 @@ class SearchTrials:
             else self.plan.settings.lowest
         )
 
-    def _is_too_large(self, planned: PlannedTrial) -> bool:
-        """Return whether the machine of the load generator certainly cannot send a load."""
-        needs = needs_of(self.make_spec(planned), self.site.conditions.workers)
-        self.limit = next(iter(find_shortages(needs, self.site.subject.machine_limits)), self.limit)
-        return any(find_shortages(needs, self.site.subject.machine_limits))
+    async def _is_too_large(self, planned: PlannedTrial, generators: Workers) -> bool:
+        """Return whether the machines of the load generators certainly cannot send a load."""
+        shortages, _ = await find_machine_limits(generators, self.make_spec(planned), self.site.subject)
+        self.limit = next(iter(shortages), self.limit)
+        return bool(shortages)
 
     def make_spec(self, planned: PlannedTrial) -> RunSpec:
         """Return the run of a trial. Each has an order of messages of its own.
@@ -237,10 +235,9 @@ class SearchTrials:
         scenario = self.plan.spec.scenario
         changes: dict[str, object] = {"phases": (planned.phase,), "thresholds": {}, "capacity": None}
         spec = self.plan.spec.model_copy(update={"scenario": scenario.model_copy(update=changes)})
-        needs = needs_of(spec, site.conditions.workers)
-        shortage = next(iter(find_shortages(needs, site.subject.machine_limits)), None)
-        if shortage is not None:
-            site.listener.warning(f"no spike beyond the safe load: {shortage}")
+        shortages, _ = await find_machine_limits(generators, spec, site.subject)
+        if shortages:
+            site.listener.warning(f"no spike beyond the safe load: {shortages[0]}")
             return
         spike = describe_load(planned.load, self._state().unit)
         site.listener.note(f"a spike of {spike}; {format_duration(round(planned.end_s))}")

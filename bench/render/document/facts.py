@@ -240,6 +240,8 @@ def describe_generators(reports: Sequence[GeneratorReport]) -> dict[str, str]:
 
 def _describe_generator(report: GeneratorReport) -> str:
     own, shares = report.share
+    if report.is_lost_before:
+        return "lost before the load, no share"
     parts = [f"share {own} of {shares}", wording.counted(report.requests, "request")]
     parts.append(f"clock ±{wording.duration(report.clock.error_ms)}")
     if report.after is not None:

@@ -5,7 +5,13 @@ import pytest
 from bench.core.calibration.calibration import Bias, Trial
 from bench.core.load.clock_offset import GeneratorClock
 from bench.core.load.plan import plan
-from bench.core.run.generator_reports import GeneratorLoss, GeneratorReport, count_missing, join_reports
+from bench.core.run.generator_reports import (
+    GeneratorLoss,
+    GeneratorReport,
+    count_missing,
+    join_reports,
+    list_early_losses,
+)
 from bench.core.run.summary import summarise
 from bench.core.run.validity import find_disturbance, judge_search, judge_validity
 from bench.core.samples.sample import generator_number, generator_source
@@ -116,6 +122,28 @@ def test_the_reports_of_several_runs_are_joined() -> None:
     assert (joined.before, joined.after) == (trial, trial)
     assert joined.lost is not None
     assert joined.lost.at_s == pytest.approx(34.0)
+
+
+def test_a_load_generator_that_was_lost_before_the_load_is_named() -> None:
+    """The load is complete, because the others sent its share; the loss of a search keeps its share."""
+    lost = GeneratorLoss(at_s=0.0, reason="gone", missing=0, is_estimate=False)
+    early = _report(share=(0, 1), requests=0, lost=lost)
+    assert _reasons(early) == ()
+    sentence = "worker 'w-2' on lab was lost before the load, so the others sent its share: gone"
+    assert [*list_early_losses([_report(), early])] == [sentence]
+    (joined,) = join_reports([(0.0, [_report()]), (30.0, [early])])
+    assert (joined.share, joined.requests, joined.lost) == (
+        (2, 2),
+        10,
+        lost.model_copy(update={"at_s": 30.0}),
+    )
+
+
+def test_a_trial_without_a_share_shows_nothing_about_the_stack() -> None:
+    """A search repeats it with the load generators that are left."""
+    lost = GeneratorLoss(at_s=4.2, reason="gone", missing=3, is_estimate=False)
+    recording = make_recording(generators=(_report(lost=lost),))
+    assert "3 requests of the load are missing: gone" in str(find_disturbance(recording))
 
 
 def test_the_name_among_the_resources_has_the_number() -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from bench.core.load.clock_offset import ClockOffset
-from bench.core.run.generator_reports import GeneratorReport
+from bench.core.load.generator_machines import GeneratorMachine
+from bench.core.run.generator_reports import GeneratorReport, list_early_losses
 from bench.core.samples.sample import Outcome
 from bench.core.samples.samples import SampleLog
 from bench.core.samples.token_times import TokenTimes
@@ -20,6 +21,9 @@ from bench.measure.cluster.remote_generator import RemoteGenerator
 from bench.measure.cluster.versions import read_card
 from bench.measure.load.messages import Batch, Job
 from bench.measure.load.workers import Workers, start_workers
+from bench.measure.run.recorder import record_on
+from bench.measure.run.run_hooks import RunHooks
+from bench.measure.run.subject import Subject
 from tests.chat_services import openai_chat, serve
 from tests.command import Done, bench
 from tests.factories import make_scenario, make_spec
@@ -77,7 +81,11 @@ class Observed:
     result: dict[str, Any] = field(default_factory=dict)
     lossy: Measured = field(default_factory=Measured)
     lossy_reports: tuple[GeneratorReport, ...] = ()
-    after_loss: int = 0
+    sent_after: int = 0
+    after_loss: Measured = field(default_factory=Measured)
+    later_reports: tuple[GeneratorReport, ...] = ()
+    machines: list[GeneratorMachine] = field(default_factory=list)
+    too_large: BenchError | None = None
 
 
 def _refusal(dask: DaskProcesses, workers: int) -> BenchError:
@@ -86,41 +94,58 @@ def _refusal(dask: DaskProcesses, workers: int) -> BenchError:
     return caught.value
 
 
-async def _send_alike(cluster: Cluster, observed: Observed) -> None:
-    """Send the same load from the cluster and from this machine."""
+async def _send(cluster: Cluster, victim: "subprocess.Popen[bytes]", observed: Observed) -> None:
+    """Send the same load from this machine and from the cluster, and kill a worker in the load after it."""
     spec = make_spec(make_scenario(phases=PHASES), answer=SSE)
     async with server([streamed(*STREAM)]) as (url, _):
         job = Job(spec, (url,), [SECRET])
+        async with start_workers(1) as alone:
+            await alone.run(job, observed.machine.take)
         async with start_generators(cluster) as workers:
             with pytest.raises(BenchError) as caught:
                 async with start_generators(cluster):
                     pass
             observed.second_run = caught.value
+            observed.machines = await workers.read_machines([url])
+            observed.too_large = await _refuse_load(workers, url)
             await workers.run(job, observed.cluster.take)
             observed.reports = await read_reports(workers, spec, is_complete=True)
             observed.offsets = [generator.offset for generator in _remote(workers)]
-        async with start_workers(1) as alone:
-            await alone.run(job, observed.machine.take)
+            await _lose_one(workers, url, victim, observed)
+            await workers.run(job, observed.after_loss.take)
+            observed.later_reports = await read_reports(workers, spec, is_complete=True)
+
+
+async def _refuse_load(workers: Workers, url: str) -> BenchError:
+    """Return the error about a load that needs more ports than any machine has."""
+    phases = [{"executor": "constant-vus", "vus": 100_000, "duration_s": 1, "think_time_s": (0, 0)}]
+    spec = make_spec(make_scenario(phases=phases), answer=SSE)
+    hooks = RunHooks(lambda _: None, lambda _: None, asyncio.Event())
+    with pytest.raises(BenchError) as caught:
+        await record_on(workers, spec, Subject([url]), hooks)
+    return caught.value
 
 
 def _remote(workers: Workers) -> list[RemoteGenerator]:
     return [generator for generator in workers.generators if isinstance(generator, RemoteGenerator)]
 
 
-async def _lose_one(cluster: Cluster, victim: "subprocess.Popen[bytes]", observed: Observed) -> None:
+async def _lose_one(
+    workers: Workers, url: str, victim: "subprocess.Popen[bytes]", observed: Observed
+) -> None:
     """Kill the second worker in the middle of a load."""
     spec = make_spec(make_scenario(phases=LONG), answer=SSE)
-    async with server([streamed(*STREAM)]) as (url, _), start_generators(cluster) as workers:
-        load = asyncio.create_task(workers.run(Job(spec, (url,), [SECRET]), observed.lossy.take))
-        await _until(lambda: min(workers.requests.values(), default=0) > 0, load)
-        victim.kill()
-        await _until(lambda: len(workers.losses) > 0, load)
-        before = len(observed.lossy.log)
-        await _until(lambda: len(observed.lossy.log) > before, load)
-        observed.after_loss = len(observed.lossy.log) - before
-        _, stop = await workers.end(load)
-        assert stop is None
-        observed.lossy_reports = await read_reports(workers, spec, is_complete=False)
+    load = asyncio.create_task(workers.run(Job(spec, (url,), [SECRET]), observed.lossy.take))
+    # Requests of an earlier job do not count: they are forgotten when the new one has begun.
+    await _until(lambda: len(observed.lossy.log) > 0 and min(workers.requests.values()) > 0, load)
+    victim.kill()
+    await _until(lambda: len(workers.losses) > 0, load)
+    before = len(observed.lossy.log)
+    await _until(lambda: len(observed.lossy.log) > before, load)
+    observed.sent_after = len(observed.lossy.log) - before
+    _, stop = await workers.end(load)
+    assert stop is None
+    observed.lossy_reports = await read_reports(workers, spec, is_complete=False)
 
 
 async def _command(dask: DaskProcesses, folder: Path, observed: Observed) -> None:
@@ -128,7 +153,7 @@ async def _command(dask: DaskProcesses, folder: Path, observed: Observed) -> Non
     options = ("--vus", "3", "--duration", "1s", "--header", f"authorization: Bearer {SECRET}")
     async with serve(openai_chat) as service:
         address = f"{service.url}/v1/chat/completions"
-        workers = str(replace(dask.access, workers=2))
+        workers = str(replace(dask.access, workers=1))
         done = await asyncio.to_thread(bench, "run", address, *options, "--workers", workers, cwd=folder)
     observed.command = done
     observed.result = json.loads((folder / done.out.splitlines()[-1] / "result.json").read_text())
@@ -151,9 +176,8 @@ def observed(tmp_path_factory: pytest.TempPathFactory) -> Observed:
     ):
         seen.bare = _refusal(dask, 3)
         cluster = find_cluster(replace(dask.access, workers=2))
-        asyncio.run(_send_alike(cluster, seen))
         asyncio.run(_command(dask, folder, seen))
-        asyncio.run(_lose_one(cluster, dask.workers["b"], seen))
+        asyncio.run(_send(cluster, dask.workers["b"], seen))
         patch.setattr("bench.measure.cluster.cluster.read_card", lambda: {**read_card(), "python": "3.99.1"})
         seen.other_python = _refusal(dask, 1)
         seen.bytes_of_scheduler = b"".join(dask.relay.seen)
@@ -185,12 +209,12 @@ def test_the_error_of_a_clock_covers_its_true_offset(observed: Observed) -> None
         assert report.clock.error_ms >= abs(report.clock.drift_ms)
 
 
-def test_the_command_reports_each_machine(observed: Observed) -> None:
+def test_the_command_reports_the_machine(observed: Observed) -> None:
     """The result has the share, the clock, the calibration and the resources of each load generator."""
     assert observed.command is not None
     assert observed.command.code in {Exit.PASS, Exit.MEASUREMENT}, observed.command.err
     generators = observed.result["generators"]
-    assert [report["name"] for report in generators] == ["a", "b"]
+    assert [report["name"] for report in generators] == ["a"]
     assert sum(report["requests"] for report in generators) == observed.result["summary"]["requests"]
     for report in generators:
         assert report["lost"] is None
@@ -225,10 +249,36 @@ def test_a_worker_that_does_not_fit_is_named(observed: Observed) -> None:
 
 def test_a_load_goes_on_without_a_lost_worker(observed: Observed) -> None:
     """The other one sends its share, and the report names the lost one, the time and the missing requests."""
-    assert observed.after_loss > 0
+    assert observed.sent_after > 0
     kept, lost = observed.lossy_reports
     assert kept.lost is None
     assert lost.lost is not None
     assert lost.lost.at_s > 0
     assert "the load generator of worker 'b'" in lost.lost.reason
     assert lost.lost.is_estimate
+
+
+def test_a_load_after_a_loss_is_complete_and_names_the_lost_worker(observed: Observed) -> None:
+    """The others send all requests, so the load is as planned, and the result still states who is missing."""
+    assert observed.after_loss.requests() == observed.machine.requests()
+    kept, lost = observed.later_reports
+    assert (kept.share, kept.requests, lost.share, lost.requests) == (
+        (1, 1),
+        len(observed.machine.log),
+        (0, 1),
+        0,
+    )
+    (sentence,) = list_early_losses(observed.later_reports)
+    assert "worker 'b' on " in sentence
+    assert "its Dask worker ended" in sentence
+    assert [*list_early_losses(observed.reports)] == []
+
+
+def test_a_machine_that_is_too_small_is_named_before_the_load(observed: Observed) -> None:
+    """Each load generator reads the limits of its machine; those of one machine share its ports."""
+    first, second = observed.machines
+    assert first.network == second.network
+    assert first.machine_limits.ports
+    assert first.machine_limits.memory_bytes
+    assert observed.too_large is not None
+    assert observed.too_large.message.startswith("worker 'a' on ")

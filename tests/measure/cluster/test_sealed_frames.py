@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.measure.cluster.frames import BadFrameError, Lane, Opener, Sealer, agree
+from bench.measure.cluster.sealed_frames import BadFrameError, Lane, Opener, Sealer, agree
 
 FRAMES = st.lists(st.tuples(st.sampled_from(Lane), st.binary(max_size=200)), max_size=20)
 SECRET = b"a-secret-of-the-run"
