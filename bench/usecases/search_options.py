@@ -109,5 +109,6 @@ def _explain(error: ValidationError, content: dict[str, object]) -> ConfigError:
     value = content.get(field)
     shown = f"{value:g}" if isinstance(value, float) else value
     share = _SHARES.get(field)
-    hint = None if share is None else f"write a share, such as --{field} {share}"
+    has_example = share is None or "write for example" in message
+    hint = None if has_example else f"write a share, such as --{field} {share}"
     return ConfigError(f"--{field} {shown}: {message[:1].lower()}{message[1:]}", hint)
