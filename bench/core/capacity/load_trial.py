@@ -3,7 +3,9 @@
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
-from bench.core.values.record import NotNegative, Record
+from pydantic import model_validator
+
+from bench.core.values.record import Count, NotNegative, Record
 
 LoadUnit = Literal["users", "requests/s"]
 
@@ -20,9 +22,9 @@ class TrialVerdict(StrEnum):
 class TrialBlock(NamedTuple):
     """The requests that were planned in one part of the time of a trial."""
 
-    requests: int
+    requests: Count
     """Number of requests."""
-    missed: int
+    missed: Count
     """Number of them that missed the objective: slower than its limit, or failed."""
 
 
@@ -45,6 +47,12 @@ class ObjectiveCounts(Record):
     """Lower end of its 90 % interval; null without one."""
     high_ms: NotNegative | None = None
     """Upper end of its 90 % interval; null if it is not reached: too few requests are slower."""
+
+    @model_validator(mode="after")
+    def _check_blocks(self) -> "ObjectiveCounts":
+        if any(block.missed > block.requests for block in self.blocks):
+            raise ValueError("a block has more missed requests than requests")
+        return self
 
     @property
     def requests(self) -> int:
