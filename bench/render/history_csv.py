@@ -10,7 +10,7 @@ from math import isnan
 
 import numpy as np
 
-from bench.core.history.columns import Integers, RunColumns
+from bench.core.history.history_columns import Integers, RunColumns
 from bench.core.values.escape import escape_csv
 
 

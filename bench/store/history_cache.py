@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from pydantic import ValidationError
 
-from bench.core.history.columns import Integers, RunColumns
 from bench.core.history.history import HistoryPoint
+from bench.core.history.history_columns import Integers, RunColumns
 from bench.core.values.record import Record
 from bench.owners.temporary import replace_file
 from bench.store.own_code import columns_code

@@ -11,8 +11,8 @@ from typing import BinaryIO
 import numpy as np
 from pydantic import ValidationError
 
-from bench.core.history.columns import RunColumns, join_columns, make_columns
 from bench.core.history.history import SCHEMA_VERSION, HistoryPoint, history_key
+from bench.core.history.history_columns import RunColumns, join_columns, make_columns
 from bench.errors import StoreError
 from bench.store import history_cache
 from bench.store.files import parse_model

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import ValidationError
 
-from bench.core.history.columns import Integers
+from bench.core.history.history_columns import Integers
 from bench.core.report.long_term import long_term_curves
 from bench.core.report.trend_page import HistorySummary, make_page
 from bench.core.values.record import Record

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.core.history.columns import RunColumns, make_columns
 from bench.core.history.history import HistoryPoint
+from bench.core.history.history_columns import RunColumns, make_columns
 from bench.errors import StoreError
 from bench.store import history, history_cache, history_file
 from bench.store.history_file import HistoryFile, open_history

@@ -17,8 +17,8 @@ from bench.core.history.change_points import (
     series_of,
     trend_of,
 )
-from bench.core.history.columns import make_columns
 from bench.core.history.history import HistoryPoint
+from bench.core.history.history_columns import make_columns
 from bench.core.history.levels import LEVEL_RUNS, MAX_TREND_RUNS, MIN_TREND_RUNS
 from bench.core.run.figures import ALL
 from bench.core.run.result import environment

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.core.history.columns import Integers, Numbers, RunColumns
+from bench.core.history.history_columns import Integers, Numbers, RunColumns
 from bench.core.history.trend import ComparableHistory
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import metric

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bench.core.history.change_points import ChangePoint, MetricTrend, Series
-from bench.core.history.columns import make_columns
 from bench.core.history.history import HistoryPoint, history_key
+from bench.core.history.history_columns import make_columns
 from bench.core.history.trend import (
     RECENT_RUNS,
     ComparableHistory,

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.core.history.columns import make_columns
+from bench.core.history.history_columns import make_columns
 from bench.core.history.levels import MAX_TREND_RUNS
 from bench.core.history.trend import select_comparable
 from bench.core.report.long_term import (

@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.core.history.columns import RunColumns, join_columns, make_columns
 from bench.core.history.history import HistoryPoint
+from bench.core.history.history_columns import RunColumns, join_columns, make_columns
 from bench.core.history.trend import correct_machines, select_comparable, select_newest
 from bench.core.verdict.comparable import condition_differences, conditions_key
 from tests.factories import make_fingerprint, make_point, make_reference_workload
