@@ -192,7 +192,7 @@ def test_a_service_that_ends_has_no_safe_load(
 
     monkeypatch.setattr("bench.measure.stacks.health._ABSENT_S", 0.5)
     with pytest.raises(TargetError, match=r"no request succeeded.* refused"):
-        search(url, Listener(note=end_service), objectives=["e2e<2s"])
+        search(url, Listener(note=end_service), objectives=["e2e<2s"], search={**BRIEF, "budget": "10m"})
     (path,) = Path("results").glob("*/result.json")
     result = results.load(path)
     assert result.capacity is not None
