@@ -10,7 +10,7 @@ READY  := $(VENV)/.ready
 DOCS_READY := $(VENV)/.docs-ready
 UV     := $(BIN)/uv
 
-.PHONY: bench test setup actionlint containers docs-commands coverage docs reference lint types contracts unit bench-engine bench-truth bench-transport bench-arrivals bench-soak bench-scale bench-recovery bench-strays bench-verdicts bench-verdicts-quick bench-answers bench-hostile bench-mock bench-embedded bench-start experiments workflows pictures lock local-model clean help
+.PHONY: bench test setup actionlint containers docs-commands coverage docs reference lint types contracts unit bench-engine bench-truth bench-transport bench-arrivals bench-soak bench-scale bench-recovery bench-strays bench-verdicts bench-verdicts-quick bench-capacity bench-answers bench-hostile bench-mock bench-embedded bench-start experiments workflows pictures lock local-model clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -108,6 +108,9 @@ bench-verdicts: $(READY)  ## simulate how often a verdict is wrong and rewrite d
 
 bench-verdicts-quick: $(READY)  ## print the tables of a tenth of it
 	$(BIN)/python -m benchmarks.verdicts --quick
+
+bench-capacity: $(READY)  ## print how often a capacity search is right, as in docs/explanation/methodology.md (half an hour)
+	$(BIN)/python -m benchmarks.capacity
 
 bench-answers: $(READY)  ## read 10,000 generated answers over both transports and rewrite docs/explanation/reading.md
 	$(BIN)/python -m benchmarks.answers

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from typing import NamedTuple
 
@@ -12,8 +13,21 @@ from .loop import search
 from .staircase import LEVEL_S, climb
 from .truth import true_safe_load
 
-_LONG_LEVEL_S = 270.0
+_LONGER_LEVELS_S = (180.0, 360.0, 720.0)
+_COVERED_RATIO = 0.88
+"""A staircase with this share of right steps is compared with the search."""
 _NO_END = float("inf")
+
+
+class Stairs(NamedTuple):
+    """The staircases with levels of one length."""
+
+    level_s: float
+    """Length of a level."""
+    took_s: float
+    """Mean duration."""
+    covered: int
+    """Number of staircases whose last two levels have the truth between them."""
 
 
 class Row(NamedTuple):
@@ -28,19 +42,16 @@ class Row(NamedTuple):
     """Median width of the intervals, as a share of their middle."""
     bias_ratio: float
     """Mean error of the estimates, as a share of the truth."""
+    spread_ratio: float
+    """Standard deviation of the estimates, as a share of the truth."""
     took_s: float
     """Mean duration of a search, with the drains."""
     ended: str
     """Number of searches by end."""
     largest_factor: float
     """Mean largest load of a search, in true safe loads."""
-    stairs_s: float
-    """Mean duration of the staircase with levels of 90 s and steps of the same width."""
-    stairs_covered: int
-    """Number of its steps that contain the truth."""
-    long_stairs_s: float
-    """The same with levels of 270 s."""
-    long_stairs_covered: int
+    stairs: tuple[Stairs, ...]
+    """The staircase with steps of the same width, until its levels are long enough for the same coverage."""
 
 
 def measure(cell: CapacityCell, repetitions: int) -> Row:
@@ -63,29 +74,33 @@ def measure(cell: CapacityCell, repetitions: int) -> Row:
     width_ratio = float(np.median(widths)) if widths else 0.0
     ends = [outcome.ended.value for outcome in outcomes]
     largest = [max(trial.load for trial in outcome.trials) for outcome in outcomes]
-    stairs_s, stairs_covered = _climb(cell, truth, width_ratio, repetitions, LEVEL_S)
-    long_s, long_covered = _climb(cell, truth, width_ratio, repetitions, _LONG_LEVEL_S)
+    errors = [answer.load / truth - 1.0 for answer in answers]
     return Row(
         cell.title,
         truth,
         covered,
         width_ratio,
-        float(np.mean([answer.load / truth - 1.0 for answer in answers])) if answers else 0.0,
+        float(np.mean(errors)) if errors else 0.0,
+        float(np.std(errors)) if errors else 0.0,
         float(np.mean([outcome.took_s for outcome in outcomes])),
         ", ".join(f"{end} {ends.count(end)}" for end in sorted(set(ends))),
         float(np.mean(largest)) / truth,
-        stairs_s,
-        stairs_covered,
-        long_s,
-        long_covered,
+        tuple(_climb_longer(cell, truth, width_ratio, repetitions)),
     )
 
 
-def _climb(
-    cell: CapacityCell, truth: float, width_ratio: float, repetitions: int, level_s: float
-) -> tuple[float, int]:
-    if cell.end is not None or not width_ratio:
-        return 0.0, 0
+def _climb_longer(cell: CapacityCell, truth: float, width_ratio: float, repetitions: int) -> Iterator[Stairs]:
+    """Make the levels longer until enough staircases are right."""
+    if cell not in STANDS or not width_ratio:
+        return
+    for level_s in (LEVEL_S, *_LONGER_LEVELS_S):
+        stairs = _climb(cell, truth, width_ratio, repetitions, level_s)
+        yield stairs
+        if stairs.covered >= _COVERED_RATIO * repetitions:
+            return
+
+
+def _climb(cell: CapacityCell, truth: float, width_ratio: float, repetitions: int, level_s: float) -> Stairs:
     took_s = 0.0
     covered = 0
     for seed in range(repetitions):
@@ -93,14 +108,15 @@ def _climb(
         steps = climb(cell.stand, cell.settings.lowest, width_ratio, random, level_s)
         took_s += steps.took_s / repetitions
         covered += steps.low <= truth <= steps.high
-    return took_s, covered
+    return Stairs(level_s, took_s, covered)
 
 
 def _write_head(repetitions: int) -> None:
     sys.stdout.write(
         f"{repetitions} searches per row\n\n"
-        "| stand | safe load | covered | width | bias | time | ended | largest load | staircase | long |\n"
-        "| :--- | ---: | ---: | ---: | ---: | ---: | :--- | ---: | ---: | ---: |\n"
+        "| queue | safe load | right | width | error: mean, spread | time | ended | largest load "
+        "| staircase: levels, time, right |\n"
+        "| :--- | ---: | ---: | ---: | ---: | ---: | :--- | ---: | :--- |\n"
     )
 
 
@@ -110,12 +126,14 @@ def _write_row(row: Row, repetitions: int) -> None:
         f"{row.truth:.3g}",
         f"{100 * row.covered / repetitions:.0f} %",
         f"{100 * row.width_ratio:.0f} %",
-        f"{100 * row.bias_ratio:+.0f} %",
+        f"{100 * row.bias_ratio:+.0f} %, {100 * row.spread_ratio:.0f} %",
         f"{row.took_s:.0f} s",
         row.ended,
         f"{100 * row.largest_factor:.0f} %",
-        f"{row.stairs_s:.0f} s, {100 * row.stairs_covered / repetitions:.0f} %",
-        f"{row.long_stairs_s:.0f} s, {100 * row.long_stairs_covered / repetitions:.0f} %",
+        "; ".join(
+            f"{stairs.level_s:.0f} s, {stairs.took_s:.0f} s, {100 * stairs.covered / repetitions:.0f} %"
+            for stairs in row.stairs
+        ),
     ]
     sys.stdout.write("| " + " | ".join(cells) + " |\n")
     sys.stdout.flush()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.core.capacity.load_trial import (
+    SLOW_SHARE,
     LoadTrial,
     ObjectiveCounts,
     SafeLoad,
@@ -18,7 +19,7 @@ from bench.core.config.capacity_search import CapacitySearch
 
 from .stand import Floats, Random, Requests, Stand, simulate
 
-_LOOK_EVERY_S = 10
+_LOOK_EVERY_S = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,44 +55,50 @@ def search(
 def run_trial(stand: Stand, searcher: CapacitySearcher, planned: PlannedTrial, random: Random) -> LoadTrial:
     """Hold a load until it is decided, and until the queue is empty."""
     requests = simulate(stand, planned.load, planned.warm_up_s + planned.longest_s, random)
-    blocks, complete_s = _count_blocks(stand, requests, planned)
+    blocks, slow, complete_s = _count_blocks(stand, requests, planned)
     duration_s = planned.longest_s
     elapsed_s = planned.shortest_s
     while elapsed_s < planned.longest_s:
         number = int(np.searchsorted(complete_s, planned.warm_up_s + elapsed_s))
-        counts = _counts(stand, blocks[:number])
-        if searcher.judge(counts) is not TrialVerdict.OPEN:
+        if searcher.is_enough(_counts(stand, blocks[:number], slow[:number])):
             duration_s = elapsed_s
             break
         elapsed_s += _LOOK_EVERY_S
-    counts = _counts(stand, blocks[: int(duration_s)])
+    number = int(duration_s)
+    counts = _counts(stand, blocks[:number], slow[:number])
     trial = _make_trial(requests, planned, duration_s, counts)
     return trial.model_copy(update={"verdict": searcher.judge(counts)})
 
 
-def _counts(stand: Stand, blocks: list[TrialBlock]) -> tuple[ObjectiveCounts, ...]:
+def _counts(stand: Stand, blocks: list[TrialBlock], slow: Floats) -> tuple[ObjectiveCounts, ...]:
     return (
         ObjectiveCounts(
             objective=f"p95 response time ≤ {stand.limit_s:g} s",
             allowed_ratio=stand.allowed_ratio,
             blocks=tuple(blocks),
+            slow=int(slow.sum()),
         ),
     )
 
 
-def _count_blocks(stand: Stand, requests: Requests, planned: PlannedTrial) -> tuple[list[TrialBlock], Floats]:
-    """Return the requests by second after the warm-up, and the time at which all of them were decided."""
+def _count_blocks(
+    stand: Stand, requests: Requests, planned: PlannedTrial
+) -> tuple[list[TrialBlock], Floats, Floats]:
+    """Return the requests by second after the warm-up, the slow ones, and when all of them were decided."""
     number = max(1, int(planned.longest_s))
-    missed = (requests.ends - requests.starts > stand.limit_s) | requests.failed
+    times_s = requests.ends - requests.starts
+    missed = (times_s > stand.limit_s) | requests.failed
+    is_slow = (times_s > SLOW_SHARE * stand.limit_s) | requests.failed
     decided = np.minimum(requests.ends, requests.starts + stand.limit_s)
     places = np.floor(requests.starts - planned.warm_up_s).astype(int)
     inside = (places >= 0) & (places < number)
     totals = np.bincount(places[inside], minlength=number)
     misses = np.bincount(places[inside], weights=missed[inside], minlength=number).astype(int)
+    slow = np.bincount(places[inside], weights=is_slow[inside], minlength=number)
     complete = planned.warm_up_s + 1.0 + np.arange(number)
     np.maximum.at(complete, places[inside], decided[inside])
     blocks = [TrialBlock(int(total), int(miss)) for total, miss in zip(totals, misses, strict=True)]
-    return blocks, np.maximum.accumulate(complete)
+    return blocks, slow, np.maximum.accumulate(complete)
 
 
 def _make_trial(

@@ -22,9 +22,13 @@ class Steps(NamedTuple):
 
 
 def climb(stand: Stand, first: float, width_ratio: float, random: Random, level_s: float = LEVEL_S) -> Steps:
-    """Hold one load after the other; neighbours differ by the width of an interval."""
+    """Hold one load after the other; neighbours differ by the width of an interval.
+
+    The first load is random within one step, so that the place of the steps does not decide.
+    """
     factor = (2.0 + width_ratio) / (2.0 - width_ratio)
-    load = first
+    load = first * factor ** random.random()
+    load = load if stand.is_open else float(round(load))
     low = 0.0
     took_s = 0.0
     for _ in range(_MOST_LEVELS):

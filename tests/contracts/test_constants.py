@@ -13,7 +13,6 @@ PAGE = ROOT / "docs" / "explanation" / "methodology.md"
 IMPLEMENTATION_DETAILS = {
     "safe_load_posterior._FEWEST_ALLOWED": "keeps the logarithm of 0 finite",
     "safe_load_posterior._LEAST_MISS": "keeps the logarithm of 0 finite",
-    "safe_load_posterior._MOST_MISS": "keeps the logarithm of 0 finite",
     "prediction.PREDICTED_FACTOR": "an example of a prediction, which decides nothing",
     "make_result.CONFIDENCE": "confidence of a curve without an answer, which is only shown",
     "make_trial._BLOCKS": "the error of a mean, which only a curve uses",

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bench.core.capacity.load_objective import LoadObjective
-from bench.core.capacity.load_trial import ObjectiveCounts, TrialBlock
+from bench.core.capacity.load_trial import SLOW_SHARE, ObjectiveCounts, TrialBlock
 from bench.core.samples.arrays import Floats, Mask
 from bench.core.samples.coverage import Coverage
 from bench.core.samples.metrics import SUCCESS_RATIO, metric
@@ -58,12 +58,15 @@ def _count(objective: LoadObjective, requests: TrialRequests, coverage: Coverage
     total = _fill(planned_s[counted], requests.begin_s, blocks) + _fill(
         waits_s[late], requests.begin_s, blocks
     )
-    of_missed = _fill(planned_s[counted & missed], requests.begin_s, blocks)
-    of_missed += _fill(waits_s[late], requests.begin_s, blocks)
+    of_late = _fill(waits_s[late], requests.begin_s, blocks)
+    of_missed = _fill(planned_s[counted & missed], requests.begin_s, blocks) + of_late
+    is_slow = _exceeds(objective, samples, SLOW_SHARE)
+    of_slow = _fill(planned_s[counted & is_slow], requests.begin_s, blocks) + of_late
     return ObjectiveCounts(
         objective=objective.words,
         allowed_ratio=objective.allowed_ratio,
         blocks=tuple(map(TrialBlock, total.tolist(), of_missed.tolist())),
+        slow=int(of_slow.sum()) if objective.limits_ms else None,
         limit_ms=objective.limit_ms,
         **_describe_time(objective, samples.where(planned_s >= requests.begin_s)),
     )
@@ -71,16 +74,24 @@ def _count(objective: LoadObjective, requests: TrialRequests, coverage: Coverage
 
 def _judge(objective: LoadObjective, samples: Samples) -> tuple[Mask, Mask]:
     """Return which requests missed an objective, and for which of them this is certain."""
-    missed = ~samples.has_outcome(Outcome.OK)
+    missed = _exceeds(objective, samples, 1.0)
     waited_ms = ms(samples.column("finished_s") - samples.column("scheduled_s"))
     is_late = np.zeros(len(samples), dtype=bool)
     for key, limit_ms in objective.limits_ms.items():
         times_ms = metric(key).values(samples)
-        missed |= times_ms > limit_ms  # a request without a value is within the limit
         is_late |= (times_ms > limit_ms) | (np.isnan(times_ms) & (waited_ms > limit_ms))
     is_open = samples.has_outcome(Outcome.CUT_OFF) & ~is_late
     is_excluded = samples.has_outcome(Outcome.CANCELLED) | samples.has_outcome(Outcome.NOT_SENT)
     return missed, ~(is_excluded | is_open)
+
+
+def _exceeds(objective: LoadObjective, samples: Samples, share: float) -> Mask:
+    """Return which requests failed, or took longer than a share of a limit."""
+    exceeds = ~samples.has_outcome(Outcome.OK)
+    for key, limit_ms in objective.limits_ms.items():
+        # A request without a value is within the limit.
+        exceeds |= metric(key).values(samples) > share * limit_ms
+    return exceeds
 
 
 def _are_late(objective: LoadObjective, waits_s: Floats) -> Mask:

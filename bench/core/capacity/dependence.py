@@ -13,7 +13,7 @@ import numpy as np
 from bench.core.capacity.load_trial import LoadUnit, ObjectiveCounts
 from bench.core.values.units import FloatArray
 
-PRIOR_CORRELATION = {"users": 2.5, "requests/s": 5.0}
+PRIOR_CORRELATION = {"users": 1.5, "requests/s": 5.0}
 """Correlation time of the missed requests before a trial shows some, in blocks. It is longer in an open loop,
 whose queue has no limit."""
 PRIOR_BLOCKS = {"users": 60.0, "requests/s": 100.0}

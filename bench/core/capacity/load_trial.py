@@ -8,6 +8,8 @@ from pydantic import model_validator
 from bench.core.values.record import Count, NotNegative, Record
 
 LoadUnit = Literal["users", "requests/s"]
+SLOW_SHARE = 0.5
+"""A request is slow if it takes longer than this share of its limit."""
 
 
 class TrialVerdict(StrEnum):
@@ -38,6 +40,9 @@ class ObjectiveCounts(Record):
     blocks: tuple[TrialBlock, ...]
     """Requests by time, from the end of the warm-up on. Neighbouring requests depend on each other, so an
     interval needs them."""
+    slow: int | None = None
+    """Number of requests that took longer than half of their limit, or failed; null if the objective limits
+    no time."""
     limit_ms: NotNegative | None = None
     """Largest time that meets the objective, in milliseconds; null if it limits no time."""
     time_ms: NotNegative | None = None
@@ -84,7 +89,8 @@ class LoadTrial(Record):
     counts: tuple[ObjectiveCounts, ...]
     """Requests by objective."""
     verdict: TrialVerdict
-    """Whether the load meets all objectives."""
+    """Whether the load meets all objectives. When the search has ended, a trial that cannot tell takes the
+    verdict of the interval of the safe load."""
     throughput_rps: NotNegative
     """Successful requests per second."""
     goodput_rps: NotNegative

@@ -10,9 +10,10 @@ from bench.core.capacity.capacity_result import CapacityResult
 from bench.core.capacity.curve import fit_curve
 from bench.core.capacity.curve_point import CurvePoint
 from bench.core.capacity.load_objective import LoadObjective
-from bench.core.capacity.load_trial import LoadTrial, LoadUnit, SafeLoad, SearchEnd, TrialVerdict
+from bench.core.capacity.load_trial import LoadTrial, LoadUnit, SafeLoad, SearchEnd
 from bench.core.capacity.no_gain import find_no_gain
 from bench.core.capacity.prediction import predict_all
+from bench.core.capacity.settled_verdicts import guess_verdicts, settle_verdicts
 from bench.core.capacity.zones import find_zones
 from bench.core.config.capacity_search import CapacitySearch
 
@@ -44,6 +45,7 @@ def make_capacity_result(
         ended: Why the search ended.
         task: What the search was asked.
     """
+    trials = settle_verdicts(trials, safe)
     confidence = CONFIDENCE if safe is None else safe.confidence
     fitted = fit_curve(trials, task.unit, task.think_s or None, confidence)
     curve = None if fitted is None else fitted.curve
@@ -55,24 +57,13 @@ def make_capacity_result(
         safe_load=safe,
         ended=ended,
         trials=tuple(trials),
-        breaks_at=find_breaking_tier(_decide(trials, safe)),
+        breaks_at=find_breaking_tier(guess_verdicts(trials, safe)),
         throughput_rps=None if safe is None else _find_throughput(points, safe.load),
         no_gain_from=no_gain_from,
         curve=curve,
         zones=find_zones(safe, curve, no_gain_from),
         predictions=predict_all(fitted, safe, task.settings, task.objectives),
     )
-
-
-def _decide(trials: Sequence[LoadTrial], safe: SafeLoad | None) -> list[LoadTrial]:
-    """Return the trials with the verdicts that the safe load gives those which could not tell."""
-    decided: list[LoadTrial] = []
-    for trial in trials:
-        verdict = trial.verdict
-        if safe is not None and verdict is TrialVerdict.OPEN:
-            verdict = TrialVerdict.MET if trial.load <= safe.load else TrialVerdict.BROKEN
-        decided.append(trial.model_copy(update={"verdict": verdict}))
-    return decided
 
 
 def _find_throughput(points: Sequence[CurvePoint], load: float) -> float | None:

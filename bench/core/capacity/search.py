@@ -16,7 +16,7 @@ from bench.core.capacity.load_trial import (
 )
 from bench.core.capacity.safe_load_posterior import SafeLoadPosterior, compute_posterior
 from bench.core.capacity.trial_length import PlannedTrial, plan_trial
-from bench.core.capacity.trial_test import judge_trial
+from bench.core.capacity.trial_test import is_far_below, judge_trial
 from bench.core.config.capacity_search import CapacitySearch
 
 LARGEST_STEP = 2.0
@@ -58,14 +58,19 @@ class CapacitySearcher:
     def judge(self, counts: Sequence[ObjectiveCounts]) -> TrialVerdict:
         """Return whether the load of a trial meets the objectives. Call it as often as you like.
 
-        A trial that is not open may end. It does not end because the interval of the search became narrow: an
-        interval looks too narrow exactly while it is wrong.
-
         Args:
             counts: Its requests by objective, from the end of its warm-up on. Leave out the newest blocks if
                 a request of them has not ended and waits for less than its limit.
         """
         return judge_trial(counts, self._unit)
+
+    def is_enough(self, counts: Sequence[ObjectiveCounts]) -> bool:
+        """Return whether a trial may end: it has a verdict, or its load is far below the safe load.
+
+        It does not end because the interval of the search became narrow: an interval looks too narrow exactly
+        while it is wrong.
+        """
+        return self.judge(counts) is not TrialVerdict.OPEN or is_far_below(counts)
 
     def estimate(self, trials: Sequence[LoadTrial]) -> SafeLoad | None:
         """Return the safe load; None if probably no load that may be tried meets the objectives.

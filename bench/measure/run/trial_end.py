@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 
 from bench.core.capacity.count_missed import TrialRequests, count_missed
-from bench.core.capacity.load_trial import ObjectiveCounts, TrialVerdict
+from bench.core.capacity.load_trial import ObjectiveCounts
 from bench.core.capacity.trial_length import PlannedTrial
 from bench.core.run.search_result import SearchPlan
 from bench.core.samples.samples import SampleLog, Samples
@@ -73,7 +73,7 @@ class TrialEnd:
             return False
         if not all(counts.requests for counts in self.counts):
             return False
-        if self._plan.searcher.judge(self.counts) is TrialVerdict.OPEN:
+        if not self._plan.searcher.is_enough(self.counts):
             return False
         self._end_s = time.monotonic()
         return True
