@@ -98,7 +98,8 @@ def _count_blocks(
     complete = planned.warm_up_s + 1.0 + np.arange(number)
     np.maximum.at(complete, places[inside], decided[inside])
     blocks = [TrialBlock(int(total), int(miss)) for total, miss in zip(totals, misses, strict=True)]
-    return blocks, slow, np.maximum.accumulate(complete)
+    decided_s = np.asarray(np.maximum.accumulate(complete), dtype=np.float64)
+    return blocks, np.asarray(slow, dtype=np.float64), decided_s
 
 
 def _make_trial(
