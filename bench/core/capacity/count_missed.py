@@ -55,10 +55,8 @@ def _count(objective: LoadObjective, requests: TrialRequests, coverage: Coverage
     late = _are_late(objective, requests.end_s - waits_s)
     certain_s = min([requests.end_s, *waits_s[~late]])
     blocks = int(max(0.0, certain_s - requests.begin_s) / BLOCK_S)
-    total = _fill(planned_s[counted], requests.begin_s, blocks) + _fill(
-        waits_s[late], requests.begin_s, blocks
-    )
     of_late = _fill(waits_s[late], requests.begin_s, blocks)
+    total = _fill(planned_s[counted], requests.begin_s, blocks) + of_late
     of_missed = _fill(planned_s[counted & missed], requests.begin_s, blocks) + of_late
     is_slow = _exceeds(objective, samples, SLOW_SHARE)
     of_slow = _fill(planned_s[counted & is_slow], requests.begin_s, blocks) + of_late

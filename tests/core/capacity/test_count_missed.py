@@ -44,6 +44,16 @@ def test_slow_and_failed_requests_miss_and_cancelled_ones_do_not_count() -> None
     assert _count(samples, end_s=3.0, begin_s=1.0) == [(3, 2), (1, 0)]
 
 
+def test_requests_beyond_half_of_the_limit_are_slow() -> None:
+    """Slow are also failed requests, and those that wait for longer than the limit."""
+    samples = [_request(0.1, 0.9), _request(0.2, 1.1), _request(0.3, 0.1, Outcome.HTTP_ERROR)]
+    success = LoadObjective("success ≥ 99 %", {}, 0.01)
+    requests = TrialRequests(Samples.of(samples), 0.0, 5.0, (0.4,))
+    within_2s, succeeded = count_missed([WITHIN_2S, success], requests, Coverage())
+    assert within_2s.slow == 3
+    assert succeeded.slow is None
+
+
 def test_a_request_that_waits_longer_than_the_limit_has_missed_it() -> None:
     """A target that stops to answer breaks the objective before any of its requests ends."""
     assert _count([], end_s=5.0, waits_s=(0.1, 0.2, 2.9)) == [(2, 2), (0, 0), (1, 1), (0, 0), (0, 0)]
