@@ -59,7 +59,7 @@ class QueueFit(Record):
     """Standard deviation of the time in a slot, as a share of its mean."""
     outside_ms: NotNegative
     """Time of a request outside the slots, apart from waiting."""
-    contention: NotNegative
+    contention: NotNegative = 0.0
     """Share by which each further request in a slot slows down a request; this or `outside_ms` is 0."""
     most_rps: FittedValue
     """Largest throughput: slots divided by the time in a slot with all slots in use."""
