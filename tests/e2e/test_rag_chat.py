@@ -122,7 +122,7 @@ def _chat() -> Iterator[str]:
         thread.join()
 
 
-def _write(folder: Path, name: str, fields: str, limit_ms: int = 60_000) -> None:
+def _write(folder: Path, name: str, fields: str, limit_ms: float = 60_000) -> None:
     scenarios = folder / "scenarios"
     (scenarios / "targets").mkdir(parents=True, exist_ok=True)
     (scenarios / "turns").mkdir(exist_ok=True)
@@ -172,7 +172,7 @@ def test_milestones_are_metrics_of_a_run(tmp_path: Path, fields: str, steps: set
 
 def test_a_milestone_that_is_late_crosses_its_threshold(tmp_path: Path) -> None:
     """A run exits with 1 for a milestone like for the first token."""
-    _write(tmp_path, "rag", YAML, limit_ms=1)
+    _write(tmp_path, "rag", YAML, limit_ms=0.01)
     done, result, _ = _run(tmp_path, "rag")
     assert done.code in {Exit.REGRESSION, Exit.MEASUREMENT}
     assert [limit["crossed"] for limit in result["thresholds"]] == [True]

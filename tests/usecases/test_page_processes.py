@@ -55,6 +55,11 @@ def refuse() -> None:
     raise AssertionError("a process was started")
 
 
+def started_processes(before: list[psutil.Process]) -> list[psutil.Process]:
+    """Return the child processes that are new; other tests of this process may have left some."""
+    return [child for child in psutil.Process().children() if child not in before]
+
+
 def test_several_processes_write_the_files_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every byte of the pages and of the marker is the same, also after one history changed."""
     site(folder="several")
@@ -80,12 +85,13 @@ def test_few_changed_pages_need_no_other_process(monkeypatch: pytest.MonkeyPatch
 
 def test_the_error_is_that_of_the_first_damaged_history(monkeypatch: pytest.MonkeyPatch) -> None:
     """The message and the hint do not depend on the number of processes, and no process remains."""
+    before = psutil.Process().children()
     for number in (5, 3):
         path = FOLDER / "embedded" / "simulated" / f"scenario-{number}.jsonl"
         path.write_text(path.read_text().replace('"ok":100', '"okay":100'))
     with pytest.raises(StoreError) as caught:
         site()
-    assert not psutil.Process().children()
+    assert not started_processes(before)
     use_cores(monkeypatch, MachineState(cores=(0,)))
     with pytest.raises(StoreError) as alone:
         site(folder="alone")
@@ -95,13 +101,14 @@ def test_the_error_is_that_of_the_first_damaged_history(monkeypatch: pytest.Monk
 
 def test_an_interruption_ends_all_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C is passed on, no process remains, and the next site is complete."""
+    before = psutil.Process().children()
     write = page_processes.write_pages
 
     def interrupt(given: list[PageTask]) -> Iterator[WrittenPage]:
         pages = write(given)
         for number, page in enumerate(pages):
             if number == 2:
-                assert len(psutil.Process().children()) == 2
+                assert len(started_processes(before)) == 2
                 pages.throw(KeyboardInterrupt)
             yield page
 
@@ -109,7 +116,7 @@ def test_an_interruption_ends_all_processes(monkeypatch: pytest.MonkeyPatch) -> 
         patch.setattr("bench.usecases.site.write_pages", interrupt)
         with pytest.raises(KeyboardInterrupt):
             site()
-    assert not psutil.Process().children()
+    assert not started_processes(before)
     use_cores(monkeypatch, MachineState(cores=(0,)))
     site()
     site(folder="scratch")

@@ -2,11 +2,13 @@
 
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from bench.core.values.duration import PositiveDuration
-from bench.core.values.quantity import parse_ratio
+from bench.core.values.quantity import RATIO_PATTERN, parse_ratio
 from bench.core.values.record import FieldError, Record
+
+_RATIO_SCHEMA = {"anyOf": [{"type": "number"}, {"type": "string", "pattern": RATIO_PATTERN}]}
 
 
 def _read_ratio(value: object) -> object:
@@ -22,12 +24,21 @@ class CapacitySearch(Record):
     """Largest load; null to double the load until an objective is missed."""
     budget_s: Annotated[PositiveDuration, Field(alias="budget")] = 600.0
     """Longest duration of all trials together."""
-    width_ratio: Annotated[float, BeforeValidator(_read_ratio), Field(gt=0, le=2, alias="width")] = 0.2
+    width_ratio: Annotated[
+        Annotated[float, Field(gt=0, le=2)],
+        BeforeValidator(_read_ratio),
+        WithJsonSchema(_RATIO_SCHEMA),
+        Field(alias="width"),
+    ] = 0.2
     """The search ends when the interval is narrower than this share of its middle."""
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.9
     """Probability that the interval contains the safe load."""
 
-    goodput: Annotated[Annotated[float, Field(gt=0, lt=1)] | None, BeforeValidator(_read_ratio)] = None
+    goodput: Annotated[
+        Annotated[float, Field(gt=0, lt=1)] | None,
+        BeforeValidator(_read_ratio),
+        WithJsonSchema({"anyOf": [*_RATIO_SCHEMA["anyOf"], {"type": "null"}]}),
+    ] = None
     """Share of the requests that must meet all objectives, such as `95%`; null to limit the p95 of each."""
     predict: tuple[Annotated[float, Field(gt=0)], ...] = ()
     """Loads of which the answer predicts the needs, such as `[100]`."""
