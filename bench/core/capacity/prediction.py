@@ -2,7 +2,8 @@
 
 import math
 import operator
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -296,13 +297,8 @@ def _slots_needed(draw: _Draw, load: float, limit_s: float) -> float:
             return math.inf
         too_few = enough
         enough = min(most, math.ceil(enough * _SLOT_STEP))
-    while enough - too_few > 1:
-        middle = (enough + too_few) // 2
-        if not draw.with_slots(middle).is_within(load, limit_s):
-            too_few = middle
-        else:
-            enough = middle
-    return enough
+    between = range(too_few + 1, enough)
+    return _find_first(between, lambda slots: draw.with_slots(slots).is_within(load, limit_s))
 
 
 def _shorter(draw: _Draw, load: float, limit_s: float) -> float:
@@ -330,10 +326,12 @@ def _largest_load(draw: _Draw, limit_s: float) -> float:
     while draw.is_within(broken * step, limit_s):
         met = broken
         broken *= 2
-    while broken - met > 1:
-        middle = (broken + met) // 2
-        if draw.is_within(middle * step, limit_s):
-            met = middle
-        else:
-            broken = middle
-    return met * step
+    first_broken = _find_first(
+        range(met + 1, broken), lambda number: not draw.is_within(number * step, limit_s)
+    )
+    return (first_broken - 1) * step
+
+
+def _find_first(numbers: range, holds: Callable[[int], bool]) -> int:
+    """Return the first number from which on a condition holds; the one after the last if it never does."""
+    return numbers.start + bisect_left(numbers, 1, key=lambda number: int(holds(number)))
