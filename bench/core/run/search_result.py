@@ -8,12 +8,12 @@ from bench.core.capacity.capacity_result import CapacityResult
 from bench.core.capacity.changed_stack import describe_change
 from bench.core.capacity.curve_point import join_trials
 from bench.core.capacity.load_objective import LoadObjective, list_objectives
-from bench.core.capacity.load_trial import LoadTrial, SearchEnd
+from bench.core.capacity.load_trial import LoadTrial, LoadUnit, SearchEnd
 from bench.core.capacity.make_result import CapacityTask, make_capacity_result
 from bench.core.capacity.overload import OverloadPart, OverloadReport, report_overload
 from bench.core.capacity.overload_plan import OverloadPlan, plan_overload
 from bench.core.capacity.search import CapacitySearcher
-from bench.core.capacity.trial_load import find_trial_phase, hold_load, mean_think_s, unit_of
+from bench.core.capacity.trial_load import TrialPhase, find_trial_phase, hold_load, mean_think_s, unit_of
 from bench.core.config.capacity_search import CapacitySearch
 from bench.core.config.executors import Phase
 from bench.core.config.run_spec import RunSpec
@@ -54,6 +54,16 @@ class SearchPlan(NamedTuple):
         """The declared search."""
         return self.spec.scenario.capacity or CapacitySearch()
 
+    @property
+    def phase(self) -> TrialPhase:
+        """The load of the scenario, which describes a trial."""
+        return find_trial_phase(self.spec.scenario)
+
+    @property
+    def unit(self) -> LoadUnit:
+        """Unit of the load."""
+        return unit_of(self.phase)
+
     def judge(self, recorded: RecordedTrial) -> MeasuredTrial:
         """Return the trial of a load that was held, with its verdict."""
         trial = make_trial(self.spec, recorded, self.objectives)
@@ -65,9 +75,8 @@ class SearchPlan(NamedTuple):
         safe_load = self.searcher.estimate(trials)
         if self.settings.overload is None or safe_load is None or safe_load.load <= 0.0:
             return None
-        phase = find_trial_phase(self.spec.scenario)
         points = join_trials(trials, safe_load.confidence)
-        return plan_overload(phase, self.settings.overload, safe_load, points)
+        return plan_overload(self.phase, self.settings.overload, safe_load, points)
 
     def report_spike(
         self, spike: OverloadPlan, recording: Recording, trials: Sequence[LoadTrial]
@@ -75,7 +84,7 @@ class SearchPlan(NamedTuple):
         """Return the behaviour beyond the safe load from the requests of a spike."""
         part = OverloadPart(
             samples=select_target(recording.samples),
-            unit=unit_of(find_trial_phase(self.spec.scenario)),
+            unit=self.unit,
             load=spike.load,
             rest_load=spike.rest_load,
             steady_from_s=spike.steady_from_s,
@@ -88,8 +97,7 @@ class SearchPlan(NamedTuple):
 
     def answer(self, trials: Sequence[LoadTrial], ended: SearchEnd) -> CapacityResult:
         """Return the answer of the trials."""
-        phase = find_trial_phase(self.spec.scenario)
-        task = CapacityTask(unit_of(phase), mean_think_s(phase), self.objectives, self.settings)
+        task = CapacityTask(self.unit, mean_think_s(self.phase), self.objectives, self.settings)
         return make_capacity_result(trials, self.searcher.estimate(trials), ended, task)
 
 
@@ -128,10 +136,9 @@ def join_search(
 
 
 def _list_phases(plan: SearchPlan, measured: Sequence[MeasuredTrial]) -> tuple[Phase, ...]:
-    phase = find_trial_phase(plan.spec.scenario)
     phases: list[Phase] = []
     for _, recorded in measured:
-        phases.append(hold_load(phase, recorded.load, max(_SHORTEST_S, recorded.load_s)))
+        phases.append(hold_load(plan.phase, recorded.load, max(_SHORTEST_S, recorded.load_s)))
     return tuple(phases)
 
 

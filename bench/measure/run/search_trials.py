@@ -12,7 +12,7 @@ from pathlib import Path
 from bench.core.capacity.load_trial import LoadTrial, SearchEnd
 from bench.core.capacity.overload import OverloadReport
 from bench.core.capacity.trial_length import PlannedTrial
-from bench.core.capacity.trial_load import find_trial_phase, hold_load, unit_of
+from bench.core.capacity.trial_load import hold_load
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.stack import Stack
 from bench.core.load.progress import Progress
@@ -151,7 +151,7 @@ class SearchTrials:
             return planned
         sent = max([trial.load for trial in self.trials], default=0.0)
         load = (sent + self._limited_load) / 2
-        if self._state().unit == "users":
+        if self.plan.unit == "users":
             load = float(int(load))
         return planned._replace(load=max(self._lowest, min(planned.load, load)))
 
@@ -164,11 +164,8 @@ class SearchTrials:
     @property
     def _lowest(self) -> float:
         """Return the smallest load that may be tried."""
-        return (
-            float(math.ceil(self.plan.settings.lowest))
-            if self._state().unit == "users"
-            else self.plan.settings.lowest
-        )
+        lowest = self.plan.settings.lowest
+        return float(math.ceil(lowest)) if self.plan.unit == "users" else lowest
 
     async def _is_too_large(self, planned: PlannedTrial, generators: Workers) -> bool:
         """Return whether the machines of the load generators certainly cannot send a load."""
@@ -185,7 +182,7 @@ class SearchTrials:
         warm_ups = [phase for phase in scenario.phases if phase.warm_up] if self._number <= 1 else []
         longest_s = planned.warm_up_s + planned.longest_s
         changes = {
-            "phases": (*warm_ups, hold_load(find_trial_phase(scenario), planned.load, longest_s)),
+            "phases": (*warm_ups, hold_load(self.plan.phase, planned.load, longest_s)),
             "seed": scenario.seed + max(0, self._number - 1),
             "thresholds": {},
             "capacity": None,
@@ -205,22 +202,13 @@ class SearchTrials:
         hooks = RunHooks(
             partial(self._show, state, planned.load, end), site.listener.note, self._interrupted, end
         )
-        place = Path(site.run_id, RUNS, f"{self._number:03}")
-        subject = replace(site.subject, tokens=self._tokens)
-        if self._number > 1:
-            subject = replace(subject, reference=None)
-        start = make_start(spec, site.stack, site.conditions, subject, site.run_id)
         start_s = time.monotonic() - self._begin_s
-        with open_store(spec, start, site.conditions, place) as store:
-            recording = await record_on(generators, spec, replace(subject, store=store), hooks)
-        result = make_result(spec, recording, start.provenance, start.fingerprint, start.limits)
-        site.on_trial(place, result, recording)
+        recording, result = await self._record(spec, generators, hooks)
         self.stop = recording.stop
         bare = drop_warm_up(recording, spec.scenario.phases)
         load_s = find_load_s(bare, planned)
-        recorded = RecordedTrial(
-            planned.load, bare, load_s, planned.warm_up_s, start_s, end.drain_s, f"{RUNS}/{place.name}"
-        )
+        place = f"{RUNS}/{self._place.name}"
+        recorded = RecordedTrial(planned.load, bare, load_s, planned.warm_up_s, start_s, end.drain_s, place)
         measured = self.plan.judge(recorded)
         self._add(measured, self._excluded.find_reason(bare, result.summary))
         if self.stop is None and measured.trial.success_ratio == 0.0:
@@ -239,33 +227,42 @@ class SearchTrials:
         if shortages:
             site.listener.warning(f"no spike beyond the safe load: {shortages[0]}")
             return
-        spike = describe_load(planned.load, self._state().unit)
+        spike = describe_load(planned.load, self.plan.unit)
         site.listener.note(f"a spike of {spike}; {format_duration(round(planned.end_s))}")
+        self._number += 1
+        hooks = RunHooks(site.listener.progress, site.listener.note, self._interrupted)
         try:
-            recording, limit = await self._record(spec, generators)
+            self._add_users(spec)
+            recording, result = await self._record(spec, generators, hooks)
         except MeasurementError as error:
             site.listener.warning(f"no spike beyond the safe load: {error.message}")
             return
+        limit = find_generator_limit(recording, result.summary)
         if recording.stop is not None or limit is not None:
             reason = limit if recording.stop is None else recording.stop.reason
             site.listener.warning(f"the spike does not count: {reason}")
             return
         self.overload = self.plan.report_spike(planned, recording, self.trials)
 
-    async def _record(self, spec: RunSpec, generators: Workers) -> tuple[Recording, str | None]:
-        """Measure a run without an early end, and return why the load generator could not send it."""
+    @property
+    def _place(self) -> Path:
+        """The folder of the newest run, below that of all runs."""
+        return Path(self.site.run_id, RUNS, f"{self._number:03}")
+
+    async def _record(
+        self, spec: RunSpec, generators: Workers, hooks: RunHooks
+    ) -> tuple[Recording, RunResult]:
+        """Measure a run and store it. The first run calibrates the load generators for all."""
         site = self.site
-        self._number += 1
-        self._add_users(spec)
-        place = Path(site.run_id, RUNS, f"{self._number:03}")
-        subject = replace(site.subject, tokens=self._tokens, reference=None)
+        subject = replace(site.subject, tokens=self._tokens)
+        if self._number > 1:
+            subject = replace(subject, reference=None)
         start = make_start(spec, site.stack, site.conditions, subject, site.run_id)
-        hooks = RunHooks(site.listener.progress, site.listener.note, self._interrupted)
-        with open_store(spec, start, site.conditions, place) as store:
+        with open_store(spec, start, site.conditions, self._place) as store:
             recording = await record_on(generators, spec, replace(subject, store=store), hooks)
         result = make_result(spec, recording, start.provenance, start.fingerprint, start.limits)
-        site.on_trial(place, result, recording)
-        return recording, find_generator_limit(recording, result.summary)
+        site.on_trial(self._place, result, recording)
+        return recording, result
 
     def _add(self, measured: MeasuredTrial, reason: str | None) -> None:
         """Add a trial, unless there is a reason why it shows nothing about the stack."""
@@ -281,14 +278,13 @@ class SearchTrials:
         self._limited = 0
         self._limited_load = None
         self.measured.append(measured)
-        self.site.listener.note(describe_end(trial, self._number, self._state().unit))
+        self.site.listener.note(describe_end(trial, self._number, self.plan.unit))
 
     def _state(self) -> SearchState:
-        unit = unit_of(find_trial_phase(self.plan.spec.scenario))
         used_s = time.monotonic() - self._begin_s
         estimate = self.plan.searcher.estimate(self.trials)
         budget_s = self.plan.settings.budget_s
-        return SearchState(unit, tuple(self.trials), estimate, used_s, budget_s, self._number)
+        return SearchState(self.plan.unit, tuple(self.trials), estimate, used_s, budget_s, self._number)
 
     def _show(self, state: SearchState, load: float, end: TrialEnd, progress: Progress) -> None:
         if end.elapsed_s:
