@@ -8,14 +8,11 @@ import pytest
 
 from bench.core.watch.host import MachineState
 from bench.errors import StoreError
-from bench.store import history
 from bench.store.site import MARKER
 from bench.usecases import page_processes
 from bench.usecases.site import site
 from bench.usecases.site_pages import PageTask, WrittenPage
-from tests.factories import make_history
-
-FOLDER = Path("history")
+from tests.usecases.test_site import FOLDER, write_history
 
 
 @pytest.fixture(autouse=True)
@@ -31,14 +28,6 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def use_cores(monkeypatch: pytest.MonkeyPatch, machine: MachineState) -> None:
     """Let the site be written on another machine."""
     monkeypatch.setattr(page_processes, "read_machine", lambda: machine)
-
-
-def write_history(scenario: str, runs: int) -> Path:
-    """Write a history file at once."""
-    points = make_history([1.0] * runs, scenario=scenario)
-    path, _ = history.append(FOLDER, points[0])
-    path.write_text("".join(f"{point.model_dump_json()}\n" for point in points))
-    return path
 
 
 def files_of(folder: str) -> dict[str, bytes]:
