@@ -35,6 +35,7 @@ IMPLEMENTATION_DETAILS = {
     "chat_call.*": "length of a message in a report of probes",
     "exchange._SHOWN": "length of an answer in a report of probes",
     "judge_answers.TOO_MANY": "a status of HTTP",
+    "origin.LONGEST_COMMIT_TEXT": "length of a subject, an author and a branch",
     "leaks.*": "length of a text that counts as a secret",
     "probe_plan.*": "sizes of bad input; a probe gives no verdict on a measurement",
     "interfaces.*": "the statuses of HTTP that a probe understands",

@@ -9,7 +9,7 @@ from bench.core.samples.sample import Culprit, Outcome
 from bench.core.verdict.compare import MachineComparison
 from bench.render.document.facts import facts
 from bench.render.text import run_text
-from tests.factories import make_recording, make_run, make_sample
+from tests.factories import make_provenance, make_recording, make_run, make_sample
 from tests.render.reports import reports
 
 REPORTS = reports()
@@ -106,3 +106,13 @@ def test_retries_have_a_line() -> None:
         lines.append(dict(facts(report.model_copy(update={"result": result})))["retries"])
     late = "the last attempt began 500 ms after the planned start (mean)"
     assert lines == ["no request was sent again", f"3 retries of 2 requests, 1 of them succeeded; {late}"]
+
+
+def test_a_run_names_its_commit_in_words() -> None:
+    """Subject, author and branch stand in one fact; a run without them has no such fact."""
+    texts = {"branch": "main", "subject": "Cache the prompt", "author": "Tess Ter"}
+    report = REPORTS["pass"]
+    named = report.result.model_copy(update={"provenance": make_provenance(**texts)})
+    shown = dict(facts(report.model_copy(update={"result": named})))
+    assert shown["commit"] == "Cache the prompt, by Tess Ter, on branch main"
+    assert "commit" not in dict(facts(report))

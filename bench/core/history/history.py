@@ -8,7 +8,7 @@ from bench.core.calibration.reference_workload import ReferenceWorkload
 from bench.core.history.vitals import Vitals, vitals_of
 from bench.core.run.costs import costs_of
 from bench.core.run.figures import ALL, figures_of
-from bench.core.run.origin import Fingerprint
+from bench.core.run.origin import CommitText, Fingerprint
 from bench.core.run.result import RunResult, check_usable, environment
 from bench.core.run.safe_load import ComparedLoad, compared_figures
 from bench.core.run.summary import BLOCKS
@@ -62,6 +62,12 @@ class HistoryPoint(Record):
     """Numbers for charts, without influence on decisions; null in lines of older versions."""
     workflow_run: Annotated[int, Field(gt=0, le=10**15)] | None = None
     """Number of the GitHub workflow run that measured the run; null without one."""
+    branch: CommitText | None = None
+    """Branch of the commit; null if it is unknown, and in lines of older versions, as the next two."""
+    subject: CommitText | None = None
+    """First line of the commit's message."""
+    author: CommitText | None = None
+    """Name of the commit's author."""
 
     @property
     def safe_load(self) -> ComparedLoad | None:
@@ -116,6 +122,9 @@ def to_history_point(result: RunResult, workflow_run: int | None = None) -> Hist
         reference_workload=None if workload is None else workload.rounded(_WORKLOAD_DIGITS),
         vitals=vitals_of(result),
         workflow_run=workflow_run,
+        branch=run.branch,
+        subject=run.subject,
+        author=run.author,
     )
 
 

@@ -13,6 +13,17 @@ RunId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,
 Short = Annotated[str, StringConstraints(max_length=200)]
 RunNumber = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,20}$")]
 Attempt = Annotated[int, Field(ge=1, le=1000)]
+LONGEST_COMMIT_TEXT = 120
+"""Most characters of a commit's branch, subject and author; longer texts are cut."""
+CommitText = Annotated[
+    str,
+    StringConstraints(
+        min_length=1,
+        max_length=LONGEST_COMMIT_TEXT,
+        # On one line: without control characters, and without the line separators of Unicode.
+        pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$",
+    ),
+]
 
 
 RECORDED_ONLY = frozenset({"cpu_model", "image", "kernel"})
@@ -75,6 +86,12 @@ class Provenance(Record):
     """Commit of the repository in which the run was started; null outside a repository."""
     dirty: bool | None
     """Whether that repository had uncommitted changes; `None` outside a repository."""
+    branch: CommitText | None = None
+    """Branch of the commit; null if it is unknown. Only for people, as the next two."""
+    subject: CommitText | None = None
+    """First line of the commit's message; null if it is unknown."""
+    author: CommitText | None = None
+    """Name of the commit's author; null if it is unknown."""
     injections: dict[str, float] = {}
     """Injected faults, by knob."""
     workflow: WorkflowAttempt | None = None

@@ -18,7 +18,7 @@ from bench.core.run.warm_up import drop_warm_up
 from bench.core.samples.sample import Stop, StopCause
 from bench.core.verdict.ab import run_order
 from bench.measure.run.conditions import Conditions, Listener
-from bench.measure.run.provenance import new_run_id
+from bench.measure.run.provenance import describe_commit, new_run_id
 from bench.measure.run.recorder import record
 from bench.measure.run.run import StartedStack, check_before, prepare_on, provide_stack
 from bench.measure.run.run_files import log_folder, make_start, open_store
@@ -339,7 +339,9 @@ def join_runs(spec: RunSpec, stack: Stack, runs: Sequence[PairRun]) -> tuple[Run
 def find_origin(arm: Arm, here: Provenance) -> Provenance:
     """Return the origin of a run of a version, whose files may be in another folder."""
     if arm.commit is not None:
-        return here.model_copy(update={"commit": arm.commit, "dirty": False})
+        commit = {"commit": arm.commit, "dirty": False, "branch": None, **describe_commit(arm.commit)}
+        return here.model_copy(update=commit)
     if arm.is_elsewhere:
-        return here.model_copy(update={"commit": None, "dirty": None})
+        unknown = dict.fromkeys(("commit", "dirty", "branch", "subject", "author"))
+        return here.model_copy(update=unknown)
     return here

@@ -24,7 +24,8 @@ from bench.core.config.scenario import Scenario
 from bench.core.config.service import HANDLING_FIELDS
 from bench.core.config.stack import MONITORING_FIELDS, Stack
 from bench.core.config.target import Target
-from bench.core.run.origin import Fingerprint, Provenance, WorkflowAttempt
+from bench.core.run.origin import LONGEST_COMMIT_TEXT, Fingerprint, Provenance, WorkflowAttempt
+from bench.core.values.escape import one_line
 from bench.core.values.record import Record
 from bench.errors import ConfigError
 
@@ -53,6 +54,8 @@ def provenance(run_id: str, injections: dict[str, float]) -> Provenance:
         python_version=platform.python_version(),
         commit=current_commit(),
         dirty=None if status is None else bool(status),
+        branch=current_branch(),
+        **describe_commit("HEAD"),
         injections=injections,
         workflow=workflow_attempt(),
     )
@@ -72,6 +75,27 @@ def workflow_attempt() -> WorkflowAttempt | None:
 def current_commit() -> str | None:
     """Return the commit of this folder; `None` outside a repository."""
     return _git("rev-parse", "HEAD")
+
+
+def describe_commit(commit: str) -> dict[str, str | None]:
+    """Return the `subject` and the `author` of a commit, each on one line and cut; None if it is unknown."""
+    author, _, subject = (_git("log", "-1", "--format=%an%n%s", commit, "--") or "").partition("\n")
+    return {"subject": _commit_text(subject), "author": _commit_text(author)}
+
+
+def current_branch() -> str | None:
+    """Return the branch of this folder; of a detached commit, the one that GitHub Actions names."""
+    branch = _git("symbolic-ref", "--quiet", "--short", "HEAD")
+    if branch is None and current_commit() is not None:
+        branch = os.environ.get("GITHUB_HEAD_REF") or None
+        if branch is None and os.environ.get("GITHUB_REF_TYPE") == "branch":
+            branch = os.environ.get("GITHUB_REF_NAME")
+    return _commit_text(branch or "")
+
+
+def _commit_text(text: str) -> str | None:
+    printable = text.encode("utf-8", "replace").decode()  # a name in the environment may be no UTF-8
+    return one_line(printable).strip()[:LONGEST_COMMIT_TEXT].strip() or None
 
 
 def head_commits() -> tuple[str, ...]:

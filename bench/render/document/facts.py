@@ -7,7 +7,7 @@ from bench.core.calibration.reference_workload import ReferenceWorkload
 from bench.core.config.load_words import scenario_in_words
 from bench.core.report.report import Report
 from bench.core.run.generator_reports import GeneratorReport
-from bench.core.run.origin import Fingerprint
+from bench.core.run.origin import Fingerprint, Provenance
 from bench.core.run.overhead import CONFIDENCE, Overhead
 from bench.core.run.recovery import Recovery
 from bench.core.run.repeats import Repeats
@@ -38,6 +38,7 @@ def facts(report: Report) -> tuple[tuple[str, str], ...]:
         "load": scenario_in_words(result.scenario),
         **dict(measured_facts(result)),
         "run": f"{provenance.run_id}, commit {_commit(provenance.commit, dirty=provenance.dirty is True)}",
+        "commit": _commit_words(provenance),
         "injected": injections,
         "baseline": _baseline(comparison),
         "pairs": _pairs(comparison),
@@ -343,6 +344,16 @@ def _baseline(comparison: Comparison) -> str:
     if comparison.level_at is not None:
         level = f" of the level of {comparison.level_at:%Y-%m-%d} ({comparison.level_reason})"
     return f"{wording.counted(comparison.baseline_runs, 'run')}{level}, newest of commit {commit}{day}"
+
+
+def _commit_words(provenance: Provenance) -> str:
+    """Return the subject, the author and the branch of a commit, as far as they are known."""
+    words = [] if provenance.subject is None else [provenance.subject]
+    if provenance.author is not None:
+        words.append(f"by {provenance.author}")
+    if provenance.branch is not None:
+        words.append(f"on branch {provenance.branch}")
+    return ", ".join(words)
 
 
 def _commit(commit: str | None, *, dirty: bool) -> str:
