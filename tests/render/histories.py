@@ -10,8 +10,8 @@ from bench.core.report.dashboard import Dashboard, dashboard, name_histories
 from bench.core.report.trend_page import TrendPage, trend_page
 from bench.core.samples.sample import GENERATOR, Outcome
 from bench.core.verdict.baseline import Baseline, PinnedBaseline
+from bench.render.html.assets import Assets
 from bench.render.html.links import Links
-from bench.render.html.parts import Assets
 from bench.render.html.site import FRONT, path_of, render_front, render_history, render_shared
 from tests.factories import NOON, TIER_TIMES, make_baseline, make_fingerprint, make_point
 

@@ -17,8 +17,8 @@ from bench.core.verdict.verdict import Verdict
 from bench.render.comment import Origin, render_comment
 from bench.render.document.document import comparison_table, make_document, message_table
 from bench.render.document.table import Compared, Table
+from bench.render.html.assets import Assets
 from bench.render.html.page import render_page
-from bench.render.html.parts import Assets
 from bench.render.json_ import run_json
 from bench.render.junit import run_junit
 from bench.render.markdown import run_markdown

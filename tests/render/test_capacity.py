@@ -15,10 +15,10 @@ from bench.render.document.capacity import trial_table
 from bench.render.document.document import make_document
 from bench.render.document.format import RunInput, Terminal
 from bench.render.formats import RUN_FORMATS
+from bench.render.html.assets import Assets, content_security_policy
 from bench.render.html.capacity_curves import draw_curves
 from bench.render.html.load_curve import list_ticks
-from bench.render.html.page import content_security_policy, render_page
-from bench.render.html.parts import Assets
+from bench.render.html.page import render_page
 from bench.render.json_ import run_json
 from bench.render.junit import run_junit
 from bench.render.markdown import run_markdown

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from bench.render.html.parts import load_assets
+from bench.render.html.assets import load_assets
 
 STYLE = load_assets().style
 TEXT = ("ink", "soft", "bad", "good", "caution", "unsure", "void")

@@ -12,9 +12,9 @@ from bench.core.report.trend_page import TrendPage, trend_page
 from bench.core.report.words import DECISIONS
 from bench.core.verdict.compare import Decision
 from bench.render.document.trend import make_trend_document
+from bench.render.html.assets import Assets
 from bench.render.html.front import OPEN_ROWS, front_tables
 from bench.render.html.links import Links
-from bench.render.html.parts import Assets
 from bench.render.html.site import FRONT, POLICY, SCRIPT, SEARCH, STYLE, path_of, render_shared
 from bench.render.html.trend_charts import (
     SPARK_HEIGHT,

@@ -1,11 +1,8 @@
 """What all pages share: the templates with their filters, the style, the script and the drawings."""
 
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -21,23 +18,12 @@ from bench.render.html.charts import Chart, Line
 from bench.render.html.figures import Interval, make_intervals
 
 _PACKAGE = "bench.render.html"
-_UPLOT = "vendor/uplot"
 _LONG = 40
 """A cell with more characters is broken into lines."""
 _NAME = re.compile(r"`([A-Za-z0-9._-]+)`")
 _BEFORE_UNIT = re.compile(r"(?<=\d) (?=(?:%|ms|s|MB)(?!\w))")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _SIGNS = frozenset({"+", wording.MINUS, wording.DASH})
-
-
-@dataclass(frozen=True, slots=True)
-class Assets:
-    """The style and the script of a page."""
-
-    style: str
-    """Style sheets."""
-    script: str
-    """The script that draws the charts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,29 +48,6 @@ class DrawnTable:
     """The interval of each row; empty if the table compares no metrics."""
     tiers: bool
     """The rows are tiers."""
-
-
-def load_assets() -> Assets:
-    """Return the package's own style and script."""
-    package = files(_PACKAGE)
-    library = package / _UPLOT
-    own = package / "templates"
-    return Assets(
-        style=f"{_read(library / 'uPlot.min.css')}\n{_read(own / 'page.css')}",
-        script=f"{_read(library / 'uPlot.iife.min.js')}\n{_read(own / 'page.js')}",
-    )
-
-
-def _read(file: Traversable) -> str:
-    return file.read_text(encoding="utf-8").strip()
-
-
-def embed_json(value: object) -> Markup:
-    """Return JSON for an element `script`. It cannot end the element or start another one."""
-    text = json.dumps(value, separators=(",", ":"), allow_nan=False)  # escapes every non-ASCII character
-    for character in "<>&":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return Markup(text)  # noqa: S704 - see above
 
 
 def draw_intervals(table: Table) -> DrawnTable:

@@ -4,7 +4,6 @@ import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from importlib.resources import files
 
 from markupsafe import Markup
 
@@ -23,18 +22,16 @@ from bench.core.verdict.compare import Decision
 from bench.render.document.document import Document
 from bench.render.document.table import Table
 from bench.render.document.trend import change_point_table, make_trend_document
+from bench.render.html.assets import Assets, embed_json, load_assets, read_script, read_style
 from bench.render.html.charts import Chart
 from bench.render.html.front import OPEN_ROWS, front_tables
 from bench.render.html.links import Links
 from bench.render.html.parts import (
     ENVIRONMENT,
-    Assets,
     DrawnTable,
     Figure,
     chart_data,
     draw_intervals,
-    embed_json,
-    load_assets,
 )
 from bench.render.html.trend_charts import (
     SPARK_HEIGHT,
@@ -126,11 +123,10 @@ class HistorySection:
 def render_shared(assets: Assets | None = None) -> dict[str, str]:
     """Return the files that all pages load, by their paths; by default with the package's own assets."""
     shared = assets or load_assets()
-    own = files("bench.render.html") / "templates"
     return {
-        STYLE: f"{shared.style}\n{(own / 'site.css').read_text(encoding='utf-8')}",
+        STYLE: f"{shared.style}\n{read_style('site')}\n",
         SCRIPT: f"{shared.script}\n",
-        SEARCH: (own / "search.js").read_text(encoding="utf-8"),
+        SEARCH: f"{read_script('search')}\n",
     }
 
 

@@ -1,0 +1,119 @@
+"""The part of a page that shows one run."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from markupsafe import Markup, escape
+
+from bench.core.report.report import Report
+from bench.core.report.series import RunSeries
+from bench.core.report.timeline import Period
+from bench.render.document.document import Document, make_document
+from bench.render.html.capacity_curves import draw_curves
+from bench.render.html.charts import Chart, distribution_charts, load_charts, time_charts
+from bench.render.html.figures import Bar, tier_bars
+from bench.render.html.load_curve import LoadCurve
+from bench.render.html.parts import DrawnTable, draw_intervals
+from bench.render.html.run.overview import Overview, make_overview
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """An entry of the table of contents."""
+
+    id: str
+    """Id of the element."""
+    label: str
+    """Its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSection:
+    """One run on a page."""
+
+    name: str
+    """Prefix of the ids of its elements."""
+    document: Document
+    """The contents of the report."""
+    overview: Overview
+    """The first screen."""
+    curves: tuple[LoadCurve, ...]
+    """The curves of a capacity search; empty if the run has a load of its own."""
+    judged: tuple[DrawnTable, ...]
+    """The tables that decided it."""
+    bars: tuple[Bar, ...]
+    """The tiers' times."""
+    distributions: tuple[Chart, ...]
+    """Charts of distributions, and of the response time at each load."""
+    over_time: tuple[Chart, ...]
+    """Charts over time."""
+    phases: tuple[Period, ...]
+    """Period of each phase."""
+    faults: tuple[Period, ...]
+    """Periods of the faults that the scenario declares."""
+    outages: tuple[Period, ...]
+    """Periods in which a health check failed."""
+    has_requests: bool
+    """The run's requests are stored, so that charts over time can be drawn."""
+    raw: Markup
+    """The report as JSON, to be copied."""
+
+    @property
+    def charts(self) -> dict[str, Chart]:
+        """The charts that the script draws, by the id of their element."""
+        charts = {}
+        for number, chart in enumerate(self.distributions, 1):
+            charts[f"{self.name}-distribution{number}"] = chart
+        for number, chart in enumerate(self.over_time, 1):
+            charts[f"{self.name}-time{number}"] = chart
+        return charts
+
+    @property
+    def contents(self) -> tuple[Anchor, ...]:
+        """The table of contents."""
+        return tuple(Anchor(f"{self.name}-{name}", label) for name, label in _name_parts(self))
+
+
+def _name_parts(section: RunSection) -> Iterable[tuple[str, str]]:
+    yield "headline", "Verdict"
+    if section.curves:
+        yield "curves", "Load"
+    if section.judged or section.bars:
+        yield "breakdown", "Comparison"
+    if section.distributions:
+        yield "distribution", "Distribution"
+    yield "time", "Over time"
+    yield "details", "Details"
+    yield "raw", "Raw data"
+
+
+def make_section(name: str, report: Report, series: RunSeries) -> RunSection:
+    """Return the part of a page that shows a run.
+
+    Args:
+        name: Prefix of the ids of its elements.
+        report: The judged run.
+        series: Its curves.
+    """
+    document = make_document(report)
+    timeline = series.timeline
+    capacity = report.result.capacity
+    distributions: tuple[Chart, ...] = ()
+    if capacity is None:  # response times of different loads have no common distribution
+        distributions = (*distribution_charts(series), *load_charts(report.result.summary.bottleneck))
+    return RunSection(
+        name=name,
+        document=document,
+        overview=make_overview(report),
+        curves=() if capacity is None else draw_curves(capacity),
+        judged=tuple(map(draw_intervals, document.judged)),
+        bars=tier_bars(report) if capacity is None else (),
+        distributions=distributions,
+        over_time=time_charts(series),
+        phases=timeline.phases if timeline else (),
+        outages=timeline.outages if timeline else (),
+        faults=timeline.faults if timeline else (),
+        has_requests=timeline is not None,
+        raw=escape(json.dumps(report.model_dump(mode="json"), indent=1)),
+    )

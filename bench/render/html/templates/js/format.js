@@ -1,0 +1,19 @@
+const colour = (element, tone) => getComputedStyle(element).getPropertyValue(`--${tone}`).trim();
+
+const digits = (value, most) => Number(value.toPrecision(most)).toLocaleString("en", { maximumFractionDigits: 6 });
+
+function formatValue(value, unit) {
+  if (value === null || value === undefined) return "–";
+  switch (unit) {
+    case "ms": return Math.abs(value) >= 9999.5 ? `${(value / 1000).toFixed(1)} s` : `${digits(value, 3)} ms`;
+    case "share": return `${digits(100 * value, 3)} %`;
+    case "pct": return `${digits(value, 3)} %`;
+    case "bytes": return `${digits(value / 1e6, 3)} MB`;
+    case "rps": return `${digits(value, 3)}/s`;
+    case "s": return `${digits(value, 4)} s`;
+    case "date": return new Date(1000 * value).toISOString().slice(0, 16).replace("T", " ");
+    case "users": return `${digits(value, 4)} users`;
+    case "requests/s": return `${digits(value, 4)} requests/s`;
+    default: return digits(value, 4);
+  }
+}

@@ -1,0 +1,53 @@
+const make = (tag, names, text) => {
+  const element = document.createElement(tag);
+  element.className = names;
+  if (text) element.textContent = text;
+  return element;
+};
+
+function sample(tone, dash) {
+  const drawing = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  const line = document.createElementNS("http://www.w3.org/2000/svg", "line");
+  const places = { x1: 0, x2: 18, y1: 4, y2: 4, class: tone, "stroke-dasharray": dash?.join(" ") ?? "none" };
+  for (const [name, value] of Object.entries(places)) line.setAttribute(name, value);
+  drawing.setAttribute("class", "sample");
+  drawing.append(line);
+  return drawing;
+}
+
+// Show both edges of a band as one entry: lowest to highest.
+function legend(chart) {
+  const lines = chart.layers.flatMap((layer) => layer.lines).map((line, number) => ({ ...line, series: String(number) }));
+  const edges = lines.filter((line) => line.look === "edge");
+  const others = lines.filter((line) => line.look !== "edge").map((line) => ({
+    ...line, look: line.look === "dots" ? "dot" : "line", dash: DASHES[line.look] ?? DASHES[line.tone],
+  }));
+  if (!edges.length) return others;
+  const [high, low] = edges;
+  const label = high.label.split(",")[0];
+  return [{ look: "band", tone: "", label, series: `${low.series} ${high.series}` }, ...others];
+}
+
+function frame(id, chart, element) {
+  const canvas = make("div", "canvas");
+  const attributes = {
+    role: "slider", tabindex: "0", "aria-labelledby": `${id}-title`, "aria-describedby": `${id}-text`,
+    "aria-valuemin": String(chart.layers.at(-1).at[0]), "aria-valuemax": String(chart.layers.at(-1).at.at(-1)),
+    "aria-valuenow": String(chart.layers.at(-1).at[0]), "aria-valuetext": "arrow keys read the values",
+  };
+  for (const [name, value] of Object.entries(attributes)) canvas.setAttribute(name, value);
+  const keys = make("p", "keys");
+  legend(chart).forEach(({ look, tone, label, series, dash }) => {
+    const key = make("span", "key");
+    const value = make("b", "value");
+    value.dataset.series = series;
+    key.append(look === "line" ? sample(tone, dash) : make("i", `swatch ${look} ${tone}`), label, value);
+    keys.append(key);
+  });
+  const reset = make("button", "reset", "Show all");
+  reset.type = "button";
+  reset.hidden = true;
+  keys.append(make("span", "place"), reset);
+  element.append(canvas, keys);
+  element.hidden = false;
+}

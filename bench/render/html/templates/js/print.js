@@ -1,0 +1,6 @@
+const redraw = () => drawn.forEach(({ plot }) => plot.redraw(false));
+
+function print(on) {
+  document.documentElement.toggleAttribute("data-printed", on);
+  redraw();
+}
