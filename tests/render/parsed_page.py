@@ -7,6 +7,10 @@ from html.parser import HTMLParser
 from itertools import pairwise
 from typing import Any
 
+from bench.render.html.parts import ENVIRONMENT
+
+ICON = str(ENVIRONMENT.globals["icon"])
+"""Address of the icon of every page: the name mark."""
 VOID = frozenset({"input", "meta", "link"})
 """Elements without an end tag."""
 SHAPES = frozenset({"rect", "line", "circle", "polyline", "path"})
@@ -189,7 +193,7 @@ def _check_head(page: Element, policy: str) -> None:
         {"name": "color-scheme", "content": "light dark"},
     ]
     assert page.find("head").find("title").text
-    assert page.find("link", rel="icon").attributes["href"] == "data:,"
+    assert page.find("link", rel="icon").attributes["href"] == ICON
 
 
 def _check_safety(page: Element, text: str) -> None:

@@ -2,46 +2,74 @@ import re
 
 import pytest
 
-from bench.render.html.assets import load_assets
+from bench.render.html.assets import load_assets, read_style
+from tests.render.colours import MODES, NOTICEABLE, VISIONS, contrast, distance, least_distance, tokens
 
-STYLE = load_assets().style
-TEXT = ("ink", "soft", "bad", "good", "caution", "unsure", "void")
-MARKS = ("quiet", "c0", "c1", "c2", "c3", "c4", "c5", "c6")
-
-
-def theme(name: str) -> dict[str, str]:
-    """Return the colours of a theme, by their names."""
-    light, dark = STYLE.split(":root {", 1)[1].split(":root:not([data-printed]) {", 1)
-    body = (light if name == "light" else dark).split("}", 1)[0]
-    return dict(re.findall(r"--([a-z0-9]+): (#[0-9a-f]{6});", body))
+GROUNDS = ("paper", "raised", "sunken")
+TONES = ("bad", "good", "caution", "unsure", "void")
+SERIES = ("c0", "c1", "c2", "c3", "c4", "c5", "c6")
+DISTINCT = 4 * NOTICEABLE
+"""Least distance between two colours with different meanings."""
 
 
-def luminance(colour: str) -> float:
-    """Return the relative luminance of an sRGB colour (WCAG 2.2)."""
-    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
-    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+@pytest.mark.parametrize("mode", MODES)
+def test_text_can_be_read_on_every_ground(mode: str) -> None:
+    """Text has a contrast of at least 4.5 with each ground that it stands on (WCAG AA)."""
+    colours = tokens(mode)
+    for ground in GROUNDS:
+        for name in ("ink", "soft", "brand", *TONES):
+            assert contrast(colours[name], colours[ground]) >= 4.5, (name, ground)
+    for tone in TONES:
+        for name in ("ink", "soft", tone):
+            assert contrast(colours[name], colours[f"wash-{tone}"]) >= 4.5, (name, tone)
+        assert contrast(colours["on-tone"], colours[tone]) >= 4.5, tone
 
 
-def contrast(one: str, other: str) -> float:
-    """Return the contrast of two colours, from 1 to 21 (WCAG 2.2)."""
-    low, high = sorted((luminance(one), luminance(other)))
-    return (high + 0.05) / (low + 0.05)
+@pytest.mark.parametrize("mode", MODES)
+def test_drawings_can_be_seen_on_every_ground(mode: str) -> None:
+    """Lines and marks have a contrast of at least 3 with the page and with panels (WCAG AA)."""
+    colours = tokens(mode)
+    for ground in ("paper", "raised"):
+        for name in ("quiet", *SERIES):
+            assert contrast(colours[name], colours[ground]) >= 3.0, (name, ground)
 
 
-@pytest.mark.parametrize("name", ["light", "dark"])
-def test_text_can_be_read_in_both_themes(name: str) -> None:
-    """Text has a contrast of at least 4.5 with the background, lines of at least 3 (WCAG AA)."""
-    colours = theme(name)
-    assert {*TEXT, *MARKS, "paper", "raised"} <= colours.keys()
-    for each in TEXT:
-        assert contrast(colours[each], colours["paper"]) >= 4.5, each
-        assert contrast(colours[each], colours["raised"]) >= 4.5, each
-    for each in MARKS:
-        assert contrast(colours[each], colours["paper"]) >= 3.0, each
+@pytest.mark.parametrize("vision", VISIONS)
+@pytest.mark.parametrize("mode", MODES)
+def test_colours_differ_for_every_colour_vision(mode: str, vision: str) -> None:
+    """Tones, and series, differ by four noticeable steps, also for people who see no red, green or blue."""
+    colours = tokens(mode)
+    for names in (TONES, SERIES):
+        assert least_distance([colours[name] for name in names], vision) >= DISTINCT, names
+
+
+def test_both_modes_define_the_same_colours() -> None:
+    """No colour of the light mode stays in the dark mode."""
+    assert tokens("light").keys() == tokens("dark").keys()
+
+
+def test_only_the_tokens_contain_colours() -> None:
+    """Every other style sheet and script takes its colours from the tokens."""
+    style = load_assets().style + read_style("site")
+    without_library = style[style.index("/* The identity") :].replace(read_style("tokens"), "")
+    assert re.findall(r"#[0-9a-fA-F]{3,8}\b|rgba?\(|hsla?\(", without_library) == []
+
+
+def test_every_token_that_is_used_exists() -> None:
+    """No style sheet names a token that the tokens do not define."""
+    style = load_assets().style + read_style("site")
+    used = set(re.findall(r"var\(--([a-z0-9-]+)\)", style))
+    assert used <= set(re.findall(r"--([a-z0-9-]+):", read_style("tokens")))
 
 
 def test_contrast_has_its_known_extremes() -> None:
     """Black on white has a contrast of 21, a colour on itself of 1."""
     assert contrast("#000000", "#ffffff") == pytest.approx(21)
     assert contrast("#777777", "#777777") == 1
+
+
+def test_distance_has_its_known_extremes() -> None:
+    """Black and white have the distance 1; red and green come close without red or green cones."""
+    assert distance("#000000", "#ffffff", "usual") == pytest.approx(1, abs=1e-6)
+    for vision in ("protanopia", "deuteranopia"):
+        assert distance("#b3261e", "#8f5600", vision) < distance("#b3261e", "#8f5600", "usual")

@@ -27,7 +27,15 @@ from bench.render.html.trend_charts import (
 from tests.factories import make_point
 from tests.render.drawn import HOSTILE
 from tests.render.histories import LINKS, board_of, history, several, site_of, vitals, worse
-from tests.render.parsed_page import Element, charts_of, check_page, facts_of, headings_of, table_of
+from tests.render.parsed_page import (
+    ICON,
+    Element,
+    charts_of,
+    check_page,
+    facts_of,
+    headings_of,
+    table_of,
+)
 from tests.render.test_page import cells, heading_of, shown, visible
 
 ASSETS = Assets(style="/* the style */", script="/* the library, and the script */")
@@ -169,7 +177,7 @@ def test_every_page_can_be_reached_and_leads_back() -> None:
                 assert unquote(target) in FILES
                 assert not place or place in ids
             else:
-                assert address == "data:," or address.startswith(f"{LINKS.repository}/")
+                assert address == ICON or address.startswith(f"{LINKS.repository}/")
     front = {urljoin("https://site/", address) for address in addresses(parsed(FRONT))}
     assert {f"https://site/{path}" for path in ENTRIES} <= front
 
@@ -209,7 +217,7 @@ def test_hostile_text_stays_text() -> None:
                 assert unquote(absolute.removeprefix("https://site/").partition("#")[0]) in files
             else:
                 runs = "https://github.com/owner/name/actions/runs/7"
-                assert address == "data:," or address.startswith(runs)
+                assert address == ICON or address.startswith(runs)
 
 
 def test_without_a_repository_no_link_leaves_the_site() -> None:

@@ -16,6 +16,8 @@ from bench.render.document.document import split_headline
 from bench.render.document.table import Table
 from bench.render.html.charts import Chart, Line
 from bench.render.html.figures import Interval, make_intervals
+from bench.render.html.name_mark import draw_mark, mark_uri
+from bench.render.html.tokens import light_tokens
 
 _PACKAGE = "bench.render.html"
 _LONG = 40
@@ -142,7 +144,12 @@ def _make_environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(signs=SIGNS)
+    colours = light_tokens()
+    environment.globals.update(
+        signs=SIGNS,
+        mark=Markup(draw_mark("var(--brand)", "var(--raised)")),  # noqa: S704 - constants of the package
+        icon=Markup(mark_uri(colours["brand"], colours["raised"])),  # noqa: S704 - likewise
+    )
     environment.filters.update(
         code=code,
         cell_class=cell_class,
