@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from bench.core.report.baseline_values import BaselineValues, list_baseline_values
 from bench.core.report.distribution import Distribution, distributions
 from bench.core.report.timeline import Timeline, timeline
 from bench.core.run.overhead import select_target
@@ -20,6 +21,8 @@ class RunSeries(Record):
     """Distribution of each latency, with the baseline's."""
     timeline: Timeline | None = None
     """The run over time; `None` if its requests were not kept, or if it has none."""
+    baseline: tuple[BaselineValues, ...] = ()
+    """The values of each run of the baseline's newest level, by metric; empty without a baseline."""
 
 
 def make_series(
@@ -34,12 +37,14 @@ def make_series(
     """
     levels = comparable_levels(result, baseline) if baseline else []
     runs = [run for level in levels for run in level]
+    baseline_values = list_baseline_values(levels[-1]) if levels else ()
     if recording is None:
-        return RunSeries(distributions=distributions(result, runs, None))
+        return RunSeries(distributions=distributions(result, runs, None), baseline=baseline_values)
     phases = result.scenario.phases
     without_warm_up = drop_warm_up(recording, phases)
     counted = replace(without_warm_up, samples=select_target(without_warm_up.samples))
     return RunSeries(
         distributions=distributions(result, runs, counted.samples),
         timeline=timeline(counted, phases, result.summary.faults),
+        baseline=baseline_values,
     )

@@ -19,7 +19,7 @@ from bench.render.html.run.overview import Overview, make_overview
 
 
 @dataclass(frozen=True, slots=True)
-class Anchor:
+class ContentsEntry:
     """An entry of the table of contents."""
 
     id: str
@@ -70,9 +70,9 @@ class RunSection:
         return charts
 
     @property
-    def contents(self) -> tuple[Anchor, ...]:
+    def contents(self) -> tuple[ContentsEntry, ...]:
         """The table of contents."""
-        return tuple(Anchor(f"{self.name}-{name}", label) for name, label in _name_parts(self))
+        return tuple(ContentsEntry(f"{self.name}-{name}", label) for name, label in _name_parts(self))
 
 
 def _name_parts(section: RunSection) -> Iterable[tuple[str, str]]:
