@@ -156,6 +156,8 @@ def load_recording(home: Path) -> Recording | None:
         gauges=stored.gauges,
         work=stored.work,
         faults=stored.faults,
+        remainder=stored.remainder,
+        traced_loads=stored.traced_loads,
         warnings=() if opened.problem is None else (opened.problem,),
     )
 

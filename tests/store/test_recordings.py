@@ -4,6 +4,7 @@ import pytest
 
 from bench.core.run.recording import Recording
 from bench.core.samples.sample import GaugeSample, Outcome, Probe
+from bench.core.tiers.trace_ids import TracedLoad, run_prefix
 from bench.errors import StoreError
 from bench.store import results
 from bench.store.sample_files import SAMPLES
@@ -20,6 +21,8 @@ def save_recording(tmp_path: Path) -> tuple[Recording, Path]:
         probes=(Probe(at_s=1.0, check="agent", up=False, detail="refused"),),
         gauges=(GaugeSample(at_s=1.0, service="model", name="queue_depth", value=3.0),),
         work={"model_calls": 50.0},
+        remainder="backend",
+        traced_loads=(TracedLoad(prefix=run_prefix("run/1").hex()),),
     )
     return recording, results.save(make_run(recording), recording, tmp_path)
 
@@ -31,6 +34,8 @@ def test_a_recording_survives_a_round_trip(tmp_path: Path) -> None:
     assert again is not None
     assert again.samples == recording.samples
     assert (again.planned_s, again.elapsed_s) == (recording.planned_s, recording.elapsed_s)
+    tiers = (recording.remainder, recording.traced_loads)
+    assert (again.remainder, again.traced_loads) == tiers
     watched = (recording.resources, recording.probes, recording.gauges, recording.work)
     assert (again.resources, again.probes, again.gauges, again.work) == watched
 

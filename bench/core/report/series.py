@@ -5,6 +5,7 @@ from dataclasses import replace
 from bench.core.report.baseline_values import BaselineValues, list_baseline_values
 from bench.core.report.distribution import Distribution, distributions
 from bench.core.report.timeline import Timeline, timeline
+from bench.core.report.waterfall import Waterfall, waterfall
 from bench.core.run.overhead import select_target
 from bench.core.run.recording import Recording
 from bench.core.run.result import RunResult
@@ -23,6 +24,8 @@ class RunSeries(Record):
     """The run over time; `None` if its requests were not kept, or if it has none."""
     baseline: tuple[BaselineValues, ...] = ()
     """The values of each run of the baseline's newest level, by metric; empty without a baseline."""
+    waterfall: Waterfall | None = None
+    """Single requests; `None` as for the timeline."""
 
 
 def make_series(
@@ -47,4 +50,5 @@ def make_series(
         distributions=distributions(result, runs, counted.samples),
         timeline=timeline(counted, phases, result.summary.faults),
         baseline=baseline_values,
+        waterfall=waterfall(counted, phases, result.summary.metrics),
     )

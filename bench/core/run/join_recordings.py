@@ -12,6 +12,7 @@ from bench.core.samples.sample import GaugeSample, Probe, ResourceSample, Stall,
 from bench.core.samples.samples import SampleLog
 from bench.core.samples.token_times import Span, shift_spans
 from bench.core.tiers.histogram_means import join_means
+from bench.core.tiers.trace_ids import TracedLoad, keep_phase, shift_loads
 from bench.core.values.histogram import Histogram
 from bench.core.watch.host import noisiest
 from bench.core.watch.work import sum_work
@@ -25,8 +26,7 @@ def join_recordings(recordings: Sequence[Recording], phases: Sequence[int] = ())
         phases: Index of the joined scenario's phase for each of them; empty if all are runs of the same
             phases.
     """
-    if phases:
-        recordings = [*map(_move_to_phase, recordings, phases)]
+    recordings = [*map(_move_to_phase, recordings, phases)] if phases else recordings
     samples = SampleLog()
     resources: list[ResourceSample] = []
     probes: list[Probe] = []
@@ -68,6 +68,7 @@ def join_recordings(recordings: Sequence[Recording], phases: Sequence[int] = ())
         pauses=tuple(pauses),
         long_turns=tuple(long_turns),
         faults=tuple(faults),
+        traced_loads=_join_loads(recordings),
         work=sum_work([recording.work for recording in recordings]),
         stop=stop,
         calibration=calibration,
@@ -76,6 +77,15 @@ def join_recordings(recordings: Sequence[Recording], phases: Sequence[int] = ())
         layers=[times_ms for recording in recordings for times_ms in recording.layers],
         tier_means=join_means([recording.tier_means for recording in recordings]),
     )
+
+
+def _join_loads(recordings: Sequence[Recording]) -> tuple[TracedLoad, ...]:
+    start_s = 0.0
+    loads: list[TracedLoad] = []
+    for recording in recordings:
+        loads += shift_loads(recording.traced_loads, start_s)
+        start_s += recording.elapsed_s
+    return tuple(loads)
 
 
 def _join_generators(recordings: Sequence[Recording]) -> tuple[GeneratorReport, ...]:
@@ -91,10 +101,12 @@ def _move_to_phase(recording: Recording, phase: int) -> Recording:
     """Return a recording of one phase with another index of this phase."""
     log = recording.samples.to_log()
     code = log.columns["phase"].typecode
+    own_phase = log.columns["phase"][0] if len(log) else phase
     log.columns["phase"] = array(code, [phase]) * len(log)
     return replace(
         recording,
         samples=log.since(0),
         token_gaps=dict(zip([phase], recording.token_gaps.values(), strict=False)),
         token_spans=dict(zip([phase], recording.token_spans.values(), strict=False)),
+        traced_loads=keep_phase(recording.traced_loads, own_phase),
     )

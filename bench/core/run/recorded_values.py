@@ -18,6 +18,7 @@ from bench.core.run.recording import Recording
 from bench.core.samples.sample import GaugeSample, Probe, ResourceSample, Stall, Stop
 from bench.core.samples.token_times import TokenTimes
 from bench.core.tiers.histogram_means import TierMean
+from bench.core.tiers.trace_ids import TracedLoad
 from bench.core.values.histogram import DurationCounts, Histogram
 from bench.core.values.record import Record
 from bench.core.watch.host import Host
@@ -83,6 +84,8 @@ class RecordedValues(Record):
     """Disturbances of the machine."""
     generators: tuple[GeneratorReport, ...] = ()
     """The load generators on other machines."""
+    traced_loads: tuple[TracedLoad, ...] = ()
+    """Trace ids of the requests."""
     stop: Stop | None = None
     """Why the load ended early."""
     ended_s: Second | None = None
@@ -196,6 +199,7 @@ def _add_latest(recording: Recording, new: RecordedValues) -> Recording:
         tier_means=new.tier_means or recording.tier_means,
         host=new.host or recording.host,
         generators=new.generators or recording.generators,
+        traced_loads=new.traced_loads or recording.traced_loads,
         stop=new.stop or recording.stop,
         ended_s=recording.ended_s if new.ended_s is None else new.ended_s,
     )

@@ -18,6 +18,7 @@ from bench.core.samples.sample import GaugeSample, Probe, ResourceSample, Stall,
 from bench.core.samples.samples import Samples
 from bench.core.samples.token_times import Span
 from bench.core.tiers.histogram_means import TierMean
+from bench.core.tiers.trace_ids import TracedLoad
 from bench.core.values.field_docs import field_docs
 from bench.core.values.histogram import DurationCounts, Histogram
 from bench.core.values.record import Record
@@ -83,6 +84,8 @@ class Recording:
     """Mean time of each tier from the histograms of the services."""
     remainder: str | None = None
     """Tier that gets the time that no other tier reports; `None` for unattributed time."""
+    traced_loads: tuple[TracedLoad, ...] = ()
+    """Trace ids of the requests; empty if they had none."""
     warnings: tuple[str, ...] = ()
     """Warnings for people."""
 
@@ -110,6 +113,10 @@ class RecordingFile(Record):
     """Increase of the services' counters during the load, by the counter's name."""
     faults: tuple[FaultTimes, ...] = ()
     """Measured times of the faults of the scenario."""
+    remainder: str | None = None
+    """Tier that gets the time that no other tier reports; null for unattributed time."""
+    traced_loads: tuple[TracedLoad, ...] = ()
+    """Trace ids of the requests; empty if they had none."""
 
 
 def recording_file(recording: Recording) -> RecordingFile:
@@ -125,6 +132,8 @@ def recording_file(recording: Recording) -> RecordingFile:
         scaling=recording.scaling,
         work=dict(recording.work),
         faults=recording.faults,
+        remainder=recording.remainder,
+        traced_loads=recording.traced_loads,
     )
 
 

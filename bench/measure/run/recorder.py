@@ -193,7 +193,7 @@ class _Session:
             values: Fields of `RecordedValues`.
         """
         self._noted_s = time.monotonic()
-        values = {"faults": self._faults.times, **values}
+        values = {"faults": self._faults.times, "traced_loads": self._tiers.traced_loads, **values}
         self._store.note(self._values.take(at_s).model_copy(update=values))
 
     def _note_calibration(self, at_s: float, workers: Workers) -> None:

@@ -13,6 +13,7 @@ from bench.core.samples.samples import Samples
 from bench.core.tiers.attribution import add_traces, sum_calls
 from bench.core.tiers.environment import BATCH_DELAY_MS
 from bench.core.tiers.histogram_means import HistogramReading, TierMean, tier_means
+from bench.core.tiers.trace_ids import TracedLoad
 from bench.core.values import wording
 from bench.measure.http.route import DIRECT, Route
 from bench.measure.load.workers import Workers
@@ -77,6 +78,11 @@ class RunTiers:
         self.layers: Sequence[Round] = ()
         self.calls: dict[str, float] = {}
         self.warnings: dict[str, str] = {}
+
+    @property
+    def traced_loads(self) -> tuple[TracedLoad, ...]:
+        """The load, if its requests have trace ids."""
+        return () if self.trace_prefix is None else (TracedLoad(prefix=self.trace_prefix.hex()),)
 
     async def begin(self, at_s: float) -> None:
         """Read the histograms before the load, or again before its first phase that is not a warm-up."""

@@ -25,7 +25,10 @@ def test_warm_up_and_the_compared_target_are_left_out() -> None:
     spec = make_spec(make_scenario(phases=[phase | {"warm_up": True}, phase]))
     samples = [make_sample(seq, at_s=float(seq), phase=int(seq >= 10), arm=seq % 2) for seq in range(30)]
     recording = make_recording(samples)
-    line = make_series(make_run(recording, spec=spec), recording).timeline
+    series = make_series(make_run(recording, spec=spec), recording)
+    line = series.timeline
     assert line is not None
     assert line.end_s == 21.0
     assert line.succeeded.at_s == tuple(float(at) for at in range(0, 20, 2))
+    assert series.waterfall is not None
+    assert [request.at_s for request in series.waterfall.requests] == [*line.succeeded.at_s]

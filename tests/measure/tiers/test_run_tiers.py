@@ -4,7 +4,9 @@ from typing import Any
 import pytest
 
 from bench.core.config.stack import Stack
+from bench.core.run.recording import Recording
 from bench.core.run.result import RunResult
+from bench.core.tiers.trace_ids import run_prefix
 from bench.measure.run.conditions import Conditions, Listener
 from bench.measure.run.run import measure
 from tests.factories import make_scenario, make_spec, make_target
@@ -17,6 +19,12 @@ MODEL_MS = sum(map(model_ms, range(REQUESTS))) / REQUESTS
 
 def run(durations: dict[str, Any] | None = None, **tiers: Any) -> RunResult:
     """Measure the service that reports its times; the tiers and durations are declared."""
+    result, _ = record(durations, **tiers)
+    return result
+
+
+def record(durations: dict[str, Any] | None = None, **tiers: Any) -> tuple[RunResult, Recording]:
+    """Measure the service, and return the recording, too."""
     service = {"command": ["${python}", str(Path(__file__).with_name("reporting_service.py")), "${port}"]}
     stack = Stack.model_validate(
         {
@@ -34,15 +42,19 @@ def run(durations: dict[str, Any] | None = None, **tiers: Any) -> RunResult:
     )
     target = make_target(service="backend", path="/ask", auth="none", ready="/", answer=answer)
     spec = make_spec(scenario).model_copy(update={"target": target})
-    result, _ = measure(spec, stack, Conditions(calibrated=False), Listener())
+    result, recording = measure(spec, stack, Conditions(calibrated=False), Listener())
     assert result.summary.ok == REQUESTS
-    return result
+    return result, recording
 
 
 def test_spans_give_tiers_and_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A service that only knows the variables of OpenTelemetry has tier times and calls per message."""
     monkeypatch.chdir(tmp_path)
-    result = run(otlp={})
+    result, recording = record(otlp={})
+    # The trace ids of its requests can be computed later.
+    assert [load.prefix for load in recording.traced_loads] == [
+        run_prefix(f"{result.provenance.run_id}/1").hex()
+    ]
     metrics = result.summary.metrics
     assert metrics["tier.model_ms"].mean == pytest.approx(MODEL_MS)
     assert metrics["tier.backend_ms"].mean == pytest.approx(OWN_MS)
