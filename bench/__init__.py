@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bench.measure.run.conditions import Listener
     from bench.usecases.ab import ab, ab_suite
     from bench.usecases.accept import accept
+    from bench.usecases.badge import badge
     from bench.usecases.capacity import capacity
     from bench.usecases.check import check, check_suite
     from bench.usecases.comment import comment
@@ -63,6 +64,7 @@ __all__ = [
     "ab_suite",
     "accept",
     "add_to_history",
+    "badge",
     "capacity",
     "check",
     "check_suite",
@@ -103,6 +105,7 @@ _MODULES = {
     "ab_suite": "bench.usecases.ab",
     "accept": "bench.usecases.accept",
     "add_to_history": "bench.usecases.history",
+    "badge": "bench.usecases.badge",
     "capacity": "bench.usecases.capacity",
     "check": "bench.usecases.check",
     "check_suite": "bench.usecases.check",

@@ -102,6 +102,13 @@ SECTIONS = (
                 "RUN",
             ),
             Command(
+                "badge",
+                "badge:badge",
+                "Draw a badge of a stored run or of a history.",
+                "bench badge results/RUN --out badge.svg",
+                "RUN",
+            ),
+            Command(
                 "trend",
                 "trend:trend",
                 "Show when the metrics of a scenario changed.",
