@@ -1,4 +1,4 @@
-"""`make reference`: writes the pages of docs/reference from the code."""
+"""`make reference`: writes the pages of docs/reference, and the tokens and the mark of the documentation."""
 
 import sys
 from collections.abc import Callable
@@ -11,6 +11,9 @@ from bench.core.config.scenario import Scenario
 from bench.core.config.stack import Stack
 from bench.core.config.target import Target
 from bench.core.experiment.experiment import Experiment
+from bench.render.html.assets import read_style
+from bench.render.html.name_mark import draw_mark_file
+from bench.render.html.tokens import light_tokens
 
 from .answers import answers_page
 from .commands import commands_page
@@ -20,6 +23,7 @@ from .probes import probes_page
 from .tables import exit_codes_page, metrics_page, outcomes_page
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
+ASSETS = FOLDER.parent / "assets"
 ARCHITECTURE = FOLDER.parent / "explanation" / "architecture.md"
 _SCENARIO = """\
 Which fields can a scenario file have?
@@ -76,6 +80,11 @@ PAGES: dict[str, Callable[[], str]] = {
     "answers.md": answers_page,
     "probes.md": probes_page,
 }
+ASSET_FILES: dict[str, Callable[[], str]] = {
+    "tokens.css": lambda: read_style("tokens"),
+    "name-mark.svg": lambda: draw_mark_file(light_tokens()["brand"], light_tokens()["raised"]),
+}
+"""Files of the documentation's theme that are the same as in pages."""
 _NOTICE = "<!-- Written by `make reference`; change the code instead. -->\n\n"
 
 
@@ -84,11 +93,18 @@ def page(name: str) -> str:
     return f"{_NOTICE}{PAGES[name]().rstrip()}\n"
 
 
+def asset(name: str) -> str:
+    """Return a file of the theme as `docs/assets` has it."""
+    return f"{ASSET_FILES[name]()}\n"
+
+
 def main() -> int:
-    """Write every page, and the tables of folders in the page on architecture."""
+    """Write every page, the files of the theme, and the tables of folders in the page on architecture."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name in PAGES:
         (FOLDER / name).write_text(page(name), encoding="utf-8")
+    for name in ASSET_FILES:
+        (ASSETS / name).write_text(asset(name), encoding="utf-8")
     ARCHITECTURE.write_text(with_folders(ARCHITECTURE.read_text(encoding="utf-8")), encoding="utf-8")
     return 0
 
