@@ -10,7 +10,7 @@ READY  := $(VENV)/.ready
 DOCS_READY := $(VENV)/.docs-ready
 UV     := $(BIN)/uv
 
-.PHONY: bench test setup actionlint containers docs-commands coverage docs reference lint types contracts unit bench-engine bench-truth bench-transport bench-arrivals bench-soak bench-scale bench-recovery bench-strays bench-verdicts bench-verdicts-quick bench-capacity bench-answers bench-hostile bench-mock bench-embedded bench-start experiments workflows pictures lock local-model clean help
+.PHONY: bench test setup actionlint containers docs-commands coverage docs reference lint types contracts unit bench-engine bench-truth bench-transport bench-arrivals bench-soak bench-scale bench-recovery bench-strays bench-verdicts bench-verdicts-quick bench-capacity bench-answers bench-hostile bench-mock bench-embedded bench-start bench-pages experiments workflows pictures lock local-model clean help
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -134,6 +134,9 @@ experiments: $(READY)  ## test the promise of each optimisation, and rewrite doc
 
 bench-start: $(READY)  ## measure the time from the command to the first request
 	$(BIN)/python -m benchmarks.start
+
+bench-pages: $(READY)  ## measure the size of the pages and the time to draw them, and rewrite docs/explanation/pages.md (needs Chromium; minutes)
+	$(BIN)/python -m benchmarks.pages
 
 pictures: $(READY)  ## check the slowed-down embedded stack, and take the pictures of docs/pictures (needs Chromium and npm; half an hour)
 	$(BIN)/python -m benchmarks.pictures

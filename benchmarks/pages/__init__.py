@@ -1,0 +1,1 @@
+"""Measure the size of the pages and the time until a browser has drawn them."""
