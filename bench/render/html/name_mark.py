@@ -1,4 +1,4 @@
-"""The name mark: a speech bubble that contains a change with its interval, beside the line of no change."""
+"""The name mark: a speech bubble that contains a change with its interval, next to the line of no change."""
 
 from urllib.parse import quote
 
