@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from bench.usecases.recover import RecoveredRun, recover
     from bench.usecases.report import report
     from bench.usecases.run import StoredRun, run
+    from bench.usecases.side_by_side import side_by_side
     from bench.usecases.site import site
     from bench.usecases.stack import stack_down, stack_restart, stack_scale, stack_up
     from bench.usecases.trend import trend
@@ -80,6 +81,7 @@ __all__ = [
     "recover",
     "report",
     "run",
+    "side_by_side",
     "site",
     "stack_down",
     "stack_restart",
@@ -121,6 +123,7 @@ _MODULES = {
     "recover": "bench.usecases.recover",
     "report": "bench.usecases.report",
     "run": "bench.usecases.run",
+    "side_by_side": "bench.usecases.side_by_side",
     "site": "bench.usecases.site",
     "stack_down": "bench.usecases.stack",
     "stack_restart": "bench.usecases.stack",

@@ -90,9 +90,9 @@ SECTIONS = (
             Command(
                 "report",
                 "report:report",
-                "Write the report of a stored run.",
+                "Write the report of one stored run, or of several.",
                 "bench report results/RUN --out html=report.html",
-                "RUN",
+                "RUN...",
             ),
             Command(
                 "export",

@@ -9,13 +9,25 @@ from typing import TypeVar
 from bench.core.samples.samples import Samples
 from bench.errors import ConfigError
 from bench.render import json_, junit, markdown, samples_csv, samples_jsonl, text
-from bench.render.document.format import ExperimentInput, Format, ProbeInput, RunInput, SuiteInput, TrendInput
+from bench.render.document.format import (
+    ExperimentInput,
+    Format,
+    ProbeInput,
+    RunInput,
+    SideBySideInput,
+    SuiteInput,
+    TrendInput,
+)
 from bench.render.html import page
 from bench.render.probe import json_ as probe_json
 from bench.render.probe import junit as probe_junit
 from bench.render.probe import markdown as probe_markdown
 from bench.render.probe import sarif
 from bench.render.probe import text as probe_text
+from bench.render.side_by_side import csv_ as side_csv
+from bench.render.side_by_side import json_ as side_json
+from bench.render.side_by_side import markdown as side_markdown
+from bench.render.side_by_side import text as side_text
 
 Renderer = TypeVar("Renderer")
 
@@ -46,6 +58,14 @@ SUITE_FORMATS: dict[str, Format[SuiteInput]] = {
     "html": Format("html", "suite.html", page.render_suite, printable=False),
 }
 """Formats of several judged runs of one version."""
+
+SIDE_BY_SIDE_FORMATS: dict[str, Format[SideBySideInput]] = {
+    "text": Format("text", "runs.txt", side_text.render_side_by_side),
+    "markdown": Format("markdown", "runs.md", side_markdown.render_side_by_side),
+    "json": Format("json", "runs.json", side_json.render_side_by_side),
+    "csv": Format("csv", "runs.csv", side_csv.render_side_by_side),
+}
+"""Formats of several runs side by side."""
 
 TREND_FORMATS: dict[str, Format[TrendInput]] = {
     "text": Format("text", "trend.txt", text.render_trends),

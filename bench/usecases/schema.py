@@ -16,6 +16,7 @@ from bench.core.history.history import HistoryPoint
 from bench.core.history.trend import Trend
 from bench.core.probe.probe_result import ProbeReport
 from bench.core.report.report import Report
+from bench.core.report.side_by_side import SideBySide
 from bench.core.report.suite import SuiteReport
 from bench.core.run.job import SuiteJob
 from bench.core.run.recording import RecordingFile, request_line_model
@@ -38,6 +39,7 @@ SCHEMAS: dict[str, Any] = {
     "baseline": Baseline,
     "comparison": Comparison,
     "report": Report,
+    "side-by-side": SideBySide,
     "suite": SuiteReport,
     "job": SuiteJob,
     "history": HistoryPoint,  # one line of the file

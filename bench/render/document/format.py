@@ -9,6 +9,7 @@ from bench.core.history.trend import Trend
 from bench.core.probe.probe_result import ProbeReport
 from bench.core.report.report import Report
 from bench.core.report.series import RunSeries
+from bench.core.report.side_by_side import SideBySide
 from bench.core.report.suite import SuiteReport
 from bench.core.samples.samples import Samples
 
@@ -101,3 +102,17 @@ class ExperimentInput:
     """The result."""
     terminal: Terminal = PLAIN
     """Layout of text."""
+
+
+@dataclass(frozen=True, slots=True)
+class SideBySideInput:
+    """Everything that a format of several runs side by side can read."""
+
+    report: SideBySide
+    """The runs and their differences."""
+    series: Callable[[], Sequence[RunSeries]]
+    """Read the curves of each run, in the order of `report.runs`. Raises `StoreError`."""
+    terminal: Terminal = PLAIN
+    """Layout of text."""
+    most_lines: int | None = None
+    """Lines of text that a terminal shows; None for all."""
