@@ -6,14 +6,11 @@ from typing import TypedDict
 from pydantic import ValidationError
 
 from bench.core.capacity.trial_load import find_trial_phase
-from bench.core.config.capacity_search import CapacitySearch
+from bench.core.config.capacity_search import NAME_SUFFIX, CapacitySearch
 from bench.core.config.run_spec import RunSpec
 from bench.core.values.record import FieldError
 from bench.errors import ConfigError
 from bench.usecases.options import RunOptions
-
-SUFFIX = "-capacity"
-"""End of the name of a search on a scenario that declares none: it has its own baseline and history."""
 
 
 class SearchOptions(TypedDict, total=False):
@@ -79,7 +76,7 @@ def choose_search(spec: RunSpec, search: SearchOptions) -> RunSpec:
         capacity = CapacitySearch.model_validate(content)
     except ValidationError as error:
         raise _explain(error, content) from error
-    name = spec.scenario.name if declared is not None else f"{spec.scenario.name}{SUFFIX}"
+    name = spec.scenario.name if declared is not None else f"{spec.scenario.name}{NAME_SUFFIX}"
     scenario = spec.scenario.model_copy(update={"capacity": capacity, "name": name})
     # The first load changes nothing about the answer.
     overrides = [option for option in spec.overrides if not option.startswith(_FIRST_LOADS)]

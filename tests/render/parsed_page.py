@@ -24,6 +24,8 @@ TAGS = (
             "pattern",
             "g",
             "text",
+            "tspan",
+            "pre",
             "html",
             "label",
             "head",

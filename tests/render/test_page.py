@@ -40,17 +40,20 @@ KINDS: dict[str, Callable[[], Drawn]] = {
 FIGURES = {
     "pass": {
         "response time": "434 ms −0.4 % from 436 ms",  # noqa: RUF001 - minus
-        "success": "100 % of 100 requests, baseline 100 % of 1,000 requests",
         "response time, p95": "645 ms too few requests to be reliable",
-        "requests": "100 3.23 answers/s",
+        "success": "100 % of 100 requests, baseline 100 % of 1,000 requests",
+        "throughput": "3.23 answers/s 0 % from 3.23/s; 100 requests in 31 s",
     },
     "regression": {
         "response time": "608 ms +39 % from 436 ms",
-        "success": "97 % of 100 requests, baseline 100 % of 1,000 requests",
         "response time, p95": "904 ms too few requests to be reliable",
-        "requests": "100 3.13 answers/s",
+        "success": "97 % of 100 requests, baseline 100 % of 1,000 requests",
+        "throughput": "3.13 answers/s −3.0 % from 3.23/s; 100 requests in 31 s",  # noqa: RUF001 - minus
     },
-    "no-data": {"success": "0 % of 100 requests", "requests": "100 0 answers/s"},
+    "no-data": {
+        "success": "0 % of 100 requests",
+        "throughput": "0 answers/s 100 requests in 31 s",
+    },
 }
 
 
@@ -118,9 +121,8 @@ def test_the_contents_lead_to_the_parts_of_the_page_in_order(kind: str) -> None:
 def test_without_a_baseline_the_tiers_have_one_bar() -> None:
     """A run that is compared with nothing shows where its time goes."""
     page = page_of("no-baseline")
-    assert [bar.attributes["aria-label"].partition(":")[0] for bar in page.find_all("svg", role="img")] == [
-        "this run"
-    ]
+    bars = page.find("figure", class_="bars").find_all("svg", role="img")
+    assert [bar.attributes["aria-label"].partition(":")[0] for bar in bars] == ["this run"]
 
 
 @pytest.mark.parametrize("kind", FIGURES)
@@ -148,11 +150,14 @@ def test_a_page_contains_the_complete_document(name: str) -> None:
     heading = heading_of(document.word, document.headline)
     assert header.find("h1").text == shown(heading)
     assert header.find("p", class_="next").text == shown(document.next_step)
-    assert [item.text for item in header.find_all("li")] == [shown(reason) for reason in document.reasons]
+    reasons = []
+    for each in header.find_all("ul", class_="reasons"):
+        reasons += [item.text for item in each.find_all("li")]
+    assert reasons == [shown(reason) for reason in document.reasons]
     notes = [f"Alert: {text}" for text in document.alerts]
     notes += [f"Finding: {text}" for text in document.findings]
     notes += [f"Warning: {text}" for text in document.warnings]
-    assert [note.text.replace("`", "") for note in header.find_all("p", class_="warning")] == [
+    assert [note.text.replace("`", "") for note in article.find_all("p", class_="warning")] == [
         shown(note) for note in notes
     ]
     for table in tables_of(document):
@@ -206,7 +211,7 @@ def test_a_page_draws_intervals_and_bars() -> None:
             reach = svg[0].find("line", class_="reach").attributes
             assert (reach["x1"], reach["x2"]) == (f"{interval.low}%", f"{interval.high}%")
             assert svg[0].find("rect").attributes["width"] == f"{2 * interval.tolerated}%"
-    bars = page.find_all("svg", role="img")
+    bars = page.find("figure", class_="bars").find_all("svg", role="img")
     for bar, drawing in zip(tier_bars(report), bars, strict=True):
         texts = [segment.text for segment in bar.segments]
         assert drawing.attributes["aria-label"] == f"{bar.label}: {', '.join(texts)}"
@@ -419,8 +424,12 @@ def test_one_load_has_no_chart_of_loads() -> None:
 
 
 def test_alerts_stand_above_the_deciding_metrics() -> None:
-    """The reader sees an alert before the tables."""
-    assert "Alert:" in page_of("watched").find("article").find("header").text
+    """The reader sees the number of alerts and the first one before the tables, and all of them below."""
+    page = page_of("watched")
+    alerts = make_document(REPORTS["watched"]).alerts
+    strip = page.find("article").find("header").find("ul", class_="strip")
+    assert f"{len(alerts)} alerts: {shown(alerts[0])}" in strip.text
+    assert [link.attributes["href"] for link in strip.find_all("a")] == ["#run-notes", "#run-notes"]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ from bench.core.values.duration import PositiveDuration
 from bench.core.values.quantity import RATIO_PATTERN, parse_ratio
 from bench.core.values.record import FieldError, Record
 
+NAME_SUFFIX = "-capacity"
+"""End of the name of a search whose scenario declares none, so that it has a baseline of its own."""
 _RATIO_SCHEMA = {"anyOf": [{"type": "number"}, {"type": "string", "pattern": RATIO_PATTERN}]}
 
 

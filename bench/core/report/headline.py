@@ -108,7 +108,7 @@ def find_pass(comparison: Comparison) -> Claim:
         return Claim(describe_metric(tolerated[0], tiers), (tolerated[0],), tiers)
     messages = _messages(comparison, Verdict.WITHIN_TOLERANCE)[:1]
     if messages:
-        sentence = describe_messages(messages, _count_messages(comparison), ())
+        sentence = describe_messages(messages, count_messages(comparison), ())
         return Claim(sentence, tuple(messages))
     latencies = [row for row in comparison.metrics if row.part is Part.DECIDES and row.key != SUCCESS]
     gains = [row for row in latencies if row.verdict is Verdict.BETTER]
@@ -185,12 +185,12 @@ def _slower_messages(comparison: Comparison, tiers: Sequence[MetricComparison]) 
     worse = _messages(comparison, Verdict.WORSE)
     classes = [row for row in worse if row.kind is MessageKind.CLASS]
     single = [row for row in worse if row.kind is MessageKind.MESSAGE]
-    if typical and _all_messages_grew(comparison, typical[0]):
+    if typical and all_messages_grew(comparison, typical[0]):
         return Claim(describe_all_messages(typical[0], tiers), tuple(typical))
     if classes:
-        return Claim(describe_messages(classes, _count_messages(comparison), tiers), tuple(classes))
-    if single and not (typical and 2 * len(single) > _count_messages(comparison)):
-        return Claim(describe_messages(single, _count_messages(comparison), tiers), tuple(single))
+        return Claim(describe_messages(classes, count_messages(comparison), tiers), tuple(classes))
+    if single and not (typical and 2 * len(single) > count_messages(comparison)):
+        return Claim(describe_messages(single, count_messages(comparison), tiers), tuple(single))
     return Claim(describe_metric(typical[0], tiers), tuple(typical)) if typical else None
 
 
@@ -203,7 +203,7 @@ def _messages(comparison: Comparison, verdict: Verdict) -> list[MessageCompariso
     return sorted(of_key, key=lambda row: -(row.change_ratio or 0.0))
 
 
-def _all_messages_grew(comparison: Comparison, typical: MetricComparison) -> bool:
+def all_messages_grew(comparison: Comparison, typical: MetricComparison) -> bool:
     """Return whether each class of messages has at least half of the typical change."""
     ratios: list[float] = []
     for row in comparison.messages:
@@ -213,7 +213,7 @@ def _all_messages_grew(comparison: Comparison, typical: MetricComparison) -> boo
     return bool(ratios) and min(ratios) >= smallest
 
 
-def _count_messages(comparison: Comparison) -> int:
+def count_messages(comparison: Comparison) -> int:
     """Return the number of messages of the scenario."""
     names = {row.name for row in comparison.messages if row.kind is MessageKind.MESSAGE}
     of_classes = 0

@@ -13,11 +13,11 @@ from markupsafe import Markup
 _LIBRARY = files("bench.render.html") / "vendor" / "uplot"
 _TEMPLATES = files("bench.render.html") / "templates"
 _STYLES = (
-    "tokens", "base", "panels", "overview", "tables", "breakdown", "keys", "curves", "charts", "details",
-    "phone", "print",
+    "tokens", "base", "panels", "overview", "decisive", "tables", "breakdown", "keys", "curves", "charts",
+    "details", "phone", "print",
 )  # fmt: skip
 """Style sheets, in the order in which they override each other."""
-_SCRIPTS = ("state", "format", "draw", "cursor", "legend", "print", "copy", "start")
+_SCRIPTS = ("state", "format", "draw", "cursor", "legend", "print", "copy", "contents", "start")
 """Parts of the script, in their order; they share the scope of one function."""
 
 

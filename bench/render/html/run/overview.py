@@ -1,18 +1,48 @@
-"""The first screen of a run's page: its origin and the numbers at the top."""
+"""The first screen of a run's page: verdict, decisive interval, affected messages, and numbers."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from bench.core.capacity.capacity_result import CapacityResult
-from bench.core.report.capacity_words import describe_load, describe_range
-from bench.core.report.report import Report
-from bench.core.run.metric_summary import MetricSummary
+from bench.core.config.load_words import scenario_in_words
+from bench.core.report.affected import (
+    TierChange,
+    describe_affected,
+    describe_growth,
+    describe_since,
+    list_tiers,
+)
+from bench.core.report.cautions import Caution, list_cautions
+from bench.core.report.report import Report, find_claim
+from bench.core.report.series import RunSeries
+from bench.core.report.words import PROVEN
 from bench.core.run.result import RunResult, environment
-from bench.core.samples.metric import Metric, MetricKind, Part
-from bench.core.samples.metrics import metric, request_metrics
 from bench.core.values import wording
-from bench.core.verdict.verdict import MetricComparison
-from bench.render.html.parts import Figure
+from bench.core.verdict.compare import Decision
+from bench.render.document.document import Document, split_headline
+from bench.render.html.run.decisive import Decisive, draw_decisive
+from bench.render.html.run.tiles import RunTile, make_tiles
+
+_COMMAND = re.compile(r"^(.*\brun: )(bench .*?)(\.?)$", re.DOTALL)
+_MOST_REASONS = 3
+_LONGEST_REASON = 120
+"""A longer reason is folded, so that the numbers stay on the first screen."""
+_LONGEST_NOTE = 100
+_LONG_HEADLINE = 90
+"""A longer headline is written in a smaller size."""
+_LONGEST_LOAD = 60
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """The reader's next step, and its command as a text to be copied."""
+
+    text: str
+    """The sentence up to the command."""
+    command: str
+    """The command; empty without one."""
+    rest: str
+    """The sentence behind the command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,79 +50,115 @@ class Overview:
     """The first screen."""
 
     about: tuple[str, ...]
-    """Stack, commit and time of the run."""
-    figures: tuple[Figure, ...]
+    """Stack, commit, time and load of the run."""
+    cautions: tuple[Caution, ...]
+    """What the reader must know before the numbers."""
+    decision: str
+    """The decision in capitals."""
+    headline: str
+    """The headline without the decision."""
+    is_long: bool
+    """The headline needs a smaller size."""
+    change: str
+    """The change that decided, such as `+35 %`; empty if no change is proven."""
+    next_step: NextStep
+    """What the reader can do now."""
+    reasons: tuple[str, ...]
+    """Short reasons of the decision."""
+    more_reasons: tuple[str, ...]
+    """The other reasons, which are folded."""
+    decisive: Decisive | None
+    """The drawing of the change that decided; None if there is nothing to draw."""
+    missing: str
+    """Why there is no drawing; empty with one."""
+    affected: str
+    """Whom the change affects; empty if it is unknown."""
+    tiers: tuple[TierChange, ...]
+    """The tiers that explain the change."""
+    growth: str
+    """The growth of the response time; empty if it did not grow."""
+    since: str
+    """The version that the run was compared with; empty if it was compared with nothing."""
+    is_worse: bool
+    """The run is worse than that version."""
+    tiles: tuple[RunTile, ...]
     """The numbers at the top."""
 
 
-def make_overview(report: Report) -> Overview:
+def make_overview(report: Report, series: RunSeries, document: Document) -> Overview:
     """Return the first screen of a run's page."""
-    capacity = report.result.capacity
-    figures = _figures(report) if capacity is None else _capacity_figures(capacity)
-    return Overview(about=tuple(_about(report.result)), figures=tuple(figures))
+    decision, sentence = split_headline(document.word, document.headline)
+    decisive = draw_decisive(report)
+    claim = find_claim(report)
+    is_proven = claim is not None and bool(claim.rows) and claim.rows[0].verdict in PROVEN
+    reasons = document.reasons
+    short = [reason for reason in reasons if len(reason) <= _LONGEST_REASON]
+    is_split = len(short) == len(reasons) <= _MOST_REASONS
+    shown = len(reasons) if is_split else _count_short(reasons)
+    return Overview(
+        about=tuple(_about(report.result)),
+        cautions=(*list_cautions(report), *_count_notes(document)),
+        decision=decision,
+        headline=sentence.strip(),
+        is_long=len(sentence) > _LONG_HEADLINE,
+        change=decisive.main.change if decisive is not None and is_proven else "",
+        next_step=split_command(document.next_step),
+        reasons=reasons[:shown],
+        more_reasons=reasons[shown:],
+        decisive=decisive,
+        missing="" if decisive is not None else _explain_missing(report),
+        affected=describe_affected(report),
+        tiers=list_tiers(report),
+        growth=describe_growth(report),
+        since=describe_since(report.comparison),
+        is_worse=report.decision is Decision.FAIL,
+        tiles=make_tiles(report, series),
+    )
+
+
+def _count_short(reasons: tuple[str, ...]) -> int:
+    """Return the number of reasons at the start that are short; at most three."""
+    count = 0
+    for reason in reasons[:_MOST_REASONS]:
+        if len(reason) > _LONGEST_REASON:
+            break
+        count += 1
+    return count
+
+
+def split_command(text: str) -> NextStep:
+    """Return a next step with its command apart: `…, run: bench baseline accept …`."""
+    match = _COMMAND.match(text)
+    return NextStep(text, "", "") if match is None else NextStep(*match.groups())
 
 
 def _about(result: RunResult) -> Iterable[str]:
     provenance = result.provenance
     yield f"{result.fingerprint.stack} ({environment(result.fingerprint)})"
     if provenance.commit is not None:
-        yield f"commit {provenance.commit[:9]}"
+        subject = "" if provenance.subject is None else f" “{wording.shorten(provenance.subject)}”"
+        yield f"commit {provenance.commit[:9]}{subject}"
     yield f"{provenance.started_at:%Y-%m-%d %H:%M} UTC"
+    if result.capacity is None:
+        load = scenario_in_words(result.scenario)
+        if len(load) <= _LONGEST_LOAD:
+            yield load
 
 
-def _figures(report: Report) -> Iterable[Figure]:
-    """Yield the deciding metrics, the p95 of the response time, and the number of requests."""
-    summary = report.result.summary
-    compared = {row.key: row for row in report.comparison.metrics if row.head is not None}
-    for key in request_metrics({**summary.metrics, **compared}):
-        if metric(key).part is not Part.DECIDES:
-            continue
-        if key in compared:
-            yield _compared_figure(compared[key])
-        else:
-            yield _own_figure(metric(key), summary.metrics[key])
-    response = summary.metrics.get("e2e_ms")
-    if response is not None and response.p95 is not None:
-        note = "too few requests to be reliable" if "p95" in response.unreliable else ""
-        p95 = wording.duration(response.p95, lower_bound="p95" in response.lower_bounds)
-        yield Figure("response time, p95", p95, note)
-    rate = "" if summary.requests_rps is None else f"{wording.rate(summary.requests_rps)} answers/s"
-    yield Figure("requests", f"{summary.requests:,}", rate)
+def _count_notes(document: Document) -> Iterator[Caution]:
+    """Yield the number of alerts, findings and warnings, and the first alert and finding."""
+    for word, notes in (("alert", document.alerts), ("finding", document.findings)):
+        if notes:
+            first = wording.shorten(notes[0], _LONGEST_NOTE)
+            yield Caution(wording.counted(len(notes), word), first, "notes")
+    if document.warnings:
+        yield Caution("", wording.counted(len(document.warnings), "warning"), "notes")
 
 
-def _capacity_figures(capacity: CapacityResult) -> Iterable[Figure]:
-    """Yield the safe load, its throughput, the tier that breaks, and the load that brings no gain."""
-    safe = capacity.safe_load
-    if safe is not None:
-        is_open = safe.high is None
-        load = describe_load(safe.low if is_open else safe.load, capacity.unit)
-        interval = f"{wording.confidence(safe.confidence)} interval: {describe_range(safe)}"
-        yield Figure("safe load", f"≥ {load}" if is_open else load, "" if is_open else interval)
-    if capacity.throughput_rps is not None:
-        yield Figure("answers at the safe load", f"{wording.rate(capacity.throughput_rps)}/s", "")
-    if capacity.breaks_at is not None:
-        yield Figure("breaks at", capacity.breaks_at, "the tier that grows most")
-    if capacity.no_gain_from is not None:
-        yield Figure("no gain from", describe_load(capacity.no_gain_from, capacity.unit), "")
-
-
-def _own_figure(row: Metric, summary: MetricSummary) -> Figure:
-    if row.kind is not MetricKind.TREND:
-        return Figure(row.label, wording.value(summary.mean, row.unit), _of_requests(summary.count))
-    is_bound = "typical" in summary.lower_bounds
-    return Figure(row.label, wording.value(summary.typical, row.unit, lower_bound=is_bound), "")
-
-
-def _compared_figure(row: MetricComparison) -> Figure:
-    unit = metric(row.key).unit
-    note = f"baseline {row.base_text}"
-    if row.change_ratio is not None:
-        note = f"{wording.change(row.change_ratio)} from {row.base_text}"
-    if row.head_requests is not None:
-        note = f"{_of_requests(row.head_requests)}, {note}"
-    head = wording.value(row.head, unit, lower_bound=row.head_bound)
-    return Figure(metric(row.key).label, head, note)
-
-
-def _of_requests(count: int) -> str:
-    return f"of {wording.counted(count, 'request')}"
+def _explain_missing(report: Report) -> str:
+    """Return why a page has no drawing of a change."""
+    if report.decision is Decision.INVALID:
+        return "The run was not compared, because its measurement is not valid."
+    if report.comparison.baseline_runs or report.comparison.metrics:
+        return "No comparison of a metric decided this run."
+    return "This run was compared with nothing, so a change is unknown."

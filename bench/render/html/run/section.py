@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from markupsafe import Markup, escape
 
 from bench.core.report.report import Report
+from bench.core.report.reproduce import Reproduction, describe_reproduction
 from bench.core.report.series import RunSeries
 from bench.core.report.timeline import Period
 from bench.render.document.document import Document, make_document
@@ -58,6 +59,8 @@ class RunSection:
     """The run's requests are stored, so that charts over time can be drawn."""
     raw: Markup
     """The report as JSON, to be copied."""
+    reproduction: Reproduction
+    """The commands that measure the run again."""
 
     @property
     def charts(self) -> dict[str, Chart]:
@@ -74,6 +77,18 @@ class RunSection:
         """The table of contents."""
         return tuple(ContentsEntry(f"{self.name}-{name}", label) for name, label in _name_parts(self))
 
+    @property
+    def has_notes(self) -> bool:
+        """Whether the page has alerts, findings, warnings or advice."""
+        document = self.document
+        return bool(document.alerts or document.findings or document.warnings or document.advice)
+
+    def find_part(self, *names: str) -> str | None:
+        """Return the id of the first of some parts that the page has; None if it has none of them."""
+        present = {entry.id for entry in self.contents}
+        wanted = [f"{self.name}-{name}" for name in names]
+        return next((id_ for id_ in wanted if id_ in present), None)
+
 
 def _name_parts(section: RunSection) -> Iterable[tuple[str, str]]:
     yield "headline", "Verdict"
@@ -85,6 +100,12 @@ def _name_parts(section: RunSection) -> Iterable[tuple[str, str]]:
         yield "distribution", "Distribution"
     yield "time", "Over time"
     yield "details", "Details"
+    if section.has_notes:
+        yield "notes", "Warnings"
+    if section.document.details:
+        yield "numbers", "Numbers"
+    yield "facts", "Environment"
+    yield "reproduce", "Reproduce"
     yield "raw", "Raw data"
 
 
@@ -105,7 +126,7 @@ def make_section(name: str, report: Report, series: RunSeries) -> RunSection:
     return RunSection(
         name=name,
         document=document,
-        overview=make_overview(report),
+        overview=make_overview(report, series, document),
         curves=() if capacity is None else draw_curves(capacity),
         judged=tuple(map(draw_intervals, document.judged)),
         bars=tier_bars(report) if capacity is None else (),
@@ -116,4 +137,5 @@ def make_section(name: str, report: Report, series: RunSeries) -> RunSection:
         faults=timeline.faults if timeline else (),
         has_requests=timeline is not None,
         raw=escape(json.dumps(report.model_dump(mode="json"), indent=1)),
+        reproduction=describe_reproduction(report),
     )

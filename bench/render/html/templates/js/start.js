@@ -16,6 +16,7 @@ function fit({ plot, element }) {
 
 Object.entries(charts).forEach(([id, chart]) => start(id, chart));
 document.querySelectorAll("[data-copies]").forEach(enableCopying);
+followContents();
 document.querySelectorAll(".keyboard").forEach((each) => { each.hidden = false; });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 addEventListener("beforeprint", () => print(true));

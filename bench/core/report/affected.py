@@ -1,0 +1,170 @@
+"""Who is affected by the change that a headline describes, in which tier, and since which commit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.core.report.headline import Claim, all_messages_grew, count_messages
+from bench.core.report.report import Report, find_claim
+from bench.core.report.sentences import change_text
+from bench.core.samples.cost_metrics import SAFE_LOADS, cost_service
+from bench.core.samples.metric import Part
+from bench.core.samples.metrics import RESPONSE_TIME, metric, tier_name
+from bench.core.values import wording
+from bench.core.verdict.compare import Comparison, Decision
+from bench.core.verdict.message_comparison import MessageComparison, MessageKind
+from bench.core.verdict.success import SUCCESS
+from bench.core.verdict.verdict import MetricComparison, Verdict
+
+MOST_ROWS = 3
+"""Messages, classes or tiers that the first screen shows; it counts the others."""
+_COMMIT = 9
+
+
+@dataclass(frozen=True, slots=True)
+class TierChange:
+    """The change of a tier's own time."""
+
+    name: str
+    """Name of the tier."""
+    change: str
+    """The change, such as `+155 ms`."""
+    share: float
+    """Share of the growth of all tiers, from 0 to 1."""
+
+
+def find_decisive_row(report: Report) -> MetricComparison | MessageComparison | None:
+    """Return the compared row that the headline is about; None if the run was compared with nothing.
+
+    If no row decides, it is a metric that cannot be judged, else the first metric that could have decided.
+    """
+    claim = find_claim(report)
+    if claim is not None and claim.rows:
+        return claim.rows[0]
+    if report.decision is Decision.INVALID:
+        return None
+    deciding = [row for row in report.comparison.metrics if row.part is Part.DECIDES and row.key != SUCCESS]
+    unsure = [row for row in deciding if row.verdict is Verdict.INCONCLUSIVE]
+    return next(iter([*unsure, *deciding]), None)
+
+
+def describe_affected(report: Report) -> str:
+    """Return whom the change affects: `all 13 messages`; empty if the question has no answer."""
+    claim = find_claim(report)
+    row = None if claim is None else next(iter(claim.rows), None)
+    if claim is None or row is None:
+        vanished = report.comparison.vanished_messages
+        return f"{wording.counted(len(vanished), 'message')} without an answer" if vanished else ""
+    if isinstance(row, MessageComparison):
+        return _describe_messages(
+            [message for message in claim.rows if isinstance(message, MessageComparison)]
+        )
+    return _describe_of_metric(row, report)
+
+
+def _describe_of_metric(row: MetricComparison, report: Report) -> str:
+    service = cost_service(row.key)
+    if service is not None:
+        return f"service {wording.shorten(service)}"
+    if row.key in SAFE_LOADS:
+        return ""
+    if row.verdict in {Verdict.UNCHANGED, Verdict.INCONCLUSIVE}:
+        return "no message"
+    if row.key == SUCCESS:
+        summary = report.result.summary
+        return f"{summary.failed} of {wording.counted(summary.requests, 'request')} failed"
+    count = count_messages(report.comparison)
+    if row.key == RESPONSE_TIME and count and all_messages_grew(report.comparison, row):
+        return f"all {wording.counted(count, 'message')}"
+    return ""
+
+
+def _describe_messages(rows: Sequence[MessageComparison]) -> str:
+    """Return the names of messages or classes with their share of the requests."""
+    names = [wording.shorten(row.name) for row in rows[:MOST_ROWS]]
+    if len(rows) > len(names):
+        names.append(f"{len(rows) - len(names)} more")
+    text = wording.listing(names)
+    if rows[0].kind is MessageKind.CLASS:
+        text += f": {wording.counted(sum(row.messages for row in rows), 'message')}"
+    shares = [row.requests_ratio for row in rows if row.requests_ratio is not None]
+    return f"{text}, {wording.percent(min(1.0, sum(shares)))} of the requests" if shares else text
+
+
+def list_classes(report: Report) -> tuple[MessageComparison, ...]:
+    """Return the compared classes of messages, or else the messages of the headline; at most three."""
+    row = find_decisive_row(report)
+    if row is None:
+        return ()
+    key = row.key if metric(row.key).unit == "ms" and tier_name(row.key) is None else RESPONSE_TIME
+    if row.key in SAFE_LOADS or row.key == SUCCESS or cost_service(row.key) is not None:
+        return ()
+    of_key = [
+        message
+        for message in report.comparison.messages
+        if message.key == key and message.change_ratio is not None
+    ]
+    classes = [message for message in of_key if message.kind is MessageKind.CLASS]
+    single = [message for message in of_key if message.kind is MessageKind.MESSAGE]
+    claim = find_claim(report) or Claim("")
+    named = [message for message in claim.rows if isinstance(message, MessageComparison)]
+    rows = named or classes or single
+    if named and named[0].kind is MessageKind.CLASS:
+        rows = classes
+    ordered = sorted(rows, key=lambda message: -(message.change_ratio or 0.0))
+    return tuple(message for message in ordered if message is not row)[:MOST_ROWS]
+
+
+def list_tiers(report: Report) -> tuple[TierChange, ...]:
+    """Return the tiers that the headline names, with the change of their time, the largest growth first."""
+    claim = find_claim(report)
+    grown: dict[str, float] = {}
+    for row in report.comparison.metrics:
+        if tier_name(row.key) is not None and row.change is not None and row.change > 0:
+            grown[row.key] = row.change
+    total_ms = sum(grown.values())
+    tiers = []
+    for row in () if claim is None else claim.tiers:
+        name = tier_name(row.key)
+        if name is not None and row.change is not None:
+            share = max(0.0, row.change) / total_ms if total_ms else 0.0
+            tiers.append(TierChange(name, wording.change_ms(row.change, exact=True), share))
+    return tuple(tiers[:MOST_ROWS])
+
+
+def describe_growth(report: Report) -> str:
+    """Return the growth of the response time that the tiers explain: `+187 ms`; empty if it did not grow."""
+    for row in report.comparison.metrics:
+        if row.key == RESPONSE_TIME and row.change is not None and row.change > 0:
+            return wording.change_ms(row.change, exact=True)
+    return ""
+
+
+def describe_since(comparison: Comparison) -> str:
+    """Return the version that a run was compared with; empty if it was compared with nothing.
+
+    For example: `commit 5e511ed79 of 2026-11-25 (baseline, 10 runs)`.
+    """
+    if not comparison.baseline_runs and comparison.pairs is None:
+        return ""
+    commit = comparison.newest_baseline_commit
+    parts = []
+    if comparison.base_name is not None:
+        parts.append(
+            comparison.base_name if commit is None else f"{comparison.base_name} ({commit[:_COMMIT]})"
+        )
+        parts.append(wording.counted(comparison.pairs or comparison.baseline_runs, "pair"))
+    else:
+        day = comparison.newest_baseline_at
+        of_day = "" if day is None else f" of {day:%Y-%m-%d}"
+        name = "the newest run" if commit is None else f"commit {commit[:_COMMIT]}"
+        parts.append(f"{name}{of_day} (baseline, {wording.counted(comparison.baseline_runs, 'run')})")
+    if comparison.confirmed_by is not None:
+        parts.append("confirmed by a second run")
+    return ", ".join(parts)
+
+
+def describe_change(row: MetricComparison | MessageComparison) -> str:
+    """Return the change of a row: in milliseconds for a tier, else as in tables."""
+    if isinstance(row, MetricComparison) and tier_name(row.key) is not None:
+        return wording.change_ms(row.change, exact=True)
+    return change_text(row)

@@ -1,0 +1,221 @@
+"""The numbers at the top of a run's page, each with the values of the baseline's runs."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from bench.core.capacity.capacity_result import CapacityResult
+from bench.core.report.capacity_words import describe_load, describe_range
+from bench.core.report.report import Report
+from bench.core.report.series import RunSeries
+from bench.core.report.words import VERDICTS, Tone
+from bench.core.run.result import RunResult
+from bench.core.run.safe_load import compared_load
+from bench.core.samples.cost_metrics import THROUGHPUT
+from bench.core.samples.metric import MetricKind, Part
+from bench.core.samples.metrics import RESPONSE_TIME, metric, request_metrics, tail_key
+from bench.core.values import wording
+from bench.core.verdict.verdict import MetricComparison
+
+_LEFT = 2.0
+_RUNS_END = 82.0
+_DOT = 95.0
+"""Places in per cent of a sparkline's width: its first run, its last run, and the run of the page."""
+_TOP = 6.0
+_BOTTOM = 30.0
+"""Heights in pixels of the largest and of the smallest value."""
+_FEWEST_RUNS = 2
+_EQUAL = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class SparkLine:
+    """A piece of the line through the runs of a baseline."""
+
+    x1: float
+    """Start, in per cent of the width."""
+    y1: float
+    """Height of the start, in pixels."""
+    x2: float
+    """End."""
+    y2: float
+    """Height of the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sparkline:
+    """The values of a baseline's runs as a line on their range, then this run as a dot."""
+
+    band: tuple[float, float] | None
+    """Top and height of the range of the runs, in pixels; None if all have the same value."""
+    lines: tuple[SparkLine, ...]
+    """The line through the runs, the oldest first."""
+    dot: float
+    """Height of this run's value, in pixels."""
+    text: str
+    """The numbers in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunTile:
+    """A number, its change, and how it stands to the baseline's runs."""
+
+    label: str
+    """Name of the metric."""
+    text: str
+    """The number with its unit."""
+    note: str
+    """The change, or another remark; may be empty."""
+    tone: Tone = Tone.QUIET
+    """The verdict on it; quiet if it is not judged."""
+    spark: Sparkline | None = None
+    """The baseline's runs; None without them."""
+
+
+def make_tiles(report: Report, series: RunSeries) -> tuple[RunTile, ...]:
+    """Return the tiles of a run."""
+    baseline = {row.key: row.values for row in series.baseline}
+    capacity = report.result.capacity
+    tiles = _Tiles(report, baseline)
+    return tuple(tiles.list_all() if capacity is None else tiles.list_of_search(capacity))
+
+
+@dataclass(frozen=True, slots=True)
+class _Tiles:
+    """Makes the tiles of a report."""
+
+    report: Report
+    baseline: Mapping[str, Sequence[float]]
+
+    def list_all(self) -> Iterable[RunTile]:
+        """Yield the deciding metrics, with the p95 behind the response time, then the throughput."""
+        summary = self.report.result.summary
+        compared = {row.key: row for row in self.report.comparison.metrics}
+        for key in request_metrics({**summary.metrics, **compared}):
+            if metric(key).part is Part.DECIDES:
+                yield from self._deciding(key, compared.get(key))
+            if key == RESPONSE_TIME:
+                yield from self._percentile(compared.get(tail_key(key)))
+        yield from self._throughput(compared.get(THROUGHPUT))
+
+    def list_of_search(self, capacity: CapacityResult) -> Iterable[RunTile]:
+        """Yield the safe load, its throughput, the tier that breaks, and the load that brings no gain."""
+        safe = capacity.safe_load
+        if safe is not None:
+            is_open = safe.high is None
+            load = describe_load(safe.low if is_open else safe.load, capacity.unit)
+            interval = f"{wording.confidence(safe.confidence)} interval: {describe_range(safe)}"
+            compared = compared_load(self.report.result)
+            key = "" if compared is None else compared.key
+            row = next((row for row in self.report.comparison.metrics if row.key == key), None)
+            yield RunTile(
+                "safe load",
+                f"≥ {load}" if is_open else load,
+                "" if is_open else interval,
+                _tone(row),
+                self._spark(key, safe.load),
+            )
+        if capacity.throughput_rps is not None:
+            yield RunTile("answers at the safe load", f"{wording.rate(capacity.throughput_rps)}/s", "")
+        if capacity.breaks_at is not None:
+            yield RunTile("breaks at", wording.shorten(capacity.breaks_at), "the tier that grows most")
+        if capacity.no_gain_from is not None:
+            yield RunTile("no gain from", describe_load(capacity.no_gain_from, capacity.unit), "")
+
+    def _deciding(self, key: str, row: MetricComparison | None) -> Iterator[RunTile]:
+        summary = self.report.result.summary.metrics.get(key)
+        if row is not None and row.head is not None:
+            head = wording.value(row.head, metric(key).unit, lower_bound=row.head_bound)
+            yield RunTile(metric(key).label, head, _note(row), _tone(row), self._spark(key, row.head))
+        elif summary is not None and metric(key).kind is not MetricKind.TREND:
+            text = wording.value(summary.mean, metric(key).unit)
+            yield RunTile(metric(key).label, text, _of_requests(summary.count))
+        elif summary is not None:
+            is_bound = "typical" in summary.lower_bounds
+            text = wording.value(summary.typical, metric(key).unit, lower_bound=is_bound)
+            yield RunTile(metric(key).label, text, "", spark=self._spark(key, summary.typical))
+
+    def _percentile(self, row: MetricComparison | None) -> Iterator[RunTile]:
+        response = self.report.result.summary.metrics.get(RESPONSE_TIME)
+        if response is None or response.p95 is None:
+            return
+        note = "too few requests to be reliable" if "p95" in response.unreliable else ""
+        if row is not None and row.change_ratio is not None:
+            change = f"{wording.change(row.change_ratio)} from {row.base_text}"
+            note = f"{change}; {note}" if note else change
+        text = wording.duration(response.p95, lower_bound="p95" in response.lower_bounds)
+        spark = self._spark(tail_key(RESPONSE_TIME), response.p95)
+        yield RunTile("response time, p95", text, note, _tone(row), spark)
+
+    def _throughput(self, row: MetricComparison | None) -> Iterator[RunTile]:
+        result = self.report.result
+        counted = wording.counted(result.summary.requests, "request")
+        rate_rps = result.summary.requests_rps
+        if rate_rps is None:
+            yield RunTile("requests", f"{result.summary.requests:,}", "")
+            return
+        note = _of_load(result, counted)
+        if row is not None and row.change_ratio is not None:
+            note = f"{wording.change(row.change_ratio)} from {wording.rate(row.base or 0.0)}/s; {note}"
+        spark = self._spark(THROUGHPUT, rate_rps)
+        yield RunTile("throughput", f"{wording.rate(rate_rps)} answers/s", note, _tone(row), spark)
+
+    def _spark(self, key: str, head: float | None) -> Sparkline | None:
+        values = self.baseline.get(key, ())
+        if head is None or len(values) < _FEWEST_RUNS:
+            return None
+        return draw_spark(values, head, metric(key).unit)
+
+
+def draw_spark(values: Sequence[float], head: float, unit: str) -> Sparkline:
+    """Return the values of a baseline's runs and the value of this run on one scale.
+
+    Args:
+        values: One value for each run, the oldest first; at least one.
+        head: The value of this run.
+        unit: Unit of the values.
+    """
+    low = min(*values, head)
+    high = max(*values, head)
+    span = high - low
+
+    def height(value: float) -> float:
+        if span <= _EQUAL * max(abs(high), _EQUAL):
+            return (_TOP + _BOTTOM) / 2
+        return round(_BOTTOM - (_BOTTOM - _TOP) * (value - low) / span, 2)
+
+    distance = (_RUNS_END - _LEFT) / max(1, len(values) - 1)
+    places = [round(_LEFT + distance * number, 2) for number in range(len(values))]
+    lines = []
+    for number in range(1, len(values)):
+        first, second = values[number - 1], values[number]
+        lines.append(SparkLine(places[number - 1], height(first), places[number], height(second)))
+    top = height(max(values))
+    thickness = round(height(min(values)) - top, 2)
+    ends = f"{wording.value(min(values), unit)} to {wording.value(max(values), unit)}"
+    return Sparkline(
+        band=(top, thickness) if thickness > 0 else None,
+        lines=tuple(lines),
+        dot=height(head),
+        text=f"{len(values)} runs of the baseline: {ends}; this run: {wording.value(head, unit)}",
+    )
+
+
+def _tone(row: MetricComparison | None) -> Tone:
+    return Tone.QUIET if row is None else VERDICTS[row.verdict].tone
+
+
+def _note(row: MetricComparison) -> str:
+    note = f"baseline {row.base_text}"
+    if row.change_ratio is not None:
+        note = f"{wording.change(row.change_ratio)} from {row.base_text}"
+    if row.head_requests is not None:
+        note = f"{_of_requests(row.head_requests)}, {note}"
+    return note
+
+
+def _of_requests(count: int) -> str:
+    return f"of {wording.counted(count, 'request')}"
+
+
+def _of_load(result: RunResult, counted: str) -> str:
+    return f"{counted} in {result.summary.elapsed_s:.0f} s"

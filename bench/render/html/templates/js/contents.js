@@ -1,0 +1,24 @@
+/* Mark the part of the page that is in view in the table of contents, and keep its entry in sight. */
+function followContents() {
+  const list = document.querySelector(".topbar nav");
+  if (!list) return;
+  const entries = [...list.querySelectorAll("a[href^='#']")]
+    .map((link) => ({ link, part: document.getElementById(link.hash.slice(1)) }))
+    .filter(({ part }) => part);
+  let current = null;
+  const mark = () => {
+    const edge = innerHeight / 3;
+    const passed = entries.filter(({ part }) => part.getBoundingClientRect().top < edge);
+    const next = passed.reduce((last, each) =>
+      (!last || each.part.getBoundingClientRect().top >= last.part.getBoundingClientRect().top ? each : last), null)
+      ?? entries[0];
+    if (!next || next.link === current) return;
+    current?.removeAttribute("aria-current");
+    current = next.link;
+    current.setAttribute("aria-current", "location");
+    list.scrollTo({ left: current.offsetLeft - list.offsetLeft - list.clientWidth / 3 });
+  };
+  const observer = new IntersectionObserver(mark, { rootMargin: "0px 0px -66% 0px", threshold: [0, 1] });
+  entries.forEach(({ part }) => observer.observe(part));
+  mark();
+}
