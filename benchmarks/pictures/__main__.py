@@ -1,7 +1,7 @@
-"""`make pictures`: check the embedded stack with a slower model and take pictures of the reports.
+"""`make pictures`: take the pictures of docs/pictures.
 
-`python -m benchmarks.pictures comments` takes only those of comments, and `… capacity` only that of a
-capacity search.
+`python -m benchmarks.pictures pages` takes only those of pages, in a minute and without a measurement;
+`… terminal` only those of terminals, and `… comments` only those of comments.
 """
 
 import os
@@ -9,52 +9,45 @@ import secrets
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.pictures.browser import browser, installed
+from benchmarks.pictures.browser import installed
 from benchmarks.pictures.comments import take_comments
+from benchmarks.pictures.page_pictures import take_pages
 from benchmarks.pictures.terminal import last_screen, picture
 
 _ROOT = Path(__file__).parents[2]
 _FOLDER = _ROOT / "docs" / "pictures"
 _CHECK = ("check", "quick", "--inject", "model.slowdown=1.3")
-_SEARCH = ("capacity", "capacity", "--stack", "embedded", "--objective", "e2e<2s", "--cold")
 _MONITOR = ("monitor", "--stack", "embedded", "--duration", "12", "--health-checks")
 _BENCH = (sys.executable, "-m", "bench")
 _ENVIRONMENT = {**os.environ, "JWT_SECRET": secrets.token_hex(32)}
-_WIDTH, _MARGIN = 1080, 24  # CSS pixels
-# Name of a picture, and the elements with which it begins and ends.
-PICTURES = {
-    "page.png": ("article > header", "#run-deciding ~ .bars"),
-    "page-charts.png": ("section:has(#run-distribution)", "#run-time2"),
-}
-SEARCH_PICTURES = {"capacity.png": ("article > header", "#run-curve2")}
+_KINDS = ("pages", "comments", "terminal")
 
 
 def main() -> None:
-    """Measure a run and take the pictures."""
+    """Take the pictures."""
     chromium = installed()
     if chromium is None:
         sys.exit("there is no Chromium\n\nhint: apt-get install chromium")
-    only = sys.argv[1:]
-    if "comments" in only or not only:
+    kinds = sys.argv[1:] or _KINDS
+    if "pages" in kinds:
+        take_pages(chromium, _FOLDER)
+    if "comments" in kinds:
         with tempfile.TemporaryDirectory() as folder:
             take_comments(chromium, Path(folder), _FOLDER)
-    if "capacity" in only or not only:
-        with tempfile.TemporaryDirectory() as folder:
-            # It exits with 3, because it has no baseline.
-            subprocess.run([*_BENCH, *_SEARCH, "--results", folder], cwd=_ROOT, check=False)
-            _take(chromium, min(Path(folder).glob("*/report.html")), SEARCH_PICTURES)
-    if only:
-        return
+    if "terminal" in kinds:
+        _draw_terminals()
+
+
+def _draw_terminals() -> None:
+    """Measure a run and draw what terminals show."""
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder)
         # It exits with 1, because it finds what was made worse.
         subprocess.run([*_BENCH, *_CHECK, "--results", folder], cwd=_ROOT, check=False)
-        page = min(results.glob("*/report.html"))
-        _take(chromium, page, PICTURES)
-        _draw("terminal.svg", ("report", str(page.parent)), _ROOT)
+        run = min(results.glob("*/result.json")).parent
+        _draw("terminal.svg", ("report", str(run)), _ROOT)
         _draw("live.svg", ("run", "quick", "--live"), results)
     up = subprocess.run([*_BENCH, "stack", "up"], cwd=_ROOT, env=_ENVIRONMENT, check=False)
     if up.returncode != 0:
@@ -70,21 +63,6 @@ def _draw(name: str, arguments: tuple[str, ...], folder: Path) -> None:
     shown = ["results/RUN" if "/" in argument else argument for argument in arguments]
     (_FOLDER / name).write_text(picture(text, " ".join(["bench", *shown])), encoding="utf-8")
     sys.stderr.write(f"{name}: {(_FOLDER / name).stat().st_size / 1000:.0f} kB\n")
-
-
-def _take(chromium: Path, file: Path, pictures: Mapping[str, tuple[str, str]]) -> None:
-    _FOLDER.mkdir(exist_ok=True)
-    with browser(chromium) as opened:
-        page = opened.new_page(viewport={"width": _WIDTH, "height": 900}, color_scheme="light")
-        page.goto(file.as_uri())
-        for name, (first, last) in pictures.items():
-            begin, end = page.locator(first).first.bounding_box(), page.locator(last).first.bounding_box()
-            if begin is None or end is None:
-                sys.exit(f"{name}: the page has no {first} or no {last}")
-            top = max(0.0, begin["y"] - _MARGIN)
-            clip = {"x": 0, "y": top, "width": _WIDTH, "height": end["y"] + end["height"] + _MARGIN - top}
-            page.screenshot(path=_FOLDER / name, full_page=True, clip=clip)  # type: ignore[arg-type]
-            sys.stderr.write(f"{name}: {(_FOLDER / name).stat().st_size / 1000:.0f} kB\n")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,38 @@
+import pytest
+
+from bench.core.report.words import Tone
+from bench.core.verdict.compare import Decision
+from benchmarks.pictures.examples import RUNS, quick, render_example, render_site
+from benchmarks.pictures.page_pictures import SHOTS
+from benchmarks.pictures.world import Change, make_quick_run
+
+EXPECTED = {
+    "page": (Decision.FAIL, Tone.BAD),
+    "page-pass": (Decision.PASS, Tone.GOOD),
+    "page-tolerated": (Decision.PASS, Tone.CAUTION),
+    "page-cannot-tell": (Decision.INCONCLUSIVE, Tone.UNSURE),
+    "page-invalid": (Decision.INVALID, Tone.BAD),
+    "page-errors": (Decision.FAIL, Tone.BAD),
+    "capacity": (Decision.INCONCLUSIVE, Tone.UNSURE),
+}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_picture_shows_the_result_of_its_name(name: str) -> None:
+    """Each example has the decision and the tone that its picture stands for."""
+    report, _ = RUNS[name]()
+    assert (report.decision, report.word.tone) == EXPECTED[name]
+
+
+def test_an_example_is_computed_without_chance() -> None:
+    """The same example gives the same page, so a picture changes only with the renderer."""
+    assert render_example("page") == render_example("page")
+    first, _ = make_quick_run(quick(), Change(), 3)
+    again, _ = make_quick_run(quick(), Change(), 3)
+    assert first == again
+
+
+def test_each_picture_has_a_page() -> None:
+    """A picture is taken of an example, or of a page of the site."""
+    pages = {*RUNS, *render_site()}
+    assert {shot.page for shot in SHOTS.values()} <= pages
