@@ -202,6 +202,7 @@ IMPLEMENTATION_DETAILS = {
     "samples.*": "memory of stored messages and samples",
     "scenario.*": "number of test users of an open loop",
     "stats._ROUNDING": "rounding error of a float",
+    "sentences._ROUNDING": "rounding error of a float",
     "stats._HUBER_STEPS": "steps until an estimate no longer changes",
     "stats._MAD_TO_SD": "standard deviation of a normal distribution, in median absolute deviations",
     "pairs._LEAST_WEIGHT": "keeps a division by 0 finite",

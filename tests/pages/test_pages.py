@@ -188,7 +188,7 @@ def test_the_page_can_be_read_without_its_script(browser: Browser, tmp_path: Pat
     with opened(browser, tmp_path, KINDS["regression"](), java_script_enabled=False) as shown:
         assert shown.page.locator("canvas").count() == 0
         shown.page.get_by_text("As a table").first.click()
-        assert shown.page.locator("details table").first.is_visible()
+        assert shown.page.locator("details[open] table").first.is_visible()
         shown.page.get_by_text("The complete report as JSON").click()
         assert '"headline"' in shown.page.locator("textarea").input_value()
         assert not shown.page.locator(".copy").is_visible()

@@ -7,22 +7,21 @@ from dataclasses import replace
 
 import pytest
 
-from bench.core.report.report import Report, make_report
+from bench.core.report.report import Report
 from bench.core.report.series import RunSeries, make_series
 from bench.core.report.timeline import timeline
 from bench.core.report.words import SIGNS, Word
 from bench.core.run.bottleneck import Bottleneck, LoadBand
 from bench.core.samples.sample import HOST
-from bench.core.verdict.compare import compare
 from bench.core.verdict.verdict import MetricComparison
 from bench.render.document.document import Document, make_document, split_headline
 from bench.render.document.table import Table
 from bench.render.html.assets import Assets, content_security_policy, embed_json, load_assets
 from bench.render.html.charts import Chart, distribution_charts, format_value, load_charts, time_charts
-from bench.render.html.figures import make_intervals, tier_bars
+from bench.render.html.figures import make_intervals
 from bench.render.html.page import render_page, render_suite_page
 from bench.render.html.parts import code, ends_in_numbers
-from tests.factories import make_recording, make_run, make_sample
+from tests.factories import make_run
 from tests.render.drawn import HOSTILE, hostile, many, no_data, passed, regressed
 from tests.render.parsed_page import Element, charts_of, check_page, facts_of, table_of
 from tests.render.reports import reports, suites, watched_recording
@@ -115,14 +114,7 @@ def test_the_contents_lead_to_the_parts_of_the_page_in_order(kind: str) -> None:
     targets = [link.attributes["href"].removeprefix("#") for link in links]
     assert [name for name in list_ids(page) if name in targets] == targets
     assert targets[0] == "run-headline"
-    assert {"run-breakdown", "run-details", "run-raw"} <= {*targets}
-
-
-def test_without_a_baseline_the_tiers_have_one_bar() -> None:
-    """A run that is compared with nothing shows where its time goes."""
-    page = page_of("no-baseline")
-    bars = page.find("figure", class_="bars").find_all("svg", role="img")
-    assert [bar.attributes["aria-label"].partition(":")[0] for bar in bars] == ["this run"]
+    assert {"run-compared", "run-details", "run-raw"} <= {*targets}
 
 
 @pytest.mark.parametrize("kind", FIGURES)
@@ -132,11 +124,9 @@ def test_a_page_begins_with_numbers(kind: str) -> None:
 
 
 def tables_of(document: Document) -> Iterator[Table]:
-    """Yield the tables of a page: the open rows, and the folded ones if there are any."""
-    for table in (*document.judged, *document.details):
-        yield table.open_part
-        if table.folded_part.rows:
-            yield table.folded_part
+    """Yield the tables of a page."""
+    yield from document.judged
+    yield from document.details
 
 
 @pytest.mark.parametrize("name", REPORTS)
@@ -194,8 +184,8 @@ def test_a_page_contains_each_chart_as_data_and_as_a_table(kind: str) -> None:
             ]
 
 
-def test_a_page_draws_intervals_and_bars() -> None:
-    """Each compared row has its interval, and each side has a bar with the times of its tiers."""
+def test_a_page_draws_intervals() -> None:
+    """Each compared row has its interval."""
     report, series = regressed()
     page = parsed((report, series))
     for table in make_document(report).judged:
@@ -211,14 +201,6 @@ def test_a_page_draws_intervals_and_bars() -> None:
             reach = svg[0].find("line", class_="reach").attributes
             assert (reach["x1"], reach["x2"]) == (f"{interval.low}%", f"{interval.high}%")
             assert svg[0].find("rect").attributes["width"] == f"{2 * interval.tolerated}%"
-    bars = page.find("figure", class_="bars").find_all("svg", role="img")
-    for bar, drawing in zip(tier_bars(report), bars, strict=True):
-        texts = [segment.text for segment in bar.segments]
-        assert drawing.attributes["aria-label"] == f"{bar.label}: {', '.join(texts)}"
-        assert [rect.attributes["width"] for rect in drawing.find_all("rect")] == [
-            f"{segment.width}%" for segment in bar.segments
-        ]
-        assert [rect.text for rect in drawing.find_all("rect")] == texts
 
 
 def _rows(page: Element, title: str) -> list[Element]:
@@ -384,18 +366,6 @@ def test_rows_without_a_change_have_no_interval() -> None:
     row = MetricComparison.model_validate({"key": "e2e_ms", "verdict": "new", "part": "decides", "head": 3.0})
     assert make_intervals([row]) == (None,)
     assert make_intervals([]) == ()
-
-
-def test_the_tiers_are_drawn_for_both_sides() -> None:
-    """Two bars on one scale with a baseline, one bar without it, none without tiers."""
-    both = tier_bars(REPORTS["regression"])
-    assert [bar.label for bar in both] == ["baseline", "this run"]
-    assert max(part.start + part.width for part in both[1].segments) == pytest.approx(100, abs=0.1)
-    assert both[0].segments[-1].start < both[1].segments[-1].start
-    assert [bar.label for bar in tier_bars(REPORTS["no-baseline"])] == ["this run"]
-    assert [bar.label for bar in tier_bars(REPORTS["all-failed"])] == ["baseline"]
-    without_tiers = make_run(make_recording([make_sample(0, tier_times={})]))
-    assert tier_bars(make_report(without_tiers, compare(without_tiers, None))) == ()
 
 
 def band(vus: tuple[int, int], p50_ms: float | None) -> LoadBand:

@@ -28,6 +28,8 @@ from bench.core.verdict.verdict import MetricComparison, Verdict
 MAIN_TIER_SHARE = 0.20
 """A tier explains a slower response with at least this share of the growth of all tiers."""
 _TIMES_AS_MUCH = 1.0  # from a change of 100 % on, "2.0 times as slow" is easier to read than "100 % slower"
+_ROUNDING = 1e-9
+"""A smaller share of the base is a rounding error of a change to nothing."""
 _MOST_NAMES = 3
 """Messages that a sentence names; it counts the others."""
 _CHANGED = frozenset({Verdict.WORSE, Verdict.WITHIN_TOLERANCE})
@@ -66,7 +68,8 @@ def compared_head(row: ComparedRow) -> float | None:
     """Return the value of the head without the machine's effect, which is the base plus the change."""
     if row.base is None or row.change_ratio is None:
         return row.head
-    return row.base * (1.0 + row.change_ratio)
+    head = row.base * (1.0 + row.change_ratio)
+    return 0.0 if abs(head) < _ROUNDING * abs(row.base) else head
 
 
 def values_text(row: ComparedRow) -> str:

@@ -71,9 +71,11 @@ TOLERATED_PASS = Word("pass", Tone.CAUTION)
 """A pass with a change for the worse that is within the tolerance."""
 CROSSED = Word("crossed", Tone.BAD)
 """The result of a threshold that the run crossed."""
+KEPT = Word("kept", Tone.QUIET)
+"""The result of a threshold that the run kept."""
 OTHERS = (
     CROSSED,
-    Word("kept", Tone.QUIET),
+    KEPT,
     Word("fixed", Tone.QUIET),
     Word("old", Tone.QUIET),
     Word("was down", Tone.BAD),

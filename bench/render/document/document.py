@@ -252,13 +252,13 @@ def _comparison_row(row: MetricComparison) -> tuple[str, ...]:
         changes = _absolute_changes(row)
     return (
         tier or step_name(row.key) or metric(row.key).label,
-        _sides(row),
+        describe_sides(row),
         *changes,
         verdict_text(row.key, row.verdict),
     )
 
 
-def _sides(row: MetricComparison) -> str:
+def describe_sides(row: MetricComparison) -> str:
     """Return the values of both sides; a share of requests is shortened, so that it stays on one line."""
     if row.base_requests is None and row.head_requests is None:
         return values_text(row)

@@ -115,7 +115,7 @@ def _limits(by_load: Bottleneck) -> str:
         return _all_kept(by_load)
     band = by_load.bands[by_load.broken_band]
     several = len(band.crossed) > 1
-    limits = wording.listing([_limit(threshold) for threshold in band.crossed])
+    limits = wording.listing([describe_limit(threshold) for threshold in band.crossed])
     if by_load.broken_band == 0:
         place = f"already at {_at(by_load, band)}"
     else:
@@ -141,7 +141,7 @@ def _hedge(band: LoadBand) -> str:
     return "" if band.certain else " (too few requests to be certain)"
 
 
-def _limit(threshold: ThresholdResult) -> str:
+def describe_limit(threshold: ThresholdResult) -> str:
     """Return a limit such as `response time p95 ≤ 10.0 s`."""
     limit = threshold.expression
     label, unit = label_and_unit(threshold.metric)

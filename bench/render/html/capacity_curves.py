@@ -19,6 +19,7 @@ from bench.render.html.load_curve import (
     Tick,
     Zone,
     list_ticks,
+    write_durations,
 )
 
 _MOST_LIMITS = 2.5
@@ -30,8 +31,6 @@ _SMALL_HEIGHT = 130.0
 """Heights of the upper and lower end of a small drawing."""
 _LEAST_RESIDUAL = 0.1
 """The scale of differences reaches at least so far, so that noise looks small."""
-_SECONDS_FROM_MS = 2_000.0
-"""A scale that reaches so far is in seconds."""
 
 
 def draw_curves(capacity: CapacityResult) -> tuple[LoadCurve, ...]:
@@ -59,7 +58,7 @@ def _draw_objective(capacity: CapacityResult, objective: str) -> LoadCurve:
     values = [(trial, counts, _value(counts, is_time=is_time)) for trial, counts in counted]
     largest = max((value for _, _, value in values if value is not None), default=0.0)
     scales = Scales(_right(capacity), min(_BLANK * max(largest, limit), _MOST_LIMITS * limit) or 1.0)
-    write = _duration_writer(scales.top) if is_time else wording.percent
+    write = write_durations(scales.top) if is_time else wording.percent
     points = []
     for trial, counts, value in values:
         if value is not None:
@@ -279,13 +278,6 @@ def _load_ticks(capacity: CapacityResult, scales: Scales) -> tuple[Tick, ...]:
     step = 1.0 if capacity.unit == "users" else 0.0
     loads = list_ticks(scales.right, step)
     return tuple(Tick(scales.place(load), wording.value(load, "1")) for load in loads)
-
-
-def _duration_writer(top_ms: float) -> Callable[[float], str]:
-    """Return a function that writes a time in the unit of its scale."""
-    if top_ms >= _SECONDS_FROM_MS:
-        return lambda time_ms: f"{time_ms / wording.THOUSAND:.3g} s"
-    return lambda time_ms: f"{float(f'{time_ms:.3g}'):,g} ms"
 
 
 _LEGEND = {

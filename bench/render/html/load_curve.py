@@ -4,15 +4,19 @@ Places are per cent of the width, heights are pixels from above, so a drawing fi
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from bench.core.report.words import Tone
+from bench.core.values import wording
 
 HEIGHT = 300
 """Height of a drawing."""
 TOP = 48.0
 """Height of the upper end of the scale: the labels of zones and of the safe load are above it."""
 _MOST_TICKS = 8
+_SECONDS_FROM_MS = 2_000.0
+"""A scale that reaches so far is in seconds."""
 _MULTIPLES = (1.0, 2.0, 5.0, 10.0)
 """Distances of ticks, as multiples of a power of ten."""
 
@@ -160,9 +164,16 @@ class Scales:
         return round(self.foot - (self.foot - self.head) * share, 1)
 
 
-def list_ticks(largest: float, smallest_step: float = 0.0) -> list[float]:
+def write_durations(longest_ms: float) -> Callable[[float], str]:
+    """Return a function that writes the times of a scale in one unit."""
+    if longest_ms >= _SECONDS_FROM_MS:
+        return lambda time_ms: f"{time_ms / wording.THOUSAND:.3g} s"
+    return lambda time_ms: f"{float(f'{time_ms:.3g}'):,g} ms"
+
+
+def list_ticks(largest: float, smallest_step: float = 0.0, most: int = _MOST_TICKS) -> list[float]:
     """Return round values from 0 to the end of a scale, with at least this distance."""
-    rough = largest / _MOST_TICKS
+    rough = largest / most
     power = 10.0 ** math.floor(math.log10(rough))
     step = power * next(multiple for multiple in _MULTIPLES if multiple * power >= rough)
     step = max(step, smallest_step)

@@ -13,10 +13,12 @@ from bench.core.report.timeline import Period
 from bench.render.document.document import Document, make_document
 from bench.render.html.capacity_curves import draw_curves
 from bench.render.html.charts import Chart, distribution_charts, load_charts, time_charts
-from bench.render.html.figures import Bar, tier_bars
 from bench.render.html.load_curve import LoadCurve
-from bench.render.html.parts import DrawnTable, draw_intervals
+from bench.render.html.parts import draw_intervals
+from bench.render.html.run.compared import ComparedPanel, make_compared
+from bench.render.html.run.messages import MessagePanel, make_messages
 from bench.render.html.run.overview import Overview, make_overview
+from bench.render.html.run.tiers import TierPanel, make_tiers
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +43,12 @@ class RunSection:
     """The first screen."""
     curves: tuple[LoadCurve, ...]
     """The curves of a capacity search; empty if the run has a load of its own."""
-    judged: tuple[DrawnTable, ...]
-    """The tables that decided it."""
-    bars: tuple[Bar, ...]
-    """The tiers' times."""
+    tiers: TierPanel | None
+    """The time per tier."""
+    messages: MessagePanel | None
+    """The results per message."""
+    compared: ComparedPanel | None
+    """The deciding metrics and the thresholds."""
     distributions: tuple[Chart, ...]
     """Charts of distributions, and of the response time at each load."""
     over_time: tuple[Chart, ...]
@@ -94,8 +98,12 @@ def _name_parts(section: RunSection) -> Iterable[tuple[str, str]]:
     yield "headline", "Verdict"
     if section.curves:
         yield "curves", "Load"
-    if section.judged or section.bars:
-        yield "breakdown", "Comparison"
+    if section.tiers:
+        yield "tiers", "Tiers"
+    if section.messages:
+        yield "messages", "Messages"
+    if section.compared:
+        yield "compared", "Metrics"
     if section.distributions:
         yield "distribution", "Distribution"
     yield "time", "Over time"
@@ -118,6 +126,7 @@ def make_section(name: str, report: Report, series: RunSeries) -> RunSection:
         series: Its curves.
     """
     document = make_document(report)
+    judged = tuple(map(draw_intervals, document.judged))
     timeline = series.timeline
     capacity = report.result.capacity
     distributions: tuple[Chart, ...] = ()
@@ -128,8 +137,9 @@ def make_section(name: str, report: Report, series: RunSeries) -> RunSection:
         document=document,
         overview=make_overview(report, series, document),
         curves=() if capacity is None else draw_curves(capacity),
-        judged=tuple(map(draw_intervals, document.judged)),
-        bars=tier_bars(report) if capacity is None else (),
+        tiers=make_tiers(report, judged),
+        messages=make_messages(report, judged),
+        compared=make_compared(report, judged),
         distributions=distributions,
         over_time=time_charts(series),
         phases=timeline.phases if timeline else (),
