@@ -93,7 +93,7 @@ def test_hostile_names_have_no_effect(browser: Browser, tmp_path: Path) -> None:
     with opened(browser, tmp_path, KINDS["hostile"]()) as shown:
         picture(shown, "hostile-light")
         assert shown.page.title() != "owned"
-        assert shown.value("document.scripts.length") == 2
+        assert shown.value("document.scripts.length") == 3
         assert shown.value("document.images.length") == 0
         assert "</script><script>document.title='owned'</script>" in shown.page.inner_text("header")
         assert shown.messages == []

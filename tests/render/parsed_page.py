@@ -44,6 +44,7 @@ TAGS = (
             "h4",
             "p",
             "ul",
+            "ol",
             "li",
             "dl",
             "div",
@@ -208,10 +209,10 @@ def _check_safety(page: Element, text: str) -> None:
         if element.tag != "link":
             address = element.attributes.get("href", "")
             assert address.startswith("https:") or ":" not in address.split("/")[0], address
-    # The data of the charts, and the script that draws them. The front page of a site has no charts; if it is
-    # long, it has the script of the search.
+    # The data of the charts and of the requests, and the script that draws them. The front page of a site
+    # has no charts; if it is long, it has the script of the search.
     scripts = [script.attributes.get("src") for script in page.find_all("script")]
-    assert len(scripts) in {0, 2} or scripts == ["assets/search.js"]
+    assert len(scripts) in {0, 2, 3} or scripts == ["assets/search.js"]
     assert not set("\x1b\u2028\u2029\u202e\u200b") & set(text)
 
 

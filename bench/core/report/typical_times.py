@@ -31,6 +31,11 @@ class TypicalTimes(Record):
     tiers_ms: tuple[Number | None, ...] = ()
     """Mean time of each tier; empty if not all requests of the middle half report times."""
 
+    @property
+    def total_ms(self) -> float:
+        """Mean time from the planned start to the end."""
+        return round(sum(self.timings_ms), _DIGITS)
+
 
 class TimedRequests(NamedTuple):
     """Requests with everything that their parts need."""
@@ -96,15 +101,16 @@ def list_differences(
     """
     differences: list[Difference] = []
     for timing, own_ms, usual_ms in zip(TIMINGS, timings_ms, typical.timings_ms, strict=True):
-        differences.append(Difference(timing, own_ms - usual_ms))
+        differences.append(Difference(timing, round(own_ms - usual_ms, _DIGITS)))
     if not tiers_ms or not typical.tiers_ms:
         return differences
     del differences[SENT:]
     for tier, tier_ms, usual_tier_ms in zip(tiers, tiers_ms, typical.tiers_ms, strict=True):
-        differences.append(Difference(tier, (tier_ms or 0.0) - (usual_tier_ms or 0.0)))
+        by_ms = (tier_ms or 0.0) - (usual_tier_ms or 0.0)
+        differences.append(Difference(tier, round(by_ms, _DIGITS)))
     total_ms = sum(timings_ms) - sum(typical.timings_ms)
     rest_ms = total_ms - sum(difference.by_ms for difference in differences)
-    return [*differences, Difference("", rest_ms)]
+    return [*differences, Difference("", round(rest_ms, _DIGITS))]
 
 
 def _code_messages(samples: Samples) -> Column:

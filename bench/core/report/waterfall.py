@@ -90,6 +90,8 @@ class Waterfall(Record):
     """Names of the tiers that report times of single requests."""
     loads: tuple[str, ...]
     """The load of each phase in words; empty if the run has one phase."""
+    end_s: Number
+    """End of the last request, in seconds."""
     requests: tuple[WaterfallRequest, ...]
     """Requests in the order of their planned start."""
     is_complete: bool
@@ -134,6 +136,7 @@ def waterfall(
     return Waterfall(
         tiers=tuple(tiers),
         loads=tuple(map(_load_in_words, phases)) if len(phases) > 1 else (),
+        end_s=recording.elapsed_s,
         requests=tuple(_list_requests(run, rows, places, recording.traced_loads)),
         is_complete=is_complete,
         slowest=tuple(map(numbers.__getitem__, slowest.tolist())),

@@ -54,7 +54,10 @@ def _render(
     title: str, sections: Sequence[RunSection], assets: Assets, suite: SuiteReport | None = None
 ) -> str:
     charts = {}
+    requests = {}
     for section in sections:
+        if section.waterfall is not None:
+            requests[section.name] = section.waterfall.data
         for name, chart in section.charts.items():
             charts[name] = chart_data(chart)
     return ENVIRONMENT.get_template("page.html.j2").render(
@@ -65,4 +68,5 @@ def _render(
         script=Markup(assets.script),  # noqa: S704 - likewise
         policy=content_security_policy(assets),
         charts=embed_json(charts),
+        requests=embed_json(requests),
     )

@@ -19,6 +19,7 @@ from bench.render.html.run.compared import ComparedPanel, make_compared
 from bench.render.html.run.messages import MessagePanel, make_messages
 from bench.render.html.run.overview import Overview, make_overview
 from bench.render.html.run.tiers import TierPanel, make_tiers
+from bench.render.html.run.waterfall import WaterfallView, make_waterfall
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,8 @@ class RunSection:
     """Periods of the faults that the scenario declares."""
     outages: tuple[Period, ...]
     """Periods in which a health check failed."""
+    waterfall: WaterfallView | None
+    """Its slowest requests; None if its requests are not stored."""
     has_requests: bool
     """The run's requests are stored, so that charts over time can be drawn."""
     raw: Markup
@@ -110,6 +113,8 @@ def _name_parts(section: RunSection) -> Iterable[tuple[str, str]]:
     yield "details", "Details"
     if section.has_notes:
         yield "notes", "Warnings"
+    if section.waterfall is not None:
+        yield "slowest", "Slowest"
     if section.document.details:
         yield "numbers", "Numbers"
     yield "facts", "Environment"
@@ -145,6 +150,7 @@ def make_section(name: str, report: Report, series: RunSeries) -> RunSection:
         phases=timeline.phases if timeline else (),
         outages=timeline.outages if timeline else (),
         faults=timeline.faults if timeline else (),
+        waterfall=make_waterfall(report, series),
         has_requests=timeline is not None,
         raw=escape(json.dumps(report.model_dump(mode="json"), indent=1)),
         reproduction=describe_reproduction(report),
