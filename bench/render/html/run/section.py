@@ -111,6 +111,10 @@ def _name_parts(section: RunSection) -> Iterable[tuple[str, str]]:
         yield "distribution", "Distribution"
     yield "time", "Over time"
     yield "details", "Details"
+    yield from _name_details(section)
+
+
+def _name_details(section: RunSection) -> Iterable[tuple[str, str]]:
     if section.has_notes:
         yield "notes", "Warnings"
     if section.waterfall is not None:
