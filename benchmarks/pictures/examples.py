@@ -12,10 +12,10 @@ from bench.core.verdict.compare import compare
 from bench.render.html.page import render_page
 from bench.store import scenarios
 from tests.factories import make_fingerprint
-from tests.render.capacities import drawn_with, narrow
+from tests.render.capacities import capacities, drawn_with
 from tests.render.histories import LINKS, history, site_of, vitals, with_pinned
 
-from .world import BASELINE_RUNS, Change, make_quick_baseline, make_quick_run
+from .world import BASELINE_RUNS, FINGERPRINT, Change, make_quick_baseline, make_quick_run, originate
 
 Judged = tuple[Report, RunSeries]
 
@@ -52,6 +52,14 @@ def judge(change: Change, baseline: Baseline | None = None, number: int = BASELI
     return report, make_series(result, recording, expected)
 
 
+def search() -> Judged:
+    """Return the report on a capacity search and its curves."""
+    report, series = drawn_with(capacities()["narrow"])
+    changes = {"provenance": originate(BASELINE_RUNS, scenario="capacity"), "fingerprint": FINGERPRINT}
+    result = report.result.model_copy(update=changes)
+    return make_report(result, compare(result, None)), series
+
+
 RUNS: dict[str, Callable[[], Judged]] = {
     "page": lambda: judge(Change(1.3, injections={"model.slowdown": 1.3})),
     "page-pass": lambda: judge(Change()),
@@ -59,7 +67,7 @@ RUNS: dict[str, Callable[[], Judged]] = {
     "page-cannot-tell": lambda: judge(Change(1.12), noisy_baseline()),
     "page-invalid": lambda: judge(Change(1.3, generator_cpu_pct=97.0)),
     "page-errors": lambda: judge(Change(failed=(7, 19, 20, 31))),
-    "capacity": lambda: drawn_with(narrow()),
+    "capacity": search,
 }
 """Each kind of result, by the name of its picture."""
 

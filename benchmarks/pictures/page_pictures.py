@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 from playwright.sync_api import Browser, Page
 
 from bench.render.html.site import FRONT
+from benchmarks.pictures.badges import write_badges
 from benchmarks.pictures.browser import browser
 from benchmarks.pictures.examples import RUNS, render_example, render_site
 
@@ -46,6 +47,7 @@ SHOTS: Mapping[str, Shot] = {
 def take_pages(chromium: Path, pictures: Path) -> None:
     """Render each example and take its pictures."""
     pictures.mkdir(exist_ok=True)
+    write_badges(pictures)
     with TemporaryDirectory() as name, browser(chromium) as opened:
         folder = Path(name)
         write_examples(folder)

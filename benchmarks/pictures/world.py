@@ -90,7 +90,7 @@ def make_quick_run(spec: RunSpec, change: Change, number: int) -> tuple[RunResul
         host=Host(cores=2, load_at_start=0.4, stolen_ratio=0.004),
         traced_loads=(TracedLoad(prefix=f"{number:010x}"),),
     )
-    return make_result(spec, recording, _originate(number, change), FINGERPRINT), recording
+    return make_result(spec, recording, originate(number, change), FINGERPRINT), recording
 
 
 def make_quick_baseline(spec: RunSpec, change: Change = USUAL, *, spread: float = 0.0) -> Baseline:
@@ -124,10 +124,11 @@ FINGERPRINT = Fingerprint(
 )
 
 
-def _originate(number: int, change: Change) -> Provenance:
+def originate(number: int, change: Change = USUAL, scenario: str = "quick") -> Provenance:
+    """Return the origin of a run, which starts `number` days after the first one."""
     started_at = FIRST + timedelta(days=number)
     return Provenance(
-        run_id=f"{started_at:%Y%m%dT%H%M%SZ}-quick-{number:04x}",
+        run_id=f"{started_at:%Y%m%dT%H%M%SZ}-{scenario}-{number:04x}",
         started_at=started_at,
         tool_version="0.1.0",
         python_version="3.13.1",
@@ -144,7 +145,7 @@ def _answer_requests(spec: RunSpec, change: Change, dice: Random) -> Iterator[Re
     """Yield the requests of ten VUs that wait for a model with four slots, in the order of their start."""
     names = [prompt.id for prompt in spec.prompts]
     deck: list[str] = []
-    due = [(0.02 * vu, vu, 0) for vu in range(10)]
+    due = [(0.3 * vu, vu, 0) for vu in range(10)]
     free_s = [0.0] * _SLOTS
     seq = 0
     while due:

@@ -1,11 +1,15 @@
+from pathlib import Path
+
 import pytest
 
 from bench.core.report.words import Tone
 from bench.core.verdict.compare import Decision
+from benchmarks.pictures.badges import BADGES, draw_badge
 from benchmarks.pictures.examples import RUNS, quick, render_example, render_site
 from benchmarks.pictures.page_pictures import SHOTS
 from benchmarks.pictures.world import Change, make_quick_run
 
+PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 EXPECTED = {
     "page": (Decision.FAIL, Tone.BAD),
     "page-pass": (Decision.PASS, Tone.GOOD),
@@ -22,6 +26,12 @@ def test_a_picture_shows_the_result_of_its_name(name: str) -> None:
     """Each example has the decision and the tone that its picture stands for."""
     report, _ = RUNS[name]()
     assert (report.decision, report.word.tone) == EXPECTED[name]
+
+
+@pytest.mark.parametrize("name", BADGES)
+def test_the_documentation_shows_the_present_badges(name: str) -> None:
+    """`python -m benchmarks.pictures pages` changes no badge."""
+    assert (PICTURES / name).read_text(encoding="utf-8") == draw_badge(name)
 
 
 def test_an_example_is_computed_without_chance() -> None:
