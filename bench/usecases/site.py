@@ -4,11 +4,13 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.core.report.dashboard import dashboard, name_histories
+from bench.core.report.dashboard import dashboard
+from bench.core.report.site_entry import name_histories
 from bench.core.report.trend_page import HistorySummary
 from bench.errors import StoreError
-from bench.render.html.links import links_to
-from bench.render.html.site import FRONT, path_of, render_front, render_shared
+from bench.render.html.front import render_front
+from bench.render.html.links import SiteLinks, links_to
+from bench.render.html.site_files import FRONT, path_of, render_shared
 from bench.store import history as histories
 from bench.store import site as sites
 from bench.usecases.page_processes import write_pages
@@ -50,7 +52,7 @@ def site(
         ConfigError: The repository or the server is not valid.
         StoreError: There is no history, or a file cannot be read or written.
     """
-    links = links_to(server, repository)
+    links = SiteLinks(links_to(server, repository))
     paths = {histories.key_of(path): path for path in histories.paths(Path(history))}
     if not paths:
         raise StoreError(f"{history} has no history", "bench ci history add results/RUN")
@@ -69,5 +71,5 @@ def site(
                 written.join(page.files)
                 summaries.append(page.summary)
                 unchanged += page.is_current
-        written.write(FRONT, render_front(dashboard(summaries)))
+        written.write(FRONT, render_front(dashboard(summaries), links))
     return WrittenSite(Path(folder) / FRONT, len(paths), unchanged)

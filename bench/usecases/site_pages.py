@@ -13,8 +13,9 @@ from bench.core.report.long_term import long_term_curves
 from bench.core.report.trend_page import HistorySummary, make_page
 from bench.core.values.record import Record
 from bench.render.history_csv import digest_year, render_year, split_years
-from bench.render.html.links import Links
-from bench.render.html.site import path_of, render_history, year_path
+from bench.render.html.history_page import render_history
+from bench.render.html.links import SiteLinks
+from bench.render.html.site_files import path_of, year_path
 from bench.store import baselines
 from bench.store.history_file import HistoryFile, open_history
 from bench.store.own_code import pages_code
@@ -55,8 +56,8 @@ class PageTask:
     """Its name for people."""
     folder: SiteFolder
     """The folder, with the recorded origins of the history's files."""
-    links: Links
-    """Addresses of commits and workflow runs."""
+    links: SiteLinks
+    """Addresses of commits and workflow runs, and of the pages of this history's runs."""
 
     def run(self) -> WrittenPage:
         """Write the files that are not up to date.
@@ -66,11 +67,14 @@ class PageTask:
         """
         baseline = baselines.text_of(f"{self.where}.json")
         with open_history(self.path) as history:
-            made_from = _digest(pages_code(), history.digest, baseline, self.name, self.links.repository)
+            made_from = _digest(pages_code(), history.digest, baseline, self.name, *self._addresses())
             note = self._keep(made_from)
             is_current = note is not None
             note = note or self._make(history, baseline, made_from)
         return WrittenPage(note.summary, is_current, self.folder.derived)
+
+    def _addresses(self) -> tuple[str | None, ...]:
+        return self.links.github.repository, *sorted(self.links.run_pages.values())
 
     def _keep(self, made_from: str) -> _PageNote | None:
         """Keep the files of a history; None if any is missing, changed, or made from something else."""

@@ -16,6 +16,7 @@ _LEVEL_SHIFT = 0.2
 _RUNS_OF_A_LEVEL = 700  # mean
 _RUNS_OF_CONDITIONS = 1500
 _OUTLIER_SHARE = 0.01
+_AUTHORS = ("Ann Other", "Tess Ter", "Max Mustermann")
 _STACKS = ("gateway", "embedded", "compose", "cluster")
 
 
@@ -63,6 +64,8 @@ def _point(scenario: str, stack: str, number: int, shift: float, dice: Random) -
     ttft_ms = round(times["queue"] + times["prefill"], 2)
     failed = dice.choice([0, 0, 0, 0, 0, 1, 2])
     figures = {"e2e_ms": e2e_ms, "ttft_ms": ttft_ms, **{f"tier.{tier}_ms": ms for tier, ms in times.items()}}
+    figures |= _costs(e2e_ms, dice)
+    author = dice.choice(_AUTHORS)
     return {
         "schema_version": 1,
         "scenario": scenario,
@@ -79,6 +82,20 @@ def _point(scenario: str, stack: str, number: int, shift: float, dice: Random) -
         "reference_workload": _workload(machine, dice),
         "vitals": _vitals(e2e_ms, ttft_ms, failed),
         "workflow_run": 7_000_000_000 + number,
+        "branch": "main",
+        "subject": f"Answer with fewer calls of the model (#{number})",
+        "author": author,
+    }
+
+
+def _costs(e2e_ms: float, dice: Random) -> dict[str, float]:
+    return {
+        "requests_rps": round(4000.0 / e2e_ms, 4),
+        "service.backend.cpu_ms": round(4.0 * math.exp(dice.gauss(0.0, _NOISE)), 4),
+        "service.backend.memory_bytes": round(62e6 * math.exp(dice.gauss(0.0, _NOISE))),
+        "service.model.cpu_ms": round(0.8 * e2e_ms, 4),
+        "service.model.memory_bytes": round(41e6 * math.exp(dice.gauss(0.0, _NOISE))),
+        "tokens_per_request": round(40.0 * math.exp(dice.gauss(0.0, _NOISE)), 4),
     }
 
 

@@ -1,5 +1,6 @@
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -7,10 +8,11 @@ import pytest
 from playwright.sync_api import Browser
 
 from bench.core.report.trend_page import TrendPage
-from bench.render.html.site import FRONT, path_of
+from bench.render.html.front import render_front
+from bench.render.html.site_files import FRONT, path_of
 from tests.pages.opened import PHONE, Opened, shown_file
 from tests.pages.test_pages import AXE
-from tests.render.histories import LINKS, several, site_of
+from tests.render.histories import LINKS, board_of, several, site_of
 from tests.render.test_site import QUICK, hostile, many_histories
 from tests.store.test_site_files import write
 
@@ -18,7 +20,7 @@ Histories = list[TrendPage]
 MakeHistories = Callable[[], Histories]
 SEVERAL: MakeHistories = cache(several)
 HOSTILE: MakeHistories = cache(hostile)
-CHARTS = 9  # success, response time, time to first token, and six tiers
+CHARTS = 13  # success, response time, time to first token, four costs, and six tiers
 
 
 @pytest.fixture
@@ -60,7 +62,7 @@ def test_pages_are_drawn_without_messages(
         assert shown.count_charts() == charts
         assert all(shown.painted_points(number) > 1_000 for number in range(charts))
         assert shown.messages == []
-        assert file_names(shown.requests) == {"site.css"} | ({"site.js"} if charts else set())
+        assert file_names(shown.requests) == {"site.css", "site.js" if charts else "filter.js"}
         # The style came as well: the policy let it.
         assert shown.value("getComputedStyle(document.querySelector('main')).maxWidth") != "none"
 
@@ -109,7 +111,7 @@ def test_hostile_names_have_no_effect(browser: Browser, write_site: WriteSite) -
     """Each page of hostile histories opens from the front page, runs no script and loads no file."""
     histories = HOSTILE()
     with shown_file(browser, write_site(histories) / FRONT) as shown:
-        links = shown.page.locator(".scenarios a")
+        links = shown.page.locator(".scenarios tbody th a")
         assert links.count() == len(histories)
         for number in range(links.count()):
             links.nth(number).click()
@@ -119,7 +121,7 @@ def test_hostile_names_have_no_effect(browser: Browser, write_site: WriteSite) -
             assert shown.value("document.scripts.length") == 2
             shown.page.go_back()
         assert shown.messages == []
-        assert file_names(shown.requests) >= {"site.css", "site.js"}
+        assert {"site.css", "site.js", "filter.js"} <= file_names(shown.requests)
 
 
 def test_a_page_can_be_read_without_its_script(browser: Browser, write_site: WriteSite) -> None:
@@ -138,16 +140,143 @@ def test_a_page_can_be_printed(browser: Browser, write_site: WriteSite) -> None:
         assert shown.value("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
 
 
-def test_the_front_page_searches_many_scenarios(browser: Browser, write_site: WriteSite) -> None:
-    """The search unfolds the other rows, hides those without the word, and works without a network."""
-    with shown_file(browser, write_site(many_histories()) / FRONT) as shown:
-        field = shown.page.get_by_role("searchbox", name="Search")
-        field.fill("s11")
-        rows = shown.page.locator(".scenarios tbody tr:visible")
-        assert [text.split()[1] for text in rows.all_inner_texts()] == [f"s11{digit}" for digit in range(10)]
-        assert shown.page.get_by_role("status").inner_text() == "10 of 120 scenarios"
-        field.fill("")
-        assert rows.count() == 100
+ROWS = ".scenarios tbody tr:visible"
+_COUNT_CHANGES = """
+window.changes = 0;
+new MutationObserver((records) => { window.changes += records.length; })
+  .observe(document.getElementById("rows"), {attributes: true, childList: true, subtree: true});
+"""
+
+
+def names_of(shown: Opened) -> list[str]:
+    """Return the names of the visible scenarios."""
+    return shown.page.locator(f"{ROWS} th a").all_inner_texts()
+
+
+def test_filters_choose_by_text_stack_and_verdict(browser: Browser, write_site: WriteSite) -> None:
+    """Filters count together; the status says the number of matches, and "Show all" removes them."""
+    with shown_file(browser, write_site(SEVERAL()) / FRONT) as shown:
+        assert shown.page.get_by_role("status").inner_text() == "6 scenarios"
+        shown.page.get_by_role("radio", name="not worse").check()
+        assert names_of(shown) == ["chat-stream", "medium on compose", "medium on embedded", "spike"]
+        shown.page.get_by_role("combobox", name="Stack").select_option("embedded")
+        shown.page.get_by_role("searchbox", name="Search").fill("MEDIUM")
+        assert names_of(shown) == ["medium on embedded"]
+        assert shown.page.get_by_role("status").inner_text() == "1 of 6 scenarios"
+        shown.page.get_by_role("button", name="Show all").click()
+        shown.page.get_by_text("6 scenarios").wait_for()
+        assert len(names_of(shown)) == 6
         assert shown.messages == []
-        shown.page.evaluate(AXE)  # it reads the style sheet again, which the policy of the page forbids
-        assert shown.value("axe.run()")["violations"] == []
+
+
+def test_filters_work_by_keyboard(browser: Browser, write_site: WriteSite) -> None:
+    """Tab leads from the search to the stack and to the verdict, whose values the arrow keys change."""
+    with shown_file(browser, write_site(SEVERAL()) / FRONT) as shown:
+        shown.page.get_by_role("searchbox", name="Search").focus()
+        shown.page.keyboard.press("Tab")
+        assert shown.value("document.activeElement.name") == "stack"
+        shown.page.keyboard.press("Tab")
+        shown.page.keyboard.press("ArrowDown")
+        assert names_of(shown) == ["quick"]
+
+
+def test_the_address_keeps_the_filters(browser: Browser, write_site: WriteSite) -> None:
+    """A copied address shows the same rows; an unknown value and an anchor filter nothing."""
+    front = write_site(SEVERAL()) / FRONT
+    with shown_file(browser, front) as shown:
+        shown.page.get_by_role("radio", name="cannot tell").check()
+        shown.page.get_by_role("searchbox", name="Search").fill("hea vy&=#")
+        address = shown.value("location.href")
+        shown.page.get_by_role("searchbox", name="Search").fill("heavy")
+        assert shown.value("location.hash") == "#search=heavy&verdict=cannot+tell"
+        shown.page.goto(address)
+        assert shown.page.get_by_role("searchbox", name="Search").input_value() == "hea vy&=#"
+        shown.page.evaluate("location.hash = 'search=heavy&verdict=cannot+tell'")
+        shown.page.get_by_text("1 of 6 scenarios").wait_for()
+        for nothing in ("verdict=<img src=x>&stack=no&constructor=1", "scenarios"):
+            shown.page.evaluate(f"location.hash = '{nothing}'")
+            shown.page.get_by_text("6 scenarios", exact=True).wait_for()
+        assert shown.messages == []
+
+
+def test_a_front_page_can_be_read_without_its_script(browser: Browser, write_site: WriteSite) -> None:
+    """Without JavaScript there are no filters, and all rows can be unfolded."""
+    folder = write_site(many_histories())
+    with shown_file(browser, folder / FRONT, java_script_enabled=False) as shown:
+        assert not shown.page.locator("#filters").is_visible()
+        assert shown.page.locator(ROWS).count() == 25
+        shown.page.locator("#rows summary").click()
+        assert shown.page.locator(ROWS).count() == 120
+
+
+def test_a_thousand_scenarios_stay_usable(browser: Browser, write_site: WriteSite) -> None:
+    """50 rows are visible, a filter changes at most those of both results, and a button shows more."""
+    (page, *_) = many_histories()
+    many = [replace(page, where=f"embedded/simulated/s{number:04}") for number in range(1_000)]
+    folder = write_site_of_front(many, write_site)
+    assert (folder / FRONT).stat().st_size < 1_500_000
+    with shown_file(browser, folder / FRONT) as shown:
+        assert shown.page.locator(ROWS).count() == 50
+        assert shown.value("document.documentElement.scrollHeight") < 5_000
+        shown.page.evaluate(_COUNT_CHANGES)
+        for text, matches in (("s01", 100), ("s0123", 1), ("", 1_000), ("nothing", 0)):
+            shown.page.evaluate("window.changes = 0")
+            shown.page.get_by_role("searchbox", name="Search").fill(text)
+            assert shown.page.locator(ROWS).count() == min(50, matches)
+            assert shown.value("window.changes") <= 100
+        shown.page.get_by_role("searchbox", name="Search").fill("s01")
+        shown.page.get_by_role("button", name="Show 50 more").click()
+        assert shown.page.locator(ROWS).count() == 100
+        assert shown.value("document.activeElement.textContent") == "s0150"
+        assert shown.messages == []
+
+
+def write_site_of_front(histories: Histories, write_site: WriteSite) -> Path:
+    """Write the front page of many histories, with the page of one."""
+    folder = write_site(histories[:1])
+    (folder / FRONT).write_text(render_front(board_of(histories)), encoding="utf-8")
+    return folder
+
+
+def test_a_mark_names_the_commits_on_hover_and_on_focus(browser: Browser, write_site: WriteSite) -> None:
+    """The text has the change, and the subject and the author of both commits; Escape hides it."""
+    with shown_file(browser, write_site(SEVERAL()) / QUICK) as shown:
+        flag = shown.page.get_by_role("button", name="Worse since 2026-01-25").first
+        tip = flag.locator(".tip")
+        assert not tip.is_visible()
+        flag.hover()
+        assert tip.is_visible()
+        shown.page.mouse.move(0, 0)
+        flag.press("Shift")
+        assert tip.is_visible()
+        lines = tip.inner_text().split("\n")
+        assert [line.partition(":")[0] for line in lines[1:]] == ["First run", "Last run before"]
+        assert all(", by " in line for line in lines[1:])
+        flag.press("Escape")
+        assert not tip.is_visible()
+        assert shown.messages == []
+
+
+def test_a_mark_stays_at_its_run_in_a_zoomed_chart(browser: Browser, write_site: WriteSite) -> None:
+    """Its button moves with the line, and disappears with it."""
+    with shown_file(browser, write_site(SEVERAL()) / QUICK) as shown:
+        chart = shown.page.get_by_role("slider", name="Response time")
+        flag = shown.page.locator("#deciding1 .flag")
+        before = flag.bounding_box()
+        chart.focus()
+        shown.page.keyboard.press("Home")
+        for _ in range(4):
+            shown.page.keyboard.press("+")
+        flag.wait_for(state="hidden")
+        shown.page.keyboard.press("Escape")
+        flag.wait_for(state="visible")
+        assert flag.bounding_box() == before
+
+
+def test_the_cursor_is_the_same_in_all_charts(browser: Browser, write_site: WriteSite) -> None:
+    """A run that is chosen in one chart is chosen in the charts of the costs and of the tiers, too."""
+    with shown_file(browser, write_site(SEVERAL()) / QUICK) as shown:
+        shown.page.get_by_role("slider", name="Response time").focus()
+        shown.page.keyboard.press("End")
+        for figure in ("deciding2", "cost1", "tier1"):
+            assert shown.page.locator(f"#{figure} .place").inner_text() == "at 2026-02-07 12:00"

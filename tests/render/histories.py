@@ -1,21 +1,30 @@
 """Histories for the site."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.core.history.history import HistoryPoint
 from bench.core.history.vitals import LatencyPercentiles, ServiceUsage, Vitals
-from bench.core.report.dashboard import Dashboard, dashboard, name_histories
+from bench.core.report.dashboard import Dashboard, dashboard
+from bench.core.report.site_entry import name_histories
 from bench.core.report.trend_page import TrendPage, trend_page
 from bench.core.samples.sample import GENERATOR, Outcome
 from bench.core.verdict.baseline import Baseline, PinnedBaseline
 from bench.render.html.assets import Assets
-from bench.render.html.links import Links
-from bench.render.html.site import FRONT, path_of, render_front, render_history, render_shared
+from bench.render.html.front import render_front
+from bench.render.html.history_page import render_history
+from bench.render.html.links import Links, SiteLinks
+from bench.render.html.site_files import FRONT, path_of, render_shared
 from tests.factories import NOON, TIER_TIMES, make_baseline, make_fingerprint, make_point
 
 _USUAL_MS = 436.0  # of the baseline
+SUBJECTS = (
+    "Cache the prompt of the system",
+    "Answer with fewer calls of the model",
+    "Raise the number of workers from 2 to 4, because the queue was the bottleneck in the load test",
+)
+AUTHORS = ("Ann Other", "Tess Ter")
 LINKS = Links("https://github.com/owner/name")
 
 
@@ -57,8 +66,14 @@ def history(factors: Sequence[float], seed: int = 7, failed: int = 0, **changes:
                     f"tier.{tier}_ms": round(usual_ms * dice.gauss(1.0, 0.03), 2)
                     for tier, usual_ms in (TIER_TIMES | {"decode": TIER_TIMES["decode"] * factor}).items()
                 },
+                "service.model.cpu_ms": round(210.0 * factor * dice.gauss(1.0, 0.02), 4),
+                "service.model.memory_bytes": round(41e6 * dice.gauss(1.0, 0.01)),
+                "tokens_per_request": round(44.0 * dice.gauss(1.0, 0.01), 4),
             },
             workflow_run=7_000_000_000 + number,
+            branch="main",
+            subject=SUBJECTS[number // 2 % len(SUBJECTS)],
+            author=AUTHORS[number // 2 % len(AUTHORS)],
             **({"vitals": vitals(factor * dice.gauss(1.0, 0.03), failed)} | parts),
         )
         for number, factor in enumerate(factors)
@@ -85,13 +100,17 @@ def board_of(pages: Sequence[TrendPage]) -> Dashboard:
 
 
 def site_of(
-    pages: Sequence[TrendPage], links: Links = Links(), assets: Assets | None = None
+    pages: Sequence[TrendPage],
+    links: Links = Links(),
+    assets: Assets | None = None,
+    run_pages: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Return the files of the site of these histories, by their paths."""
     names = name_histories([page.where for page in pages])
-    files = {FRONT: render_front(board_of(pages)), **render_shared(assets)}
+    site_links = SiteLinks(links, run_pages or {})
+    files = {FRONT: render_front(board_of(pages), site_links), **render_shared(assets)}
     for page in pages:
-        files[path_of(page.where)] = render_history(names[page.where], page, (), links)
+        files[path_of(page.where)] = render_history(names[page.where], page, (), site_links)
     return files
 
 

@@ -28,6 +28,11 @@ TAGS = (
             "pre",
             "html",
             "label",
+            "form",
+            "fieldset",
+            "legend",
+            "select",
+            "option",
             "head",
             "title",
             "style",
@@ -210,9 +215,9 @@ def _check_safety(page: Element, text: str) -> None:
             address = element.attributes.get("href", "")
             assert address.startswith("https:") or ":" not in address.split("/")[0], address
     # The data of the charts and of the requests, and the script that draws them. The front page of a site
-    # has no charts; if it is long, it has the script of the search.
+    # has no charts, and the script that filters its rows.
     scripts = [script.attributes.get("src") for script in page.find_all("script")]
-    assert len(scripts) in {0, 2, 3} or scripts == ["assets/search.js"]
+    assert len(scripts) in {0, 2, 3} or scripts == ["assets/filter.js"]
     assert not set("\x1b\u2028\u2029\u202e\u200b") & set(text)
 
 
@@ -301,8 +306,9 @@ def headings_of(page: Element) -> list[str]:
 
 
 def facts_of(page: Element, class_: str) -> dict[str, str]:
-    """Return the terms of a list of definitions with their texts."""
+    """Return the terms of lists of definitions with their texts."""
     facts = {}
-    for entry in page.find("dl", class_=class_).find_all("div"):
-        facts[entry.find("dt").text] = entry.find("dd").text
+    for listed in page.find_all("dl", class_=class_):
+        for entry in listed.find_all("div"):
+            facts[entry.find("dt").text] = entry.find("dd").text
     return facts

@@ -16,3 +16,14 @@ def test_the_chart_of_the_safe_load_has_its_unit(unit: LoadUnit, cell: str) -> N
     (chart,) = deciding_charts(trend_page(points))
     assert chart.title == "Safe load"
     assert all(cell in row for row in chart.table.rows)
+
+
+def test_the_chart_of_the_safe_load_has_the_interval_of_each_search() -> None:
+    """The band is the interval of the searches; an open end is a gap."""
+    points = [to_history_point(make_search(safe, number)) for number, safe in enumerate([(17, 15, 19)] * 3)]
+    (chart,) = deciding_charts(trend_page(points))
+    edges = {line.label: list(line.values) for line in chart.layers[0].lines if line.look == "edge"}
+    assert edges == {
+        "interval of each search, highest": [19.0] * 3,
+        "interval of each search, lowest": [15.0] * 3,
+    }

@@ -6,24 +6,20 @@ from urllib.parse import unquote, urljoin
 
 import pytest
 
+from bench.core.history.history import to_history_point
 from bench.core.history.levels import MAX_TREND_RUNS
-from bench.core.report.dashboard import Entry
 from bench.core.report.trend_page import TrendPage, trend_page
+from bench.core.report.trend_wording import commit
 from bench.core.report.words import DECISIONS
 from bench.core.verdict.compare import Decision
 from bench.render.document.trend import make_trend_document
 from bench.render.html.assets import Assets
-from bench.render.html.front import OPEN_ROWS, front_tables
+from bench.render.html.front import OPEN_ROWS
 from bench.render.html.links import Links
-from bench.render.html.site import FRONT, POLICY, SCRIPT, SEARCH, STYLE, path_of, render_shared
-from bench.render.html.trend_charts import (
-    SPARK_HEIGHT,
-    SPARK_WIDTH,
-    deciding_charts,
-    run_times,
-    spark_points,
-    tier_charts,
-)
+from bench.render.html.newest_run import newest_run_facts
+from bench.render.html.site_files import FILTER, FRONT, POLICY, SCRIPT, STYLE, path_of, render_shared
+from bench.render.html.sparkline import SPARK_HEIGHT, SPARK_WIDTH, draw_spark, spark_points
+from bench.render.html.trend_charts import cost_charts, deciding_charts, run_times, tier_charts
 from tests.factories import make_point
 from tests.render.drawn import HOSTILE
 from tests.render.histories import LINKS, board_of, history, several, site_of, vitals, worse
@@ -37,7 +33,9 @@ from tests.render.parsed_page import (
     table_of,
 )
 from tests.render.test_page import cells, heading_of, shown, visible
+from tests.searches import make_search
 
+COMMIT_TEXTS = ("branch", "subject", "author")
 ASSETS = Assets(style="/* the style */", script="/* the library, and the script */")
 QUICK = "embedded/simulated/quick.html"
 HISTORIES = several()
@@ -60,7 +58,10 @@ def hostile() -> list[TrendPage]:
         commits = (HOSTILE if number % 2 else "javascript:alert(1)" for number in range(len(runs)))
         pages.append(
             trend_page(
-                [run.model_copy(update={"commit": sha}) for run, sha in zip(runs, commits, strict=True)]
+                [
+                    run.model_copy(update={"commit": sha, **dict.fromkeys(COMMIT_TEXTS, HOSTILE[:120])})
+                    for run, sha in zip(runs, commits, strict=True)
+                ]
             )
         )
     return pages
@@ -69,7 +70,7 @@ def hostile() -> list[TrendPage]:
 def many_histories() -> list[TrendPage]:
     """Return more histories than the front page shows open."""
     page = trend_page(history([1.0] * 3))
-    return [replace(page, where=f"embedded/simulated/s{number:03}") for number in range(OPEN_ROWS + 20)]
+    return [replace(page, where=f"embedded/simulated/s{number:03}") for number in range(120)]
 
 
 def parsed(path: str) -> Element:
@@ -83,45 +84,86 @@ def addresses(page: Element) -> list[str]:
     return [each[name] for each in attributes for name in ("href", "src") if name in each]
 
 
-def test_the_front_page_has_tiles_and_their_tables() -> None:
-    """The judgement comes first, then regressions, four tiles, all scenarios, and a table for each tile."""
+def test_the_front_page_has_tiles_and_one_list() -> None:
+    """The judgement comes first, then the tiles with their rows, and one list of all scenarios."""
     page = parsed(FRONT)
     header = page.find("header")
     heading = heading_of(DECISIONS[BOARD.decision], BOARD.headline)
     assert header.find("h1").text == shown(heading)
     assert header.find("p", class_="next").text == shown(BOARD.next_step)
-    failed = [entry for entry in BOARD.entries if entry.trend.decision is Decision.FAIL]
-    assert [item.find("a").text for item in header.find("nav").find_all("li")] == [
-        entry.name for entry in failed
-    ]
-    for tile, item in zip(BOARD.tiles, page.find_all("li", class_="tile"), strict=True):
-        assert item.has("class_", tile.status)
+    assert len(BOARD.tiles) == 4
+    for tile, item in zip(BOARD.tiles, page.find_all("li", class_="site-tile"), strict=True):
         assert item.find("h2").text.endswith(f"{tile.title} {tile.status}")
-        assert [paragraph.text for paragraph in item.find_all("p")] == [shown(tile.figure), shown(tile.text)]
-    titles = [tile.title for tile in BOARD.tiles]
-    assert headings_of(page)[len(titles) :] == ["Scenarios", *titles]
-    for front_table in front_tables(BOARD, _name):
-        assert table_of(page, front_table.table.title) == cells(front_table.table)
+        assert item.find("p", class_="figure").text == shown(tile.figure)
+        texts = [bar.text for bar in item.find_all("span", class_="value")]
+        assert texts == [shown(row.text) for row in tile.rows]
+        links = [link.attributes["href"] for link in item.find_all("a")]
+        assert links == [path_of(row.entry.summary.where) for row in tile.rows]
+    assert headings_of(page)[len(BOARD.tiles) :] == ["Scenarios, the worst first"]
+    assert len(page.find_all("table")) == 1
 
 
-def _name(entry: Entry) -> str:
-    return entry.name
-
-
-def test_the_front_page_lists_each_history_with_a_small_line() -> None:
-    """Each row has a link, the level, the line with a dot at its end, the newest run and the judgement."""
+def test_the_front_page_lists_each_history() -> None:
+    """Each row has a link, the verdict as a word with its sign, the change, the line, and the newest run."""
     rows = parsed(FRONT).find("table", class_="scenarios").find("tbody").find_all("tr")
+    verdicts = {
+        Decision.FAIL: "✕ worse",
+        Decision.INCONCLUSIVE: "? cannot tell",
+        Decision.PASS: "✓ not worse",
+    }
     for entry, row in zip(BOARD.entries, rows, strict=True):
-        document = make_trend_document(entry.trend)
-        points = spark_points(entry.summary.line.values)
-        last_x, last_y = points.split(" ")[-1].split(",")
-        assert row.find("a").attributes["href"] == path_of(entry.summary.where)
-        assert row.find("a").text == entry.name
-        assert row.find("polyline").attributes["points"] == points
+        link = row.find("th").find("a")
+        assert link.attributes["href"] == path_of(entry.summary.where)
+        assert link.text == entry.name
+        assert row.find("td", class_="verdict-cell").text == verdicts[entry.trend.decision]
+        spark = draw_spark(entry.summary.line, entry.trend)
+        assert [path.attributes["d"] for path in row.find_all("path")][-1] == spark.path
         dot = row.find("circle").attributes
-        assert (dot["cx"], dot["cy"]) == (last_x, last_y)
-        assert row.find("td", class_="headline").text == shown(document.headline)
-        assert f"{entry.newest.started_at:%Y-%m-%d}" in row.text
+        assert (int(dot["cx"]), int(dot["cy"])) == spark.last
+        newest = row.find("td", class_="newest")
+        assert f"{entry.newest.started_at:%Y-%m-%d}" in newest.text
+        assert newest.find("span").attributes["title"] == f"{entry.newest.subject}, by {entry.newest.author}"
+        assert row.attributes["data-branch"] == "main"
+    changes = {row.find("th").find("a").text: row.find("td", class_="change").text for row in rows}
+    assert changes["chat-stream"] == "none in 34 runs"
+    assert changes["heavy"] == "too few runs 4 of 12"
+    assert re.fullmatch(r"\+2\d % response time since 2026-01-25", changes["quick"])
+    assert re.fullmatch(r"−\d\d % response time since 2026-01-27", changes["medium on embedded"])  # noqa: RUF001
+
+
+def test_a_search_shows_its_safe_load_and_a_run_its_costs() -> None:
+    """One column has both; it is left out if no scenario has a value."""
+    searches = [to_history_point(make_search(safe, number)) for number, safe in enumerate([(17, 15, 19)] * 3)]
+    text = check_page(site_of([trend_page(searches)])[FRONT], POLICY).find("td", class_="limits").text
+    assert text == "safe load 17 users (90 % 15 to 19)"
+    costs = parsed(FRONT).find_all("td", class_="limits")[0].text
+    assert re.fullmatch(r"\d+ ms CPU per request ?4\d MB memory", costs)
+    assert 'class="limits"' not in site_of([trend_page([make_point(0)])])[FRONT]
+
+
+def test_a_filter_has_the_values_of_the_rows() -> None:
+    """Stacks and branches are listed if there are two or more; verdicts always."""
+    other = [run.model_copy(update={"branch": "fix"}) for run in history([1.0] * 3, scenario="fixed")]
+    page = check_page(site_of([*HISTORIES, trend_page(other)], assets=ASSETS)[FRONT], POLICY)
+    options = {
+        select.attributes["name"]: [option.attributes["value"] for option in select.find_all("option")]
+        for select in page.find_all("select")
+    }
+    assert options == {"stack": ["", "compose", "embedded"], "branch": ["", "fix", "main"]}
+    verdicts = [each.attributes["value"] for each in page.find_all("input", name="verdict")]
+    assert verdicts == ["", "worse", "cannot tell", "not worse"]
+    assert [each.attributes["name"] for each in parsed(FRONT).find_all("select")] == ["stack"]
+
+
+def test_pages_of_runs_are_linked() -> None:
+    """The newest run leads to its page, on the front page, among the answers and in the list of runs."""
+    page = worse()
+    newest, older = page.runs[-1].run_id, page.runs[-2].run_id
+    files = site_of([page], run_pages={newest: "runs/new.html", older: "runs/old.html"})
+    assert addresses(check_page(files[FRONT], POLICY)).count("runs/new.html") == 1
+    linked = addresses(check_page(files[QUICK], POLICY))
+    assert linked.count("../../runs/new.html") == 2
+    assert linked.count("../../runs/old.html") == 1
 
 
 @pytest.mark.parametrize("path", ENTRIES)
@@ -133,14 +175,17 @@ def test_the_page_of_a_history_contains_its_document(path: str) -> None:
     header = page.find("header")
     heading = heading_of(document.word, document.headline)
     assert header.find("h1").text == shown(heading)
-    assert header.find("p", class_="next").text.removesuffix(" Show these commits.") == shown(
-        document.next_step
-    )
-    assert headings_of(page) == ["Run by run", "Changes", "Tier by tier", "Runs and environment"]
+    answers = {each.find("dt").text: each.find("dd").find("b").text for each in header.find_all("div")}
+    assert answers["What now?"] == shown(document.next_step)
+    titles = ["Run by run", "Cost", "Tier by tier", "Changes", "Newest run", "Runs and environment"]
+    assert headings_of(page) == titles
     for table in document.judged:
-        assert table_of(page, table.title) == cells(table)
-    facts = {label: visible(text) for label, text in document.facts}
-    assert facts_of(page, "facts") == facts
+        columns, rows = table_of(page, table.title)
+        expected = cells(table)
+        width = len(expected[0])
+        assert (columns[:width], [row[:width] for row in rows]) == expected
+    facts = [*newest_run_facts(entry.newest), *document.facts]
+    assert facts_of(page, "facts") == {label: visible(text) for label, text in facts}
     _, runs = table_of(page, "The newest runs")
     assert len(runs) == min(20, len(entry.runs))
     assert runs[0][0] == f"{entry.newest.started_at:%Y-%m-%d %H:%M}"
@@ -152,6 +197,7 @@ def test_the_page_of_a_history_contains_each_chart_as_data_and_as_a_table(path: 
     page = parsed(path)
     trend = ENTRIES[path]
     charts = {f"deciding{number}": chart for number, chart in enumerate(deciding_charts(trend), 1)}
+    charts |= {f"cost{number}": chart for number, chart in enumerate(cost_charts(trend), 1)}
     charts |= {f"tier{number}": chart for number, chart in enumerate(tier_charts(trend), 1)}
     assert list(charts_of(page)) == list(charts)
     for name, chart in charts.items():
@@ -160,7 +206,7 @@ def test_the_page_of_a_history_contains_each_chart_as_data_and_as_a_table(path: 
         assert figure.find(id=f"{name}-text").text == chart.text
         assert table_of(figure, chart.table.title) == cells(chart.table)
         data = charts_of(page)[name]
-        assert data["marks"] == [[mark.at, mark.tone] for mark in chart.marks]
+        assert data["marks"] == [[mark.at, mark.tone, mark.text] for mark in chart.marks]
         lines = [(line.label, list(line.values)) for line in chart.layers[0].lines]
         assert [(line["label"], line["values"]) for line in data["layers"][0]["lines"]] == lines
 
@@ -207,7 +253,7 @@ def test_hostile_text_stays_text() -> None:
         if not path.endswith(".html"):
             continue
         page = check_page(text, POLICY)
-        assert len(page.find_all("script")) == (0 if path == FRONT else 2)
+        assert len(page.find_all("script")) == (1 if path == FRONT else 2)
         assert page.find_all("img") == []
         assert "<!--" not in text
         for address in addresses(page):
@@ -234,9 +280,9 @@ def test_a_page_loads_only_the_sites_files() -> None:
         assert page.find("link", rel="stylesheet").attributes["href"] == f"{home}{STYLE}"
         assert page.find_all("style") == []
         scripts = [script.attributes.get("src") for script in page.find_all("script")]
-        assert scripts == ([] if path == FRONT else [None, f"{home}{SCRIPT}"])
+        assert scripts == ([FILTER] if path == FRONT else [None, f"{home}{SCRIPT}"])
     assert "uPlot" in render_shared()[SCRIPT]
-    assert ".tiles" in render_shared()[STYLE]
+    assert ".site-tiles" in render_shared()[STYLE]
 
 
 def test_a_change_point_is_marked_and_leads_to_its_commits() -> None:
@@ -244,8 +290,17 @@ def test_a_change_point_is_marked_and_leads_to_its_commits() -> None:
     page = worse()
     (change,) = next(row.change_points for row in page.metrics if row.key == "e2e_ms")
     html = parsed(QUICK)
-    chart = charts_of(html)["deciding2"]  # after success
-    assert chart["marks"] == [[run_times(page)[change.position], "bad"]]
+    chart = charts_of(html)["deciding1"]  # the charts with an unresolved change come first
+    ((at_s, tone, text),) = chart["marks"]
+    assert (at_s, tone) == (run_times(page)[change.position], "bad")
+    first, last = page.runs[change.position], page.runs[change.position - 1]
+    worse_since, of_first, of_last = text.split("\n")
+    assert worse_since.startswith("Worse since 2026-01-25: 43")
+    assert of_first == f"First run: {commit(first.commit)}, {first.subject}, by {first.author}"
+    assert of_last == f"Last run before: {commit(last.commit)}, {last.subject}, by {last.author}"
+    columns, rows = table_of(html, "Change points")
+    assert columns[-1] == "first commit of the new level"
+    assert rows[0][-1] == f"{first.subject}, by {first.author}"
     assert f"{LINKS.repository}/compare/{change.last_commit}...{change.commit}" in addresses(html)
     assert f"{LINKS.repository}/actions/runs/{page.newest.workflow_run}" in addresses(html)
     labels = [line["label"] for line in chart["layers"][0]["lines"]]
@@ -300,17 +355,19 @@ def test_a_long_history_shows_all_comparable_runs() -> None:
     assert "All comparable runs" not in FILES[QUICK]
 
 
-def test_a_front_page_of_many_scenarios_folds_and_searches_them() -> None:
-    """Up to a limit all rows are open and there is no search; more rows are folded, and none is left out."""
+def test_a_front_page_of_many_scenarios_folds_them() -> None:
+    """The first rows are open, the others are folded, and none is left out."""
     many = many_histories()
     front = check_page(site_of(many, assets=ASSETS)[FRONT], POLICY)
     open_rows, folded_rows = front.find_all("table", class_="scenarios")
     assert len(open_rows.find("tbody").find_all("tr")) == OPEN_ROWS
-    assert len(folded_rows.find("tbody").find_all("tr")) == 20
-    assert [script.attributes["src"] for script in front.find_all("script")] == [SEARCH]
-    links = [link.attributes["href"] for link in front.find("div", id="scenarios-rows").find_all("a")]
+    assert len(folded_rows.find("tbody").find_all("tr")) == len(many) - OPEN_ROWS
+    links = [
+        row.find("a").attributes["href"]
+        for row in front.find("div", id="rows").find_all("tr")
+        if row.find_all("a")
+    ]
     assert sorted(links) == sorted(path_of(each.where) for each in many)
-    assert len(FILES[FRONT].split('id="search"')) == 1
 
 
 def test_runs_of_one_moment_have_different_places() -> None:
@@ -323,19 +380,32 @@ def test_runs_of_one_moment_have_different_places() -> None:
 def test_a_small_line_stays_in_its_field() -> None:
     """Each point is inside the field: for one run, for extreme values, and for zeros; noise stays small."""
     for factors in ([1.0], [1.0, 5.0, 0.1], [1.0] * 30):
-        points = spark_points(trend_page(history(factors)).summary.line.values).split(" ")
+        points = spark_points(trend_page(history(factors)).summary.line.values)
         assert len(points) == len(factors)
-        for point in points:
-            x, y = map(float, point.split(","))
+        for x, y in points:
             assert 0 <= x <= SPARK_WIDTH
             assert 0 <= y <= SPARK_HEIGHT
     failed = trend_page([make_point(number, ok=0, failed=9, figures={}) for number in range(3)])
     line = failed.summary.line
     assert line.key == "success_ratio"
-    assert len(spark_points(line.values).split(" ")) == 3
-    points = spark_points(trend_page(history([1.0] * 30)).summary.line.values).split(" ")
-    heights = [float(point.split(",")[1]) for point in points]
+    assert len(spark_points(line.values)) == 3
+    heights = [y for _, y in spark_points(trend_page(history([1.0] * 30)).summary.line.values)]
     assert max(heights) - min(heights) < SPARK_HEIGHT / 2
+
+
+def test_a_small_line_marks_the_newest_change() -> None:
+    """The mark stands at the first run of the new level, and the path leads to the newest run."""
+    page = worse()
+    spark = draw_spark(page.summary.line, page.trend)
+    points = spark_points(page.summary.line.values)
+    assert spark.change == points[20][0]
+    x, y = 0, 0
+    for step in re.findall(r"[Ml](-?\d+) (-?\d+)", spark.path):
+        x, y = x + int(step[0]), y + int(step[1])
+    assert (x, y) == points[-1] == spark.last
+    assert draw_spark(trend_page(history([1.0] * 30)).summary.line, page.trend).change is not None
+    steady = trend_page(history([1.0] * 30))
+    assert draw_spark(steady.summary.line, steady.trend).change is None
 
 
 def test_a_run_without_a_commit_or_vitals_has_dashes() -> None:
@@ -345,16 +415,21 @@ def test_a_run_without_a_commit_or_vitals_has_dashes() -> None:
     assert "no commit" in text
     assert "with changes" in text
     failed = trend_page([make_point(number, ok=0, failed=9, figures={}, vitals=None) for number in range(3)])
-    page = check_page(site_of([failed])[FRONT], POLICY)
-    assert table_of(page, "Services in the newest runs")[1][0][-1] == "no answers"
-    assert table_of(page, "Results for users in the newest runs")[1][0][-1] == "unknown"
+    facts = facts_of(check_page(site_of([failed])[QUICK], POLICY), "facts")
+    assert facts["failures"] == "9, of unknown kind"
+    assert "alerts" not in facts
+
+
+def test_the_list_of_runs_has_no_column_of_dashes() -> None:
+    """A metric that no run has, a workflow run without a repository and an unknown subject are left out."""
+    page = trend_page([make_point(number) for number in range(3)])
+    columns, _ = table_of(check_page(site_of([page])[QUICK], POLICY), "The newest runs")
+    assert columns == ("run", "success", "response time", "commit")
 
 
 def test_a_small_line_skips_runs_without_the_metric() -> None:
     """A run without a value of the metric has no point, and the other points keep their places."""
     complete = (436.0, 440.0, 431.0, 450.0, 428.0)
-    points = spark_points((*complete[:2], None, *complete[3:])).split(" ")
-    assert len(points) == 4
-    assert [point.split(",")[0] for point in points] == [
-        point.split(",")[0] for index, point in enumerate(spark_points(complete).split(" ")) if index != 2
-    ]
+    points = spark_points((*complete[:2], None, *complete[3:]))
+    places = [x for x, _ in spark_points(complete)]
+    assert [x for x, _ in points] == [*places[:2], *places[3:]]

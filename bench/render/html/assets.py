@@ -14,10 +14,12 @@ _LIBRARY = files("bench.render.html") / "vendor" / "uplot"
 _TEMPLATES = files("bench.render.html") / "templates"
 _STYLES = (
     "tokens", "base", "panels", "overview", "decisive", "tables", "breakdown", "keys", "curves", "charts",
-    "details", "waterfall", "phone", "print",
+    "marks", "details", "waterfall", "phone", "print",
 )  # fmt: skip
 """Style sheets, in the order in which they override each other."""
-_SCRIPTS = ("state", "format", "draw", "cursor", "legend", "print", "copy", "contents", "start", "waterfall")
+_SCRIPTS = (
+    "state", "format", "draw", "cursor", "legend", "print", "copy", "contents", "marks", "start", "waterfall",
+)  # fmt: skip
 """Parts of the script, in their order; they share the scope of one function."""
 
 

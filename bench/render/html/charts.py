@@ -68,6 +68,8 @@ class Mark:
     """Place on the horizontal axis."""
     tone: str
     """Colour by meaning."""
+    text: str = ""
+    """Explanation of one or more lines, which the page shows at the line; may be empty."""
 
 
 @dataclass(frozen=True, slots=True)

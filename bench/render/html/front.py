@@ -1,173 +1,184 @@
-"""The tables of the site's front page: the newest run of each history, by subject."""
+"""The site's front page: the judgement, the tiles, and one row for each history, the worst first."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from bench.core.history.history import HistoryPoint
-from bench.core.report.dashboard import Dashboard, Entry, Tile, success_of, typical_of, uses_of, wait_of
+from bench.core.history.levels import MIN_TREND_RUNS
+from bench.core.report.dashboard import Dashboard
+from bench.core.report.latest_change import describe_change, latest_change
 from bench.core.report.load_change import describe_load_with_interval
-from bench.core.samples.sample import Outcome
+from bench.core.report.run_costs import cpu_per_request_ms, memory_bytes
+from bench.core.report.site_entry import Entry, describe_commit
+from bench.core.report.site_tiles import Status
+from bench.core.report.trend_wording import commit
+from bench.core.report.words import DECISIONS, Tone, Word
+from bench.core.samples.metrics import metric
 from bench.core.values import wording
-from bench.render.document.table import Table
-from bench.render.document.trend import trend_verdict
+from bench.core.verdict.compare import Decision
+from bench.render.html.links import SiteLinks
+from bench.render.html.parts import ENVIRONMENT
+from bench.render.html.site_files import POLICY, path_of
+from bench.render.html.sparkline import SPARK_HEIGHT, SPARK_WIDTH, Spark, draw_spark
 
-OPEN_ROWS = 100
-"""Rows of each table that stay open; the reader unfolds the others."""
-_GOOD_STATES = frozenset({"up", "answered"})
-Link = Callable[[Entry], str]
-"""Returns the cell that names a history."""
+OPEN_ROWS = 25
+"""Rows that stay open; the reader unfolds the others, or the script shows them in parts."""
+_STATUS_TONES = {Status.GOOD: Tone.GOOD, Status.LOOK: Tone.BAD, Status.UNKNOWN: Tone.QUIET}
+_VERDICTS = {
+    Decision.FAIL: Word("worse", DECISIONS[Decision.FAIL].tone),
+    Decision.INVALID: DECISIONS[Decision.INVALID],
+    Decision.INCONCLUSIVE: DECISIONS[Decision.INCONCLUSIVE],
+    Decision.PASS: Word("not worse", DECISIONS[Decision.PASS].tone),
+}
+"""The verdict on a history, in the order in which the rows are sorted."""
 
 
 @dataclass(frozen=True, slots=True)
-class FrontTable:
-    """A tile of the front page with its table."""
+class FrontRow:
+    """A history on the front page."""
 
     name: str
-    """Id of the section."""
-    tile: Tile
-    """The summary."""
-    table: Table
-    """One or more rows for each history."""
+    """Name for people."""
+    path: str
+    """File of its page."""
+    stack: str
+    """Name of the stack."""
+    environment: str
+    """Name of the environment."""
+    branch: str
+    """Branch of the newest run; empty if it is unknown."""
+    word: Word
+    """The verdict."""
+    level: str
+    """Level of the small line's metric."""
+    spark: Spark
+    """The small line."""
+    change: str
+    """The worst or the newest change."""
+    since: str
+    """Since when the level is the present one, or the number of runs."""
+    limits: tuple[str, ...]
+    """Safe load of a capacity search, or the costs of a run; empty if neither is known."""
+    newest: str
+    """Day of the newest run."""
+    run_page: str | None
+    """File of the newest run's page, if the site has it."""
+    commit: str
+    """Commit of the newest run."""
+    commit_text: str
+    """Subject and author of that commit; a dash if they are unknown."""
+    commit_link: str | None
+    """Address of that commit."""
+    workflow_link: str | None
+    """Address of the workflow run that measured."""
 
 
-def front_tables(board: Dashboard, link: Link) -> tuple[FrontTable, ...]:
-    """Return the four tables, in the order of the tiles."""
-    tables = {
-        "performance": _performance(board.entries, link),
-        "health": _health(board.entries, link),
-        "services": _services(board.entries, link),
-        "users": _users(board.entries, link),
-    }
-    sections = []
-    for tile, (name, table) in zip(board.tiles, tables.items(), strict=True):
-        sections.append(FrontTable(name, tile, replace(table, shown=OPEN_ROWS)))
-    return tuple(sections)
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A value of a filter."""
+
+    value: str
+    """The value."""
+    count: int
+    """Number of its histories."""
+    sign: str = ""
+    """Its tone, which has a sign; empty without one."""
 
 
-def _performance(entries: Sequence[Entry], link: Link) -> Table:
-    columns = ("scenario", "answers", "tokens", "response time", "p95", "first token", "verdict")
+def render_front(board: Dashboard, links: SiteLinks = SiteLinks()) -> str:
+    """Return the front page.
+
+    Args:
+        board: The histories.
+        links: Addresses of commits, workflow runs and pages of runs.
+    """
     rows = []
-    for entry in entries:
-        rows.append(_performance_row(entry, link))
-    return Table("Performance of the newest runs", columns, tuple(rows))
-
-
-def _performance_row(entry: Entry, link: Link) -> tuple[str, ...]:
-    run = entry.newest
-    return (
-        link(entry),
-        _rate(run.vitals.requests_rps if run.vitals else None),
-        _rate(run.vitals.tokens_tps if run.vitals else None),
-        _response_time(run),
-        wait_of(run).text("p95"),
-        typical_of(run, "ttft_ms"),
-        trend_verdict(entry.trend),
+    for entry in board.entries:
+        rows.append(_make_row(entry, links))
+    return ENVIRONMENT.get_template("site_front.html.j2").render(
+        title=f"{DECISIONS[board.decision].text.upper()} {board.headline}",
+        policy=POLICY,
+        home="",
+        board=board,
+        word=DECISIONS[board.decision],
+        status_tones=_STATUS_TONES,
+        path_of=path_of,
+        open_rows=rows[:OPEN_ROWS],
+        folded_rows=rows[OPEN_ROWS:],
+        has_limits=any(map(_limits, board.entries)),
+        verdicts=_verdict_choices(rows),
+        stacks=_choices([row.stack for row in rows]),
+        branches=_choices([row.branch for row in rows if row.branch]),
+        spark_size=(SPARK_WIDTH, SPARK_HEIGHT),
     )
 
 
-def _response_time(run: HistoryPoint) -> str:
-    """Return the typical response time; of a capacity search the safe load, which is its only figure."""
-    safe = run.safe_load
-    if safe is None:
-        return typical_of(run, "e2e_ms")
-    return f"safe load {describe_load_with_interval(safe)}"
+def _verdict_choices(rows: Sequence[FrontRow]) -> tuple[Choice, ...]:
+    counts = Counter(row.word for row in rows)
+    choices = []
+    for word in _VERDICTS.values():
+        if counts[word]:
+            choices.append(Choice(word.text, counts[word], word.tone))
+    return tuple(choices)
 
 
-def _health(entries: Sequence[Entry], link: Link) -> Table:
-    columns = ("scenario", "most CPU", "most memory", "crossed thresholds", "alerts")
-    rows = []
-    for entry in entries:
-        rows.append(_health_row(entry, link))
-    return Table("Health in the newest runs", columns, tuple(rows))
+def _choices(values: Sequence[str]) -> tuple[Choice, ...]:
+    """Return the values of a filter; none if there is nothing to choose."""
+    counts = Counter(values)
+    if len(counts) < 2:  # noqa: PLR2004 - a choice needs two values
+        return ()
+    return tuple(Choice(value, counts[value]) for value in sorted(counts))
 
 
-def _health_row(entry: Entry, link: Link) -> tuple[str, ...]:
-    run = entry.newest
-    crossed = wording.DASH
-    if run.vitals is not None:
-        crossed = ", ".join(run.vitals.crossed) or "none"
-    return (link(entry), _most_cpu(run), _most_memory(run), crossed, _alerts(run))
-
-
-def _most_cpu(run: HistoryPoint) -> str:
-    uses = uses_of(run)
-    if not uses:
-        return wording.DASH
-    name, use = max(uses.items(), key=lambda item: item[1].cpu_pct)
-    return f"{use.cpu_pct:.0f} % {name}"
-
-
-def _most_memory(run: HistoryPoint) -> str:
-    uses = uses_of(run)
-    if not uses:
-        return wording.DASH
-    name, use = max(uses.items(), key=lambda item: item[1].memory_bytes or 0)
-    return f"{wording.memory(use.memory_bytes)} {name}"
-
-
-def _alerts(run: HistoryPoint) -> str:
-    if run.vitals is None or run.vitals.alerts is None:
-        return wording.DASH
-    return "; ".join(run.vitals.alerts) or "none"
-
-
-def _services(entries: Sequence[Entry], link: Link) -> Table:
-    rows = []
-    for entry in entries:
-        rows += _service_rows(entry, link)
-    rows.sort(key=lambda row: row[-1] in _GOOD_STATES)
-    columns = ("scenario", "check", "time up", "newest run", "status")
-    return Table("Services in the newest runs", columns, tuple(rows))
-
-
-def _service_rows(entry: Entry, link: Link) -> list[tuple[str, ...]]:
-    run = entry.newest
-    moment = f"{run.started_at:%Y-%m-%d %H:%M}"
-    checks = run.vitals.up if run.vitals else {}
-    if not checks:
-        state = "answered" if run.ok else "no answers"
-        return [(link(entry), wording.DASH, wording.DASH, moment, state)]
-    rows: list[tuple[str, ...]] = []
-    for check, up_ratio in checks.items():
-        state = "up" if up_ratio == 1.0 else "was down"
-        rows.append((link(entry), check, wording.percent(up_ratio), moment, state))
-    return rows
-
-
-def _users(entries: Sequence[Entry], link: Link) -> Table:
-    columns = ("scenario", "success", "failed", "p50", "p95", "p99", "goodput", "errors")
-    rows = []
-    for entry in entries:
-        if entry.newest.safe_load is None:  # a search tries loads that fail
-            rows.append(_user_row(entry, link))
-    return Table("Results for users in the newest runs", columns, tuple(rows))
-
-
-def _user_row(entry: Entry, link: Link) -> tuple[str, ...]:
-    run = entry.newest
-    percentiles = wait_of(run)
-    requests = run.ok + run.failed
-    return (
-        link(entry),
-        wording.short_share(success_of(run), requests),
-        f"{run.failed:,}",
-        percentiles.text("p50"),
-        percentiles.text("p95"),
-        percentiles.text("p99"),
-        wording.short_share(run.vitals.goodput_ratio if run.vitals else None, requests),
-        _errors(run),
+def _make_row(entry: Entry, links: SiteLinks) -> FrontRow:
+    trend = entry.trend
+    newest = entry.newest
+    line = entry.summary.line
+    change, since = _describe_change(entry)
+    return FrontRow(
+        name=entry.name,
+        path=path_of(entry.summary.where),
+        stack=trend.stack,
+        environment=trend.environment,
+        branch=newest.branch or "",
+        word=_VERDICTS[trend.decision],
+        level=wording.value(line.level, metric(line.key).unit),
+        spark=draw_spark(line, trend),
+        change=change,
+        since=since,
+        limits=_limits(entry),
+        newest=f"{newest.started_at:%Y-%m-%d}",
+        run_page=links.run_pages.get(newest.run_id),
+        commit=commit(newest.commit),
+        commit_text=describe_commit(newest),
+        commit_link=links.github.commit(newest.commit),
+        workflow_link=links.github.workflow_run(newest.workflow_run),
     )
 
 
-def _errors(run: HistoryPoint) -> str:
-    errors = []
-    for outcome, count in (run.vitals.outcomes if run.vitals else {}).items():
-        if outcome is not Outcome.OK and count:
-            errors.append(f"{count} {outcome.value}")
-    if errors:
-        return ", ".join(errors)
-    return "unknown" if run.failed else "none"
+def _describe_change(entry: Entry) -> tuple[str, str]:
+    trend = entry.trend
+    if trend.decision is Decision.INCONCLUSIVE:
+        return "too few runs", f"{trend.runs} of {MIN_TREND_RUNS}"
+    change = latest_change(trend)
+    if change is None:
+        return "none", f"in {wording.counted(trend.runs, 'run')}"
+    since = "since the pinned baseline"
+    if change.since is not None:
+        since = f"since {change.since:%Y-%m-%d}" if change.point else f"{since} of {change.since:%Y-%m-%d}"
+    return describe_change(change), since
 
 
-def _rate(per_second: float | None) -> str:
-    return wording.DASH if per_second is None else f"{wording.rate(per_second)}/s"
+def _limits(entry: Entry) -> tuple[str, ...]:
+    """Return the safe load, else the costs."""
+    run = entry.newest
+    if run.safe_load is not None:
+        return (f"safe load {describe_load_with_interval(run.safe_load)}",)
+    costs = []
+    cpu_ms = cpu_per_request_ms(run)
+    if cpu_ms is not None:
+        costs.append(f"{wording.duration(cpu_ms)} CPU per request")
+    size = memory_bytes(run)
+    if size is not None:
+        costs.append(f"{wording.memory(round(size))} memory")
+    return tuple(costs)

@@ -1,8 +1,12 @@
-"""Addresses on GitHub of commits and workflow runs. Only a valid value becomes a link."""
+"""Addresses of commits and workflow runs on GitHub, and of pages. Only a valid value becomes a link."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from markupsafe import Markup
+
+from bench.core.values.escape import visible_text
 from bench.errors import ConfigError
 
 _SERVER = re.compile(r"https://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?")
@@ -32,6 +36,28 @@ class Links:
 
     def _address(self, path: str) -> str | None:
         return None if self.repository is None else f"{self.repository}/{path}"
+
+
+@dataclass(frozen=True, slots=True)
+class SiteLinks:
+    """The addresses that the pages of a site link."""
+
+    github: Links = Links()
+    """Addresses of commits and workflow runs."""
+    run_pages: Mapping[str, str] = field(default_factory=dict)
+    """File of the page of each run that has one, by the run's id."""
+
+    def seen_from(self, home: str) -> "SiteLinks":
+        """Return the addresses for a page from which this path leads to the root of the site."""
+        pages = {run_id: f"{home}{path}" for run_id, path in self.run_pages.items()}
+        return SiteLinks(self.github, pages)
+
+
+def link(text: str, address: str | None) -> str:
+    """Return a link as HTML, or the text alone without an address."""
+    if address is None:
+        return text
+    return Markup('<a href="{}">{}</a>').format(address, visible_text(text))
 
 
 def links_to(server: str, repository: str | None) -> Links:

@@ -14,7 +14,7 @@ from bench.core.values import wording
 from bench.core.values.escape import escape_html, visible_text
 from bench.render.document.document import split_headline
 from bench.render.document.table import Table
-from bench.render.html.charts import Chart, Line
+from bench.render.html.charts import Chart, Line, Mark
 from bench.render.html.figures import Interval, make_intervals
 from bench.render.html.name_mark import draw_mark, mark_uri
 from bench.render.html.tokens import light_tokens
@@ -68,11 +68,15 @@ def chart_data(chart: Chart) -> dict[str, object]:
         "unit": chart.unit,
         "end": chart.end,
         "from_zero": chart.from_zero,
-        "marks": [(mark.at, mark.tone) for mark in chart.marks],
+        "marks": list(map(_mark_data, chart.marks)),
         "layers": layers,
         "phases": _bounds(chart.phases),
         "outages": _bounds(chart.outages),
     }
+
+
+def _mark_data(mark: Mark) -> tuple[float, str, str]:
+    return mark.at, mark.tone, "\n".join(map(visible_text, mark.text.split("\n")))
 
 
 def _line_data(line: Line) -> dict[str, object]:

@@ -1,12 +1,16 @@
 """The charts of a history: each metric run by run, with its levels, its baseline and its pinned baseline."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 
 from bench.core.history.change_points import ChangePoint
+from bench.core.history.history import HistoryPoint
 from bench.core.history.levels import MIN_TREND_RUNS
 from bench.core.report.long_term import LongTermCurve
+from bench.core.report.run_costs import tokens_per_cpu_second
+from bench.core.report.site_entry import describe_commit
 from bench.core.report.trend_page import MetricHistory, TrendPage
 from bench.core.report.trend_wording import commit
+from bench.core.samples.cost_metrics import SAFE_LOADS
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import metric, tier_name
 from bench.core.values import wording
@@ -14,14 +18,8 @@ from bench.core.verdict.success import SUCCESS
 from bench.render.document.table import Table
 from bench.render.html.charts import Chart, Layer, Line, Mark, format_value, make_table
 
-SPARK_WIDTH = 160
-SPARK_HEIGHT = 32
-_SPARK_MARGIN = 3
-"""Space for the dot of the newest run."""
 _TABLE_ROWS = 20
 """Approximate number of rows in the table of a chart of all runs."""
-_LEAST_REACH = 0.2
-"""A small line shows at least 20 % below and above its middle, so that noise looks small."""
 
 
 def deciding_charts(page: TrendPage) -> tuple[Chart, ...]:
@@ -32,6 +30,31 @@ def deciding_charts(page: TrendPage) -> tuple[Chart, ...]:
 def tier_charts(page: TrendPage) -> tuple[Chart, ...]:
     """Return the charts of the tiers."""
     return _charts(page, {Part.LOCATES, Part.EXPLAINS})
+
+
+def cost_charts(page: TrendPage) -> tuple[Chart, ...]:
+    """Return the charts of the costs: of each service, and the output for the processor time of all."""
+    charts = _charts(page, {Part.COSTS})
+    efficiency = _efficiency_chart(page)
+    return charts if efficiency is None else (*charts, efficiency)
+
+
+def _efficiency_chart(page: TrendPage) -> Chart | None:
+    """Return the chart of the tokens per second of processor time; None without such values."""
+    values = tuple(map(tokens_per_cpu_second, page.runs))
+    if not any(values):
+        return None
+    title = "Tokens per CPU second"
+    layer = Layer(run_times(page), (Line("a run", "c0", values),))
+    return Chart(
+        title=title,
+        text="Output tokens for each second of processor time of all services; not judged.",
+        across="date",
+        unit="1",
+        layers=(layer,),
+        table=make_table(f"{title}, run by run", ("run", "date"), layer, "1"),
+        from_zero=False,
+    )
 
 
 def long_term_charts(page: TrendPage) -> tuple[Chart, ...]:
@@ -64,11 +87,14 @@ def _long_term_chart(curve: LongTermCurve) -> Chart:
 
 
 def _charts(page: TrendPage, parts: Collection[Part]) -> tuple[Chart, ...]:
-    charts = []
+    """Return the charts of some parts, those of metrics that fail the trend first."""
+    changed: list[Chart] = []
+    others: list[Chart] = []
     for history in page.metrics:
         if metric(history.key).part in parts:
-            charts.append(_chart(page, history))
-    return tuple(charts)
+            is_worse = history.key in page.trend.worse
+            (changed if is_worse else others).append(_chart(page, history))
+    return (*changed, *others)
 
 
 def run_times(page: TrendPage) -> tuple[float, ...]:
@@ -78,29 +104,6 @@ def run_times(page: TrendPage) -> tuple[float, ...]:
         start_s = float(round(run.started_at.timestamp()))
         times_s.append(max(start_s, times_s[-1] + 1.0) if times_s else start_s)
     return tuple(times_s)
-
-
-def spark_points(values: Sequence[float | None]) -> str:
-    """Return values as the points of a small line, `x,y x,y …`; None has no point."""
-    low, high = _reach([value for value in values if value is not None])
-    height = high - low or 1.0
-    step = (SPARK_WIDTH - 2 * _SPARK_MARGIN) / max(1, len(values) - 1)
-    points = []
-    for index, value in enumerate(values):
-        if value is not None:
-            x = _SPARK_MARGIN + index * step
-            share = (value - low) / height
-            y = SPARK_HEIGHT - _SPARK_MARGIN - share * (SPARK_HEIGHT - 2 * _SPARK_MARGIN)
-            points.append(f"{x:.1f},{y:.1f}")
-    return " ".join(points)
-
-
-def _reach(values: Sequence[float]) -> tuple[float, float]:
-    lowest = min(values)
-    highest = max(values)
-    middle = (lowest + highest) / 2
-    half = max((highest - lowest) / 2, _LEAST_REACH * middle)
-    return middle - half, middle + half
 
 
 def _chart(page: TrendPage, history: MetricHistory) -> Chart:
@@ -116,7 +119,7 @@ def _chart(page: TrendPage, history: MetricHistory) -> Chart:
         unit=unit,
         layers=(Layer(times_s, tuple(_lines(page, history))),),
         table=_table(f"{title}, run by run", page, history, unit),
-        marks=tuple(_mark(times_s, change) for change in history.change_points),
+        marks=tuple(_mark(page, times_s[change.position], change) for change in history.change_points),
         from_zero=False,
     )
 
@@ -124,7 +127,16 @@ def _chart(page: TrendPage, history: MetricHistory) -> Chart:
 def _lines(page: TrendPage, history: MetricHistory) -> Iterable[Line]:
     count = len(page.runs)
     band = history.band
-    if band is not None:
+    if history.key in SAFE_LOADS:  # each search has an interval of its own
+        highest: list[float | None] = []
+        lowest: list[float | None] = []
+        for run in page.runs:
+            load = run.safe_load
+            highest.append(load.interval.high if load else None)
+            lowest.append(load.interval.low if load else None)
+        yield Line("interval of each search, highest", "quiet", highest, "edge")
+        yield Line("interval of each search, lowest", "quiet", lowest, "edge")
+    elif band is not None:
         runs = wording.counted(band.runs, "run")
         yield Line(f"{runs} of the baseline, highest", "quiet", [band.high] * count, "edge")
         yield Line(f"{runs} of the baseline, lowest", "quiet", [band.low] * count, "edge")
@@ -158,11 +170,28 @@ def _commits(change: ChangePoint) -> str:
     return f"between commits {commit(change.last_commit)} and {commit(change.commit)}"
 
 
-def _mark(times_s: Sequence[float], change: ChangePoint) -> Mark:
+def _mark(page: TrendPage, at_s: float, change: ChangePoint) -> Mark:
     tone = "good"
     if change.worse:
         tone = "bad" if change.unresolved else "quiet"
-    return Mark(times_s[change.position], tone)
+    return Mark(at_s, tone, "\n".join(_mark_lines(page, change)))
+
+
+def _mark_lines(page: TrendPage, change: ChangePoint) -> Iterable[str]:
+    """Yield the change, the first commit of the new level, and the last one of the old level."""
+    unit = metric(change.key).unit
+    values = f"{wording.value(change.before, unit)} → {wording.value(change.after, unit)}"
+    direction = "Worse" if change.worse else "Better"
+    yield f"{direction} since {change.started_at:%Y-%m-%d}: {values} ({wording.change(change.change_ratio)})"
+    yield f"First run: {commit(change.commit)}{_words(page.runs[change.position])}"
+    if change.last_commit != change.commit:
+        last = next(filter(lambda run: run.run_id == change.last_run_id, page.runs))
+        yield f"Last run before: {commit(change.last_commit)}{_words(last)}"
+
+
+def _words(run: HistoryPoint) -> str:
+    words = describe_commit(run)
+    return "" if words == wording.DASH else f", {words}"
 
 
 def _table(title: str, page: TrendPage, history: MetricHistory, unit: str) -> Table:
@@ -170,5 +199,6 @@ def _table(title: str, page: TrendPage, history: MetricHistory, unit: str) -> Ta
     rows = []
     for run, value, level in zip(page.runs, history.values, history.levels, strict=True):
         moment = f"{run.started_at:%Y-%m-%d %H:%M}"
-        rows.append((moment, commit(run.commit), format_value(value, unit), format_value(level, unit)))
+        values = (format_value(value, unit), format_value(level, unit))
+        rows.append((moment, commit(run.commit), *values))
     return Table(title, ("run", "commit", "value", "level"), tuple(reversed(rows)))

@@ -4,15 +4,9 @@ import pytest
 
 from bench.core.history.history import HistoryPoint
 from bench.core.history.vitals import LatencyPercentiles, ServiceUsage, Vitals
-from bench.core.report.dashboard import (
-    LEAST_SUCCESS,
-    Dashboard,
-    Status,
-    Tile,
-    success_of,
-    uses_of,
-    wait_of,
-)
+from bench.core.report.dashboard import Dashboard
+from bench.core.report.site_entry import success_of, uses_of, wait_of
+from bench.core.report.site_tiles import LEAST_SUCCESS, Status, Tile
 from bench.core.report.trend_page import TrendPage, trend_page
 from bench.core.samples.sample import GENERATOR, HOST
 from bench.core.verdict.compare import Decision
@@ -123,81 +117,91 @@ def test_a_long_list_of_scenarios_is_shortened() -> None:
     assert board.headline == "8 of 8 scenarios are worse than before: s0, s1, s2, s3, s4 and 3 more."
 
 
-def test_performance_shows_the_newest_run() -> None:
-    """The tile shows the newest run of all histories, with the vitals that it kept."""
-    newest = {
-        "requests_rps": 3.2,
-        "tokens_tps": 140.0,
-        "latencies": {"e2e_ms": LatencyPercentiles(p50=400.0, p95=610.0)},
-    }
-    board = dashboard([steady(), runs([1.0] * 15, newest, scenario="spike")])
-    performance = tile(board, "Real-time performance")
-    assert (performance.status, performance.figure) == (Status.GOOD, "3.2 answers/s")
-    assert performance.text.startswith(
-        "Newest run, spike, 2026-01-19 12:00 UTC: 140 tokens/s, response time "
-    )
-    assert performance.text.endswith(" p95 610 ms.")
-    slower = tile(dashboard([regressed()]), "Real-time performance")
-    assert (slower.status, slower.figure) == (Status.LOOK, "–")  # noqa: RUF001
-    assert slower.text.endswith("Slower than before: quick.")
+def shown_rows(shown: Tile) -> list[tuple[str, str, str]]:
+    """Return name, scenario and text of each row of a tile."""
+    return [(row.name, row.entry.name, row.text) for row in shown.rows]
+
+
+def test_performance_shows_the_largest_changes() -> None:
+    """The largest change for the worse has the longest bar; other scenarios have none."""
+    smaller = runs([1.0] * 14 + [1.2] * 10, scenario="spike")
+    performance = tile(dashboard([steady(scenario="heavy"), smaller, regressed()]), "Real-time performance")
+    assert (performance.status, performance.figure) == (Status.LOOK, "2 of 3 worse")
+    largest, second = performance.rows
+    assert [row.entry.name for row in performance.rows] == ["quick", "spike"]
+    assert largest.text.endswith(" % response time")
+    assert (largest.share, round(second.share, 1)) == (1.0, 0.5)
+
+
+def test_performance_without_a_change_shows_the_longest_response_times() -> None:
+    """A scenario that cannot be judged is shown, too; at most three scenarios have a row."""
+    pages = [steady(scenario=f"s{number}") for number in range(4)]
+    performance = tile(dashboard([*pages, runs([2.0] * 15, scenario="slow")]), "Real-time performance")
+    assert (performance.status, performance.figure) == (Status.GOOD, "0 of 5 worse")
+    assert performance.rows[0].entry.name == "slow"
+    assert performance.rows[0].share == 1.0
+    assert len(performance.rows) == 3
     assert tile(dashboard([with_few_runs()]), "Real-time performance").status is Status.UNKNOWN
-    without_vitals = dashboard([trend_page([make_point(0, figures={"tier.queue_ms": 1.0})])])
-    assert tile(without_vitals, "Real-time performance").text == "Newest run, quick, 2026-01-05 12:00 UTC."
 
 
-def test_health_shows_alerts_and_resource_use() -> None:
-    """The load generator and the machine are not services, and a run without samples is not healthy."""
-    board = dashboard([steady({"usage": USES, "alerts": ()})])
-    health = tile(board, "System health")
-    assert (health.status, health.figure) == (Status.GOOD, "No alert")
-    assert (
-        health.text
-        == "Most CPU: model with 83 % of a core in quick. Most memory: backend with 62 MB in quick."
-    )
-    alerts = ("model: 91 % of its memory in use", "requests: 6 % failed")
-    health = tile(dashboard([steady({"alerts": alerts})]), "System health")
-    assert (health.status, health.figure) == (Status.LOOK, "2 alerts")
-    assert health.text == f"quick: {alerts[0]}. quick: {alerts[1]}."
-    assert tile(dashboard([steady({"alerts": alerts[:1]})]), "System health").figure == "1 alert"
+def test_a_tile_without_content_is_left_out() -> None:
+    """Without resource samples, alerts and health checks there are two tiles; a search alone has one."""
     for newest in NO_VITALS:
-        health = tile(dashboard([steady(newest)]), "System health")
-        assert (health.status, health.figure) == (Status.UNKNOWN, "Not watched")
-        assert health.text == "The runs have no resource samples."
+        titles = [shown.title for shown in dashboard([steady(newest)]).tiles]
+        assert titles == ["Real-time performance", "User experience"]
+    only_tiers = trend_page([make_point(0, figures={"tier.queue_ms": 1.0})])
+    assert [shown.title for shown in dashboard([only_tiers]).tiles] == ["User experience"]
+
+
+def test_health_shows_alerts_and_processor_time() -> None:
+    """The load generator and the machine are not services."""
+    health = tile(dashboard([steady({"usage": USES, "alerts": ()})]), "System health")
+    assert (health.status, health.figure) == (Status.GOOD, "No alert")
+    assert shown_rows(health) == [("model", "quick", "83 %"), ("backend", "quick", "14 %")]
+    assert health.rows[0].share == 1.0
+    alerts = tuple(f"model: {number} % of its memory in use" for number in range(91, 96))
+    health = tile(dashboard([steady({"alerts": alerts})]), "System health")
+    assert (health.status, health.figure) == (Status.LOOK, "5 alerts")
+    assert health.text == " ".join([*(f"quick: {alert}." for alert in alerts[:3]), "2 more."])
+    assert tile(dashboard([steady({"alerts": alerts[:1]})]), "System health").figure == "1 alert"
+    unwatched = tile(dashboard([steady({"usage": USES})]), "System health")
+    assert (unwatched.status, unwatched.figure) == (Status.UNKNOWN, "Not watched")
 
 
 def test_service_status_comes_from_the_health_checks() -> None:
-    """A service is up if it was always up; a service that was down shows its share, the worst first."""
+    """A service is up if it was always up; the one that was down the longest comes first."""
     services = tile(dashboard([steady({"up": {"backend": 1.0, "agent": 1.0}})]), "Service status")
-    assert (services.status, services.figure) == (Status.GOOD, "2 of 2 up")
+    assert (services.status, services.figure, services.rows) == (Status.GOOD, "2 of 2 up", ())
     assert services.text == "Every health check of the newest runs was up all the time."
-    services = tile(
-        dashboard([steady({"up": {"backend": 0.99, "agent": 0.5, "model": 1.0}})]), "Service status"
-    )
+    checks = {"backend": 0.99, "agent": 0.5, "model": 1.0}
+    services = tile(dashboard([steady({"up": checks})]), "Service status")
     assert (services.status, services.figure) == (Status.LOOK, "1 of 3 up")
-    assert (
-        services.text == "agent was up 50 % of the time in quick. backend was up 99 % of the time in quick."
-    )
-    for newest in NO_VITALS:
-        assert tile(dashboard([steady(newest)]), "Service status").status is Status.UNKNOWN
+    assert shown_rows(services) == [
+        ("agent", "quick", "15.0 s of 30 s"),
+        ("backend", "quick", "0.3 s of 30 s"),
+    ]
 
 
 def test_user_experience_needs_success_and_kept_thresholds() -> None:
     """Low success, a crossed threshold, or less success than before needs a look."""
     newest = {"latencies": {"e2e_ms": LatencyPercentiles(p95=610.0)}}
+    experience = tile(dashboard([steady(newest)]), "User experience")
+    assert (experience.status, experience.figure) == (Status.GOOD, "100 %")
+    assert experience.about == "of 100 requests succeeded; longest waits, p95"
+    assert shown_rows(experience) == [("", "quick", "610 ms")]
     experience = tile(
         dashboard([steady(newest), steady(scenario="heavy", ok=98, failed=2)]), "User experience"
     )
     assert (experience.status, experience.figure) == (Status.GOOD, "99 %")
-    assert experience.text == (
-        "of 200 requests in the newest runs succeeded; 2 failed. Longest wait: p95 610 ms in quick."
-    )
+    assert experience.about == "of 200 requests succeeded; most failures"
+    assert shown_rows(experience) == [("", "heavy", "2 of 100 failed")]
     failing = steady(ok=94, failed=6)
     assert success_of(failing.newest) < LEAST_SUCCESS
     dropped = [make_point(number, ok=100 - 3 * (number > 9), failed=3 * (number > 9)) for number in range(20)]
-    for page in (failing, steady({"crossed": ("e2e_ms p(95)<100",)}), trend_page(dropped)):
-        experience = tile(dashboard([page]), "User experience")
-        assert experience.status is Status.LOOK
-        assert experience.text.endswith("Too many failures or a crossed limit: quick.")
+    crossed = steady({"crossed": ("e2e_ms p(95)<100",)})
+    for page in (failing, crossed, trend_page(dropped)):
+        assert tile(dashboard([page]), "User experience").status is Status.LOOK
+    assert tile(dashboard([crossed]), "User experience").text == "1 scenario crossed a threshold."
 
 
 def test_an_older_history_point_has_no_vitals() -> None:

@@ -3,6 +3,7 @@ function start(id, chart) {
   frame(id, chart, element);
   const one = draw(id, chart, element);
   drawn.push(one);
+  showMarks(one);
   const canvas = element.querySelector(".canvas");
   canvas.addEventListener("keydown", (event) => onKey(one, event));
   element.querySelector(".reset").addEventListener("click", () => { show(one, null); canvas.focus(); });

@@ -1,0 +1,127 @@
+"""The answers at the top of a history's page: how much, since when, where, and what now."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bench.core.history.change_points import ChangePoint
+from bench.core.report.latest_change import LatestChange, describe_change, latest_change
+from bench.core.report.site_entry import describe_commit
+from bench.core.report.trend_page import TrendPage
+from bench.core.report.trend_wording import commit, next_step
+from bench.core.samples.cost_metrics import SAFE_LOADS
+from bench.core.samples.metric import Part
+from bench.core.samples.metrics import metric, tier_name
+from bench.core.values import wording
+from bench.core.verdict.compare import Decision
+from bench.core.verdict.success import SUCCESS
+from bench.render.html.links import Links, link
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to a question that readers ask."""
+
+    question: str
+    """The question in two words."""
+    text: str
+    """The answer."""
+    note: str = ""
+    """Details; may be empty."""
+    links: tuple[str, ...] = ()
+    """Links that help, as HTML."""
+
+
+def make_answers(page: TrendPage, links: Links, run_page: str | None = None) -> tuple[Answer, ...]:
+    """Return the answers.
+
+    Args:
+        page: The history.
+        links: Addresses of commits and workflow runs.
+        run_page: Address of the newest run's page; None without one.
+    """
+    change = latest_change(page.trend)
+    now = Answer("What now?", next_step(page.trend), links=tuple(_next_links(page, links, run_page)))
+    if change is None or page.trend.decision is not Decision.FAIL:
+        return (_level(page), _quiet_since(page, change), now)
+    answers = (_how_much(page, change), _since(page, change, links), _where(page), now)
+    return tuple(answer for answer in answers if answer is not None)
+
+
+def _level(page: TrendPage) -> Answer:
+    levels = []
+    for row in page.trend.metrics:
+        if row.part is Part.DECIDES:
+            measured = metric(row.key)
+            levels.append(f"{measured.label} {wording.value(row.level, measured.unit)}")
+    first, *others = levels or [wording.DASH]
+    return Answer("Level now", first, ", ".join(others))
+
+
+def _quiet_since(page: TrendPage, change: LatestChange | None) -> Answer:
+    runs = wording.counted(len(page.runs), "run")
+    if change is None or change.since is None:
+        return Answer("Since when?", f"{page.trend.first_at:%Y-%m-%d}", f"no change in {runs}")
+    text = f"last change: {describe_change(change)}"
+    return Answer("Since when?", f"{change.since:%Y-%m-%d}", f"{text}, {runs} in total")
+
+
+def _how_much(page: TrendPage, change: LatestChange) -> Answer:
+    unit = metric(change.key).unit
+    notes = []
+    is_shown = change.key == SUCCESS or change.key in SAFE_LOADS or change.ratio is None
+    if change.before is not None and change.after is not None and not is_shown:
+        notes.append(f"{wording.value(change.before, unit)} → {wording.value(change.after, unit)}")
+    others: list[str] = []
+    for key in sorted(page.trend.worse - {change.key}):
+        if metric(key).part is Part.DECIDES:
+            others.append(metric(key).label)
+    if others:
+        notes.append(f"also worse: {wording.listing(others)}")
+    return Answer("How much?", describe_change(change), "; ".join(notes))
+
+
+def _since(page: TrendPage, change: LatestChange, links: Links) -> Answer:
+    point = change.point
+    if point is None:
+        day = "" if change.since is None else f"{change.since:%Y-%m-%d}"
+        return Answer("Since when?", day or "the pinned baseline", "compared with the pinned baseline")
+    run = page.runs[point.position]
+    note = f"{commit(run.commit)}: {describe_commit(run)}" if run.subject else commit(run.commit)
+    runs = wording.counted(len(page.runs) - point.position, "run")
+    address = links.between(point.last_commit, point.commit)
+    shown = (link("Show these commits", address),) if address else ()
+    return Answer("Since when?", f"{point.started_at:%Y-%m-%d} ({runs})", note, shown)
+
+
+def _where(page: TrendPage) -> Answer | None:
+    """Return the tier that grew most; None if the history has no tiers."""
+    has_tiers = False
+    grown: list[ChangePoint] = []
+    for row in page.trend.metrics:
+        if tier_name(row.key):
+            has_tiers = True
+            grown += filter(lambda point: point.unresolved, row.change_points)
+    if not has_tiers:
+        return None
+    worst = max(grown, key=lambda point: point.after - point.before, default=None)
+    if worst is None:
+        return Answer("Where?", "no single tier", "no tier became worse for long")
+    others = {point.key for point in grown} - {worst.key}
+    note = _levels(worst)
+    if others:
+        note += f"; also {wording.listing(sorted(tier_name(key) or key for key in others))}"
+    return Answer("Where?", f"tier `{tier_name(worst.key)}`", note)
+
+
+def _levels(point: ChangePoint) -> str:
+    unit = metric(point.key).unit
+    levels = f"{wording.value(point.before, unit)} → {wording.value(point.after, unit)}"
+    return f"{levels} ({wording.change(point.change_ratio)})"
+
+
+def _next_links(page: TrendPage, links: Links, run_page: str | None) -> Iterable[str]:
+    if run_page is not None:
+        yield link("Open the newest run", run_page)
+    workflow = links.workflow_run(page.newest.workflow_run)
+    if workflow is not None:
+        yield link("Open its workflow run", workflow)
