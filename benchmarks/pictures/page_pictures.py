@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from playwright.sync_api import Browser, Page
 
-from bench.render.html.site import FRONT
+from bench.render.html.site_files import FRONT
 from benchmarks.pictures.badges import write_badges
 from benchmarks.pictures.browser import browser
 from benchmarks.pictures.examples import RUNS, render_example, render_site
