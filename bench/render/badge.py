@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bench.core.report.capacity_words import describe_load
-from bench.core.report.dashboard import wait_of
 from bench.core.report.load_change import describe_load_with_interval
 from bench.core.report.report import Report, find_claim
+from bench.core.report.site_entry import wait_of
 from bench.core.report.trend_page import HistorySummary
 from bench.core.report.words import DECISIONS, PROVEN, Tone
 from bench.core.samples.metrics import RESPONSE_TIME
