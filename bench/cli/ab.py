@@ -44,6 +44,7 @@ def ab(
     pin: options.Pin = True,
     allow_side_effects: options.AllowSideEffects = False,
     strict: options.Strict = False,
+    verbose: options.Verbose = False,
     out: Out = None,
     results: options.ResultsFolder = options.DEFAULT_RESULTS,
     **given: Unpack[LoadOptions],
@@ -70,10 +71,10 @@ def ab(
         outputs = parse_outputs(out, PAIR_FORMATS)
         with listen(scenario or head, live=False) as listener:
             judged = compare_versions(base, head, scenario=scenario, listener=listener, **chosen)
-        end_with_run(judged, outputs, strict=strict)
+        end_with_run(judged, outputs, strict=strict, verbose=verbose)
     if scenario is not None:
         raise ConfigError("--suite: --scenario names another load", "remove one of the two")
     suite_outputs = parse_outputs(out, SUITE_FORMATS)
     with listen(suite, live=False) as listener:
         judged_suite = compare_suite(base, head, suite, listener=listener, **chosen)
-    end_with_suite(judged_suite, suite_outputs, strict=strict)
+    end_with_suite(judged_suite, suite_outputs, strict=strict, verbose=verbose)

@@ -86,6 +86,7 @@ def capacity(
     live: options.Live = False,
     confirm: ConfirmOption = Confirm.AUTO,
     strict: options.Strict = False,
+    verbose: options.Verbose = False,
     out: RunOut = None,
     **given: Unpack[RunOptions],
 ) -> None:
@@ -116,4 +117,4 @@ def capacity(
             listener=listener,
             **given,
         )
-    end_with_run(judged, outputs, strict=strict)
+    end_with_run(judged, outputs, strict=strict, verbose=verbose)

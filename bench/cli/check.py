@@ -50,6 +50,7 @@ def check(
     live: options.Live = False,
     confirm: ConfirmOption = Confirm.AUTO,
     strict: options.Strict = False,
+    verbose: options.Verbose = False,
     out: RunOut = None,
     **given: Unpack[RunOptions],
 ) -> None:
@@ -72,7 +73,7 @@ def check(
                 listener=listener,
                 **given,
             )
-        end_with_run(judged, outputs, strict=strict)
+        end_with_run(judged, outputs, strict=strict, verbose=verbose)
     if suite is None:
         raise ConfigError("name a scenario", "bench check quick, or bench check --suite pr --against main")
     if against is None:
@@ -80,4 +81,4 @@ def check(
     suite_outputs = parse_outputs(out, SUITE_FORMATS)
     with listen(suite, live=live) as listener:
         judged_suite = check_suite(suite, against, pairs=pairs, listener=listener, **given)
-    end_with_suite(judged_suite, suite_outputs, strict=strict)
+    end_with_suite(judged_suite, suite_outputs, strict=strict, verbose=verbose)

@@ -3,7 +3,7 @@
 import typer
 
 from bench.cli import options
-from bench.cli.outputs import RunOut, parse_outputs, write_outputs
+from bench.cli.outputs import RunOut, parse_outputs, short_layout, write_outputs
 from bench.cli.verdict import exit_code
 from bench.render.formats import RUN_FORMATS
 from bench.usecases.compare import compare as compare_run
@@ -15,6 +15,7 @@ def compare(
     *,
     baseline: options.BaselineFile = None,
     strict: options.Strict = False,
+    verbose: options.Verbose = False,
     out: RunOut = None,
 ) -> None:
     """Judge a stored run against its baseline.
@@ -28,5 +29,6 @@ def compare(
         lambda form, terminal: render_run(judged, form, terminal),
         judged.folder,
         default=RUN_FORMATS["text"],
+        short=None if verbose else short_layout(judged.folder),
     )
     raise typer.Exit(exit_code(judged.decision, strict=strict))

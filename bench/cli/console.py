@@ -26,6 +26,15 @@ _REPLACEMENTS = {
     "\N{HORIZONTAL ELLIPSIS}": "~",
     "\N{MIDDLE DOT}": ".",
     "\N{BOX DRAWINGS LIGHT HORIZONTAL}": "-",
+    "\N{BOX DRAWINGS LIGHT VERTICAL}": "|",
+    "\N{BOX DRAWINGS LIGHT VERTICAL AND RIGHT}": "[",
+    "\N{BOX DRAWINGS LIGHT VERTICAL AND LEFT}": "]",
+    "\N{BOX DRAWINGS LIGHT VERTICAL AND HORIZONTAL}": "+",
+    "\N{BLACK CIRCLE}": "o",
+    "\N{LIGHT SHADE}": ".",
+    "\N{DARK SHADE}": "+",
+    "\N{FULL BLOCK}": "#",
+    "\N{BLACK RIGHT-POINTING TRIANGLE}": ">",
     "\N{NO-BREAK SPACE}": " ",
     "\N{NARROW NO-BREAK SPACE}": " ",
 }
@@ -50,7 +59,7 @@ class _Harmless(io.TextIOWrapper):
 
     def set_kind(self) -> None:
         """Find out where the text goes: to a terminal, to the log of a job, or to a file or a program."""
-        self._has_styles = self.isatty()
+        self._has_styles = self.isatty() or has_colours(self)
         self._is_log = is_actions_job() and _is_log(self)
 
     def write(self, text: str) -> int:
@@ -164,6 +173,16 @@ def fail(error: BenchError) -> NoReturn:
     with foreign_output(sys.stderr, wanted="\n" in error.message):  # the log of a service
         say(f"error: {error.message}{hint}")
     raise SystemExit(error.exit_code)
+
+
+def has_colours(stream: TextIO) -> bool:
+    """Return whether text on a stream has colours.
+
+    A terminal has them, unless NO_COLOR is set or TERM is `dumb`. FORCE_COLOR switches them on elsewhere.
+    """
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or stream.isatty()
 
 
 def is_actions_job() -> bool:

@@ -198,6 +198,9 @@ AllowSideEffects = Annotated[
     bool,
     typer.Option("--allow-side-effects", help="Run a scenario although its changes outlast the run."),
 ]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Print all numbers instead of at most 25 lines.")
+]
 Live = Annotated[bool, typer.Option("--live", help="Show VUs, response times and processes during the run.")]
 ResultsFolder = Annotated[
     Path, typer.Option("--results", metavar="FOLDER", help="Store runs in this folder.")

@@ -1,21 +1,35 @@
 """The `--out` option: which format goes to stdout and which to a file."""
 
+import math
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Generic
 
 import typer
+from rich.cells import cell_len
 
-from bench.cli.console import foreign_output, say
+from bench.cli.console import foreign_output, has_colours, say
 from bench.errors import ConfigError
-from bench.render.document.format import COLUMNS, PLAIN, Format, Input, Terminal
+from bench.render.document.format import (
+    COLUMNS,
+    PLAIN,
+    SCREEN_COLUMNS,
+    SCREEN_LINES,
+    Format,
+    Input,
+    ShortLayout,
+    Terminal,
+)
 from bench.render.formats import RUN_FORMATS, find_format
 from bench.store.files import write_chunks
 
 _WIDEST = 120
+_FEWEST_LINES = 10
+"""Lines of a short report, also if the command names many files below it."""
+_WRITTEN = "written to {}"
 Render = Callable[[Format[Input], Terminal], Iterator[str]]
 
 
@@ -61,6 +75,7 @@ def write_outputs(
     render: Render[Input],
     folder: Path | None,
     default: Format[Input] | None = None,
+    short: ShortLayout | None = None,
 ) -> None:
     """Print one output on stdout, write the others to files, and name each file on stderr.
 
@@ -72,6 +87,7 @@ def write_outputs(
         render: Yields the report of a format in parts.
         folder: The run's folder; None for a report of several runs, whose outputs need a file.
         default: The format for stdout if no output goes there; None to print nothing then.
+        short: The space of a short text on stdout; None for the complete text, as in every file.
 
     Raises:
         ConfigError: An output needs a file and has none.
@@ -84,12 +100,45 @@ def write_outputs(
             paths[_choose_path(output, folder)] = output.form
     on_stdout = printed.form if printed else default
     if on_stdout is not None:
+        terminal = layout_of_stdout(_leave_lines(short, paths))
         with foreign_output(sys.stdout, wanted=on_stdout.name == "text"):
-            for part in render(on_stdout, layout_of_stdout()):
+            for part in render(on_stdout, terminal):
                 print(part, end="", flush=True)
     for path, form in paths.items():
         write_chunks(path, (part.encode() for part in render(form, PLAIN)))
-        say(f"written to {path}")
+        say(_WRITTEN.format(path))
+
+
+def _leave_lines(short: ShortLayout | None, paths: Iterable[Path]) -> ShortLayout | None:
+    """Return the space that the names of written files leave."""
+    if short is None:
+        return None
+    below = count_lines(map(_WRITTEN.format, paths))
+    return replace(short, lines=max(_FEWEST_LINES, short.lines - below))
+
+
+def count_lines(texts: Iterable[str]) -> int:
+    """Return the number of lines of texts on the terminal of stdout, after wrapping."""
+    columns = _columns(SCREEN_COLUMNS)
+    lines = 0
+    for text in texts:
+        lines += max(1, math.ceil(cell_len(text) / columns))
+    return lines
+
+
+def short_layout(folder: Path | None, *, below: int = 0) -> ShortLayout:
+    """Return the space of the short report on a run.
+
+    Args:
+        folder: The folder of the run; None for several runs.
+        below: Lines that the command prints below the report.
+    """
+    page = None if folder is None else folder / RUN_FORMATS["html"].file
+    return ShortLayout(
+        lines=SCREEN_LINES - below,
+        folder=None if folder is None else str(folder),
+        page=str(page) if page is not None and page.exists() else None,
+    )
 
 
 def _find_format(formats: Mapping[str, Format[Input]], name: str) -> Format[Input]:
@@ -116,7 +165,15 @@ def _choose_path(output: Output[Input], folder: Path | None) -> Path:
     raise ConfigError(f"--out {name}: name a file", f"--out {name}={output.form.file}")
 
 
-def layout_of_stdout() -> Terminal:
-    """Return the layout of stdout: its columns, and colours if it is a terminal."""
-    columns = shutil.get_terminal_size((COLUMNS, 24)).columns
-    return Terminal(min(columns, _WIDEST), sys.stdout.isatty())
+def layout_of_stdout(short: ShortLayout | None = None) -> Terminal:
+    """Return the layout of stdout: its columns, and its colours.
+
+    Args:
+        short: The space of a short text; None for a complete one.
+    """
+    columns = _columns(COLUMNS if short is None else SCREEN_COLUMNS)
+    return Terminal(columns, has_colours(sys.stdout), short)
+
+
+def _columns(default: int) -> int:
+    return min(shutil.get_terminal_size((default, 24)).columns, _WIDEST)

@@ -2,28 +2,22 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from bench.cli import options
-from bench.cli.outputs import RunOut, parse_outputs, write_outputs
+from bench.cli.outputs import RunOut, parse_outputs, short_layout, write_outputs
 from bench.errors import ConfigError
-from bench.render.document.format import PLAIN, Format, SideBySideInput, Terminal
+from bench.render.document.format import Format, SideBySideInput, Terminal
 from bench.render.formats import RUN_FORMATS, SIDE_BY_SIDE_FORMATS
 from bench.usecases.compare import compare
 from bench.usecases.report import render_run
 from bench.usecases.side_by_side import load_side_by_side, render_side_by_side
-
-MOST_LINES = 25
-"""Lines that a terminal shows of several runs without `--verbose`."""
 
 
 def report(
     runs: options.RunFolders,
     *,
     baseline: options.BaselineFile = None,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Print every number.")] = False,
+    verbose: options.Verbose = False,
     out: RunOut = None,
 ) -> None:
     """Write the report of one stored run, or of several.
@@ -32,15 +26,20 @@ def report(
     the code of the verdict.
     """
     if len(runs) == 1:
-        _report_run(runs[0], baseline, out)
+        _report_run(runs[0], baseline, out, verbose=verbose)
     else:
         _report_runs(runs, baseline, out, verbose=verbose)
 
 
-def _report_run(run: Path, baseline: Path | None, out: list[str] | None) -> None:
+def _report_run(run: Path, baseline: Path | None, out: list[str] | None, *, verbose: bool) -> None:
     outputs = parse_outputs(out or ["text"], RUN_FORMATS)
     judged = compare(run, baseline=baseline)
-    write_outputs(outputs, lambda form, terminal: render_run(judged, form, terminal), judged.folder)
+    write_outputs(
+        outputs,
+        lambda form, terminal: render_run(judged, form, terminal),
+        judged.folder,
+        short=None if verbose else short_layout(judged.folder),
+    )
 
 
 def _report_runs(runs: list[Path], baseline: Path | None, out: list[str] | None, *, verbose: bool) -> None:
@@ -53,7 +52,7 @@ def _report_runs(runs: list[Path], baseline: Path | None, out: list[str] | None,
     compared = load_side_by_side(runs)
 
     def render(form: Format[SideBySideInput], terminal: Terminal) -> Iterator[str]:
-        is_short = terminal is not PLAIN and not verbose
-        return render_side_by_side(compared, form, terminal, MOST_LINES if is_short else None)
+        most_lines = None if terminal.short is None else terminal.short.lines
+        return render_side_by_side(compared, form, terminal, most_lines)
 
-    write_outputs(outputs, render, None)
+    write_outputs(outputs, render, None, short=None if verbose else short_layout(None))

@@ -23,6 +23,7 @@ def run(
     scenario: options.ScenarioOrAddress,
     *,
     live: options.Live = False,
+    verbose: options.Verbose = False,
     quiet: Quiet = False,
     **given: Unpack[RunOptions],
 ) -> None:
@@ -38,12 +39,15 @@ def run(
         _warn(stored.result)
     else:
         # What prints the tables is imported after the load.
-        from bench.cli.outputs import layout_of_stdout  # noqa: PLC0415 - see above
+        from bench.cli.outputs import count_lines, layout_of_stdout, short_layout  # noqa: PLC0415 - see above
         from bench.render.results import results_text  # noqa: PLC0415 - see above
 
-        print(results_text(stored.result, layout_of_stdout()))
         command = "report --out html" if is_address(scenario) else "compare"
-        print(f"next: bench {command} {stored.folder}")
+        next_step = f"next: bench {command} {stored.folder}"
+        below = count_lines(["", next_step, str(stored.folder)])
+        short = None if verbose else short_layout(stored.folder, below=below)
+        print(results_text(stored.result, layout_of_stdout(short)))
+        print(next_step)
     print(stored.folder)
     if stored.problem is not None:
         fail(stored.problem)

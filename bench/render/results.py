@@ -10,11 +10,15 @@ from bench.core.values.escape import escape_terminal
 from bench.render.document.capacity import CapacityDocument, make_capacity_document
 from bench.render.document.format import Terminal
 from bench.render.document.results import make_results
-from bench.render.text import make_grid, make_rich_table, open_console, read_console
+from bench.render.rich_table import make_grid, make_rich_table
+from bench.render.short.results import short_results_text
+from bench.render.terminal import open_console, read_console
 
 
 def results_text(result: RunResult, terminal: Terminal) -> str:
-    """Return the results of a run as text that ends in a newline."""
+    """Return the results of a run as text that ends in a newline: short ones for a screen."""
+    if terminal.short is not None:
+        return short_results_text(result, terminal.short, width=terminal.width, colour=terminal.colour)
     capacity = make_capacity_document(result)
     if capacity is not None:
         return _capacity_text(result, capacity, terminal)

@@ -1,47 +1,41 @@
 """The format `text`: reports for a terminal."""
 
-import io
-from collections.abc import Iterable, Iterator
-from textwrap import wrap
+from collections.abc import Iterator
 
-from rich.console import Console, JustifyMethod
-from rich.table import Table as RichTable
 from rich.text import Text
 
 from bench.core.history.trend import Trend
 from bench.core.report.not_measured import NotMeasured
 from bench.core.report.report import Report
 from bench.core.report.suite import SuiteReport
-from bench.core.report.words import Tone, find_word
 from bench.core.values.escape import escape_terminal
 from bench.core.verdict.compare import Decision
 from bench.render.document.document import Document, make_document, split_headline
 from bench.render.document.experiment import make_experiment_document
 from bench.render.document.format import ExperimentInput, RunInput, SuiteInput, TrendInput
-from bench.render.document.table import Table
 from bench.render.document.trend import make_trend_document
-
-_STYLES = {
-    Tone.BAD: "red",
-    Tone.CAUTION: "yellow",
-    Tone.GOOD: "green",
-    Tone.UNSURE: "magenta",
-    Tone.QUIET: "",
-}
-_GAP = 2
-"""Columns of text between two cells."""
-_NARROW = 80
-"""Width of a usual terminal: a table that fits needs no headings of several lines."""
+from bench.render.rich_table import make_grid, make_rich_table
+from bench.render.short.run import short_run_text
+from bench.render.short.suite import short_suite_text
+from bench.render.terminal import STYLES, open_console, read_console
 
 
 def render_run(run: RunInput) -> Iterator[str]:
-    """Yield the report on a run."""
-    yield run_text(run.report, width=run.terminal.width, colour=run.terminal.colour)
+    """Yield the report on a run: a short one for a screen, else the complete one."""
+    terminal = run.terminal
+    if terminal.short is None:
+        yield run_text(run.report, width=terminal.width, colour=terminal.colour)
+    else:
+        yield short_run_text(run.report, terminal.short, width=terminal.width, colour=terminal.colour)
 
 
 def render_suite(suite: SuiteInput) -> Iterator[str]:
-    """Yield the report on a suite."""
-    yield suite_text(suite.report, width=suite.terminal.width, colour=suite.terminal.colour)
+    """Yield the report on a suite: a short one for a screen, else the complete one."""
+    terminal = suite.terminal
+    if terminal.short is None:
+        yield suite_text(suite.report, width=terminal.width, colour=terminal.colour)
+    else:
+        yield short_suite_text(suite.report, terminal.short, width=terminal.width, colour=terminal.colour)
 
 
 def render_trends(trends: TrendInput) -> Iterator[str]:
@@ -113,7 +107,7 @@ def document_text(document: Document, *, width: int, colour: bool) -> str:
     if document.capacity is not None:
         console.print(escape_terminal(document.capacity.answer), style="bold")
     decision, sentence = split_headline(document.word, escape_terminal(document.headline))
-    console.print(Text.assemble((decision, f"bold {_STYLES[document.word.tone]}"), sentence))
+    console.print(Text.assemble((decision, f"bold {STYLES[document.word.tone]}"), sentence))
     console.print(escape_terminal(document.next_step))
     for reason in document.reasons:
         console.print(f"  - {escape_terminal(reason)}")
@@ -134,68 +128,3 @@ def document_text(document: Document, *, width: int, colour: bool) -> str:
     console.print()
     console.print(make_grid(document.facts if capacity is None else capacity.facts))
     return read_console(console)
-
-
-def open_console(*, width: int, colour: bool) -> Console:
-    """Return a console that writes into memory. The arguments are those of `run_text`."""
-    return Console(
-        file=io.StringIO(),
-        width=width,
-        force_terminal=colour,
-        color_system="standard" if colour else None,
-        highlight=False,
-        markup=False,
-        emoji=False,
-        legacy_windows=False,
-    )
-
-
-def read_console(console: Console) -> str:
-    """Return the text of a console that `open_console` made, without blanks at the ends of lines."""
-    assert isinstance(console.file, io.StringIO)  # noqa: S101 - see open_console
-    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines()) + "\n"
-
-
-def make_grid(facts: Iterable[tuple[str, str]]) -> RichTable:
-    """Return labels with a text each."""
-    grid = RichTable.grid(padding=(0, 2, 0, 0))
-    for label, text in facts:
-        grid.add_row(label, escape_terminal(text))
-    return grid
-
-
-def _width(table: Table) -> int:
-    """Return the width of a table whose headings are in one line."""
-    width = 0
-    for index, heading in enumerate(table.columns):
-        width += max(map(len, (heading, *(row[index] for row in table.rows)))) + _GAP
-    if table.drawing is not None:
-        width += max(map(len, (table.drawing.heading, *table.drawing.cells))) + _GAP
-    return width - _GAP
-
-
-def _wrap_heading(table: Table, index: int) -> str:
-    """Return a heading in lines that are not wider than the cells below it, if the table needs the space."""
-    heading = table.columns[index]
-    if _width(table) <= _NARROW:
-        return heading
-    widest = max(map(len, (*(row[index] for row in table.rows), *heading.split())), default=1)
-    return "\n".join(wrap(heading, widest))
-
-
-def make_rich_table(table: Table) -> RichTable:
-    """Return a table without its heading."""
-    rich_table = RichTable(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="dim")
-    words = {0} if table.ends_in_number else {0, len(table.columns) - 1}
-    for index in range(len(table.columns)):
-        justify: JustifyMethod = "left" if index in words else "right"
-        rich_table.add_column(_wrap_heading(table, index), justify=justify, overflow="fold")
-        if index == 0 and table.drawing is not None:
-            rich_table.add_column(table.drawing.heading, no_wrap=True)
-    for number, row in enumerate(table.rows):
-        word = find_word(row[-1])
-        style = _STYLES[word.tone] if word else ""
-        drawn = () if table.drawing is None else (table.drawing.cells[number],)
-        cells = map(escape_terminal, row[1:-1])
-        rich_table.add_row(escape_terminal(row[0]), *drawn, *cells, Text(escape_terminal(row[-1]), style))
-    return rich_table

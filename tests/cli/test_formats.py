@@ -35,7 +35,7 @@ def test_report_writes_each_format(bench: Bench, form: str, monkeypatch: pytest.
     """A stored run is reported in each format, on stdout or in a file, with exit 0 for every verdict."""
     monkeypatch.setenv("COLUMNS", "100")
     home = str(store_slow_run())
-    done = bench("report", home, "--out", form)
+    done = bench("report", home, "--verbose", "--out", form)
     assert done.code == Exit.PASS
     assert ("e2e_ms" if form == "csv" else "slower") in done.out
     to_file = bench("report", home, "--out", f"{form}=out/report.x")

@@ -146,7 +146,7 @@ def _alternating() -> tuple[RunResult, Comparison]:
     return head[-1], compare_pairs(base, head, head[-1], "embedded@main")
 
 
-def _row(key: str, verdict: Verdict, base: float, ratio: float, **more: Any) -> MetricComparison:
+def make_row(key: str, verdict: Verdict, base: float, ratio: float, **more: Any) -> MetricComparison:
     """Return a compared metric whose interval is a tenth of its value wide to each side."""
     numbers = {
         "part": metric(key).part,
@@ -164,7 +164,7 @@ def _row(key: str, verdict: Verdict, base: float, ratio: float, **more: Any) -> 
     return MetricComparison.model_validate({"key": key, "verdict": verdict} | numbers | more)
 
 
-def _message(name: str, verdict: Verdict, base: float, ratio: float, **more: Any) -> MessageComparison:
+def make_message(name: str, verdict: Verdict, base: float, ratio: float, **more: Any) -> MessageComparison:
     """Return a compared message or class."""
     numbers = {
         "key": "e2e_ms",
@@ -186,23 +186,25 @@ def _long_messages() -> tuple[RunResult, Comparison]:
     """Return a comparison of pairs in which the long messages are slower."""
     of_class = {"kind": MessageKind.CLASS, "margin_ratio": 0.2}
     messages = [
-        _message("long", Verdict.WORSE, 1_900.0, 0.48, messages=3, requests_ratio=3 / 13, **of_class),
-        _message("short", Verdict.UNCHANGED, 420.0, 0.01, messages=10, requests_ratio=10 / 13, **of_class),
-        _message("summary", Verdict.INCONCLUSIVE, 2_100.0, 0.55),
-        _message("essay", Verdict.INCONCLUSIVE, 1_900.0, 0.49),
-        _message("translation", Verdict.INCONCLUSIVE, 1_700.0, 0.41),
+        make_message("long", Verdict.WORSE, 1_900.0, 0.48, messages=3, requests_ratio=3 / 13, **of_class),
+        make_message(
+            "short", Verdict.UNCHANGED, 420.0, 0.01, messages=10, requests_ratio=10 / 13, **of_class
+        ),
+        make_message("summary", Verdict.INCONCLUSIVE, 2_100.0, 0.55),
+        make_message("essay", Verdict.INCONCLUSIVE, 1_900.0, 0.49),
+        make_message("translation", Verdict.INCONCLUSIVE, 1_700.0, 0.41),
     ]
     for number in range(10):
-        messages.append(_message(f"question-{number}", Verdict.UNCHANGED, 420.0, 0.03 - number * 0.006))
+        messages.append(make_message(f"question-{number}", Verdict.UNCHANGED, 420.0, 0.03 - number * 0.006))
     response = {"base_mean": 760.0, "head_mean": 968.0, "base_p50": 430.0, "head_p50": 433.0}
     first = {"base_mean": 141.0, "head_mean": 142.0, "base_p50": 118.0, "head_p50": 118.0}
     metrics = (
-        _row("e2e_ms", Verdict.WITHIN_TOLERANCE, 609.0, 0.082, **response),
-        _row("ttft_ms", Verdict.UNCHANGED, 120.0, 0.004, **first),
-        _row("p95.e2e_ms", Verdict.WORSE, 2_000.0, 0.46),
-        _row("tier.decode_ms", Verdict.UNCHANGED, 372.0, 0.01),
-        _row("tier.prefill_ms", Verdict.WORSE, 30.0, 1.6, low_ratio=1.2, high_ratio=2.1),
-        _row("tier.unattributed_ms", Verdict.WORSE, 8.0, 2.0, low_ratio=1.5, high_ratio=2.6),
+        make_row("e2e_ms", Verdict.WITHIN_TOLERANCE, 609.0, 0.082, **response),
+        make_row("ttft_ms", Verdict.UNCHANGED, 120.0, 0.004, **first),
+        make_row("p95.e2e_ms", Verdict.WORSE, 2_000.0, 0.46),
+        make_row("tier.decode_ms", Verdict.UNCHANGED, 372.0, 0.01),
+        make_row("tier.prefill_ms", Verdict.WORSE, 30.0, 1.6, low_ratio=1.2, high_ratio=2.1),
+        make_row("tier.unattributed_ms", Verdict.WORSE, 8.0, 2.0, low_ratio=1.5, high_ratio=2.6),
     )
     comparison = Comparison(
         decision=Decision.FAIL,
@@ -221,8 +223,8 @@ def _long_messages() -> tuple[RunResult, Comparison]:
 def _tolerated() -> tuple[RunResult, Comparison]:
     """Return a run that is slower within its tolerance."""
     metrics = (
-        _row("e2e_ms", Verdict.WITHIN_TOLERANCE, 609.0, 0.041, low_ratio=0.031, high_ratio=0.051),
-        _row("tier.decode_ms", Verdict.WITHIN_TOLERANCE, 372.0, 0.06),
+        make_row("e2e_ms", Verdict.WITHIN_TOLERANCE, 609.0, 0.041, low_ratio=0.031, high_ratio=0.051),
+        make_row("tier.decode_ms", Verdict.WITHIN_TOLERANCE, 372.0, 0.06),
     )
     comparison = Comparison(decision=Decision.PASS, reasons=(), metrics=metrics, baseline_runs=10)
     return run_at(1.04), comparison

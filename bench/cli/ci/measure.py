@@ -53,6 +53,7 @@ def measure(
     calibration: options.Calibration = True,
     results: options.ResultsFolder = options.DEFAULT_RESULTS,
     strict: Strict = False,
+    verbose: options.Verbose = False,
     out: Out = None,
 ) -> None:
     """Measure a suite in one job, as its event asks for it.
@@ -81,7 +82,7 @@ def measure(
     if measured.judged is None:
         say(measured.job.reason)
     else:
-        write_suite(measured.judged, outputs)
+        write_suite(measured.judged, outputs, verbose=verbose)
     raise typer.Exit(_exit_code(measured, strict=strict))
 
 

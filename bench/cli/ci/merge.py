@@ -6,7 +6,7 @@ import typer
 
 from bench.cli import options
 from bench.cli.console import is_actions_job, print_command
-from bench.cli.outputs import find_printed, out_option, parse_outputs, write_outputs
+from bench.cli.outputs import find_printed, out_option, parse_outputs, short_layout, write_outputs
 from bench.cli.verdict import exit_code
 from bench.publish.actions import annotations
 from bench.render.formats import SUITE_FORMATS
@@ -26,6 +26,7 @@ def merge(
     suite: Suite = None,
     allow_side_effects: options.AllowSideEffects = False,
     strict: options.Strict = False,
+    verbose: options.Verbose = False,
     out: Out = None,
 ) -> None:
     """Judge runs of several scenarios together.
@@ -46,5 +47,6 @@ def merge(
         lambda form, terminal: render_suite(judged, form, terminal),
         folder=None,
         default=_TEXT,
+        short=None if verbose else short_layout(None),
     )
     raise typer.Exit(exit_code(judged.decision, strict=strict))

@@ -16,6 +16,10 @@ from bench.core.samples.samples import Samples
 Input = TypeVar("Input")
 COLUMNS = 100
 """Width of a text report in a file."""
+SCREEN_COLUMNS = 80
+"""Width of a short report whose terminal is unknown."""
+SCREEN_LINES = 25
+"""Lines of a short report, with those that its command prints below it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,18 @@ class Format(Generic[Input]):
 
 
 @dataclass(frozen=True, slots=True)
+class ShortLayout:
+    """The space of a short report, and the files that it names."""
+
+    lines: int = SCREEN_LINES
+    """Lines that it has at most, after wrapping."""
+    folder: str | None = None
+    """The run's folder; None for several runs."""
+    page: str | None = None
+    """The page of the run, if it is written."""
+
+
+@dataclass(frozen=True, slots=True)
 class Terminal:
     """The terminal, or the file, that a text report is laid out for."""
 
@@ -40,6 +56,8 @@ class Terminal:
     """Columns."""
     colour: bool = False
     """Use ANSI colours."""
+    short: ShortLayout | None = None
+    """The space of a short report; None for the complete one."""
 
 
 PLAIN = Terminal()

@@ -57,7 +57,7 @@ class RunResults:
 def make_results(result: RunResult) -> RunResults:
     """Return the results of a run."""
     summary = result.summary
-    times = _times(summary)
+    times = time_table(summary)
     unanswered = describe_unanswered(summary.unanswered, summary.requests)
     alerts = map(describe, result.alerts or ())
     scenario = result.scenario
@@ -80,7 +80,7 @@ def make_results(result: RunResult) -> RunResults:
     )
 
 
-def _times(summary: RunSummary) -> Table:
+def time_table(summary: RunSummary) -> Table:
     """Return the times that decide, such as response time and time to first token."""
     times = {}
     for key, row in summary.metrics.items():
@@ -100,7 +100,7 @@ def _explain_marks(times: Table) -> str:
 
 
 def _outcomes(summary: RunSummary) -> Table:
-    examples = _first_failures(summary)
+    examples = first_failures(summary)
     rows = []
     for outcome, count in sorted(
         summary.outcomes.items(), key=lambda item: (item[0] != Outcome.OK, -item[1])
@@ -112,7 +112,7 @@ def _outcomes(summary: RunSummary) -> Table:
     return Table("Outcomes", ("outcome", "requests", "share", "culprit", "first failure"), tuple(rows))
 
 
-def _first_failures(summary: RunSummary) -> dict[Outcome, str]:
+def first_failures(summary: RunSummary) -> dict[Outcome, str]:
     """Return the status and the first words of the first failure of each outcome."""
     words: dict[Outcome, str] = {}
     for error in summary.errors:

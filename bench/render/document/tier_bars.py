@@ -42,16 +42,20 @@ def make_tier_bars(report: Report) -> tuple[TierBar, ...]:
     All bars have one scale, so they show which change matters. A tier that is slower within its tolerance has
     a bar only if the first sentence names it.
     """
+    shown = find_changed_tiers(report)[:_MOST_TIERS]
+    longest_ms = max([0.0, *(max(row.base or 0.0, compared_head(row) or 0.0) for row in shown)])
+    return tuple(_make_bar(row, longest_ms) for row in shown)
+
+
+def find_changed_tiers(report: Report) -> list[MetricComparison]:
+    """Return the tiers that became slower or faster and concern readers, the largest change first."""
     claim = find_claim(report)
     rows: list[MetricComparison] = []
     for row in report.comparison.metrics:
         is_tier = row.part is Part.LOCATES and tier_name(row.key) is not None
         if is_tier and row.verdict in PROVEN and concerns_readers(row, claim):
             rows.append(row)
-    rows.sort(key=lambda row: -abs(row.change or 0.0))
-    shown = rows[:_MOST_TIERS]
-    longest_ms = max([0.0, *(max(row.base or 0.0, compared_head(row) or 0.0) for row in shown)])
-    return tuple(_make_bar(row, longest_ms) for row in shown)
+    return sorted(rows, key=lambda row: -abs(row.change or 0.0))
 
 
 def _make_bar(row: MetricComparison, longest_ms: float) -> TierBar:

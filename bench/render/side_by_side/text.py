@@ -23,7 +23,8 @@ from bench.render.document.side_by_side import (
     write_value,
 )
 from bench.render.document.table import Table
-from bench.render.text import make_rich_table, open_console, read_console
+from bench.render.rich_table import make_rich_table
+from bench.render.terminal import open_console, read_console
 
 _MOST_COLUMNS = 3
 """Runs that have a column each in a short report."""

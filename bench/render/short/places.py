@@ -1,0 +1,58 @@
+"""Where to look next: the compared versions, the page, and the commands for all numbers."""
+
+import shlex
+
+from rich.text import Text
+
+from bench.core.report.affected import describe_since
+from bench.core.report.report import Report
+from bench.core.report.reproduce import describe_reproduction
+from bench.render.document.format import ShortLayout
+from bench.render.short.block import LineBlock, Rank, clean, wrap_text
+
+_LABEL = 10
+"""Columns of a label."""
+_COMMIT = 9
+_LONGEST_PLACE = 2
+"""Lines of a path or a command; a cut one would be useless."""
+
+
+def list_places(report: Report, layout: ShortLayout, width: int) -> LineBlock:
+    """Return a line for the compared versions, and the lines that lead to more."""
+    places = {"since": describe_versions(report), **list_commands(layout), "again": _measure_again(report)}
+    lines: list[Text] = []
+    for label, text in places.items():
+        if text:
+            lines += place_lines(label, text, width)
+    return LineBlock(tuple(lines), rank=Rank.PLACES, least=len(lines))
+
+
+def _measure_again(report: Report) -> str:
+    """Return the command that measures the run again."""
+    return describe_reproduction(report).commands[-1]
+
+
+def list_commands(layout: ShortLayout) -> dict[str, str]:
+    """Return the page, the command that prints all numbers, and the one that measures again, by label."""
+    report = "" if layout.folder is None else f"bench report {shlex.quote(layout.folder)}"
+    page = layout.page or (f"{report} --out html" if report else "")
+    return {"page": page, "numbers": f"{report} --verbose" if report else ""}
+
+
+def describe_versions(report: Report) -> str:
+    """Return the base and since when it is valid, and the measured commit; empty without a base."""
+    since = describe_since(report.comparison)
+    commit = report.result.provenance.commit
+    if not since or commit is None:
+        return since
+    return f"{since}; now {commit[:_COMMIT]}"
+
+
+def place_lines(label: str, text: str, width: int) -> list[Text]:
+    """Return a label with a text beside it, on a narrow terminal below it."""
+    lines = wrap_text(Text(clean(text)), max(1, width - _LABEL), _LONGEST_PLACE)
+    placed = []
+    for number, line in enumerate(lines):
+        heading = label if number == 0 else ""
+        placed.append(Text.assemble((f"{heading:<{_LABEL}}", "dim"), line))
+    return placed
