@@ -41,17 +41,17 @@ FIGURES = {
         "response time": "434 ms −0.4 % from 436 ms",  # noqa: RUF001 - minus
         "response time, p95": "645 ms too few requests to be reliable",
         "success": "100 % of 100 requests, baseline 100 % of 1,000 requests",
-        "throughput": "3.23 answers/s 0 % from 3.23/s; 100 requests in 31 s",
+        "throughput, answers": "3.23/s 0 % from 3.23/s; 100 requests in 31 s",
     },
     "regression": {
         "response time": "608 ms +39 % from 436 ms",
         "response time, p95": "904 ms too few requests to be reliable",
         "success": "97 % of 100 requests, baseline 100 % of 1,000 requests",
-        "throughput": "3.13 answers/s −3.0 % from 3.23/s; 100 requests in 31 s",  # noqa: RUF001 - minus
+        "throughput, answers": "3.13/s −3.0 % from 3.23/s; 100 requests in 31 s",  # noqa: RUF001 - minus
     },
     "no-data": {
         "success": "0 % of 100 requests",
-        "throughput": "0 answers/s 100 requests in 31 s",
+        "throughput, answers": "0/s 100 requests in 31 s",
     },
 }
 

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.core.report.headline import Claim, all_messages_grew, count_messages
+from bench.core.report.headline import ALL_SHARE, Claim, all_messages_grew, count_messages
 from bench.core.report.report import Report, find_claim
 from bench.core.report.sentences import change_text
+from bench.core.report.words import PROVEN
 from bench.core.samples.cost_metrics import SAFE_LOADS, cost_service
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import RESPONSE_TIME, metric, tier_name
@@ -72,10 +73,27 @@ def _describe_of_metric(row: MetricComparison, report: Report) -> str:
     if row.key == SUCCESS:
         summary = report.result.summary
         return f"{summary.failed} of {wording.counted(summary.requests, 'request')} failed"
-    count = count_messages(report.comparison)
-    if row.key == RESPONSE_TIME and count and all_messages_grew(report.comparison, row):
+    return _describe_grown(row, report.comparison) if row.key == RESPONSE_TIME else ""
+
+
+def _describe_grown(row: MetricComparison, comparison: Comparison) -> str:
+    """Return whether all messages changed, or how many of them."""
+    count = count_messages(comparison)
+    if count and all_messages_grew(comparison, row):
         return f"all {wording.counted(count, 'message')}"
-    return ""
+    return _count_grown(row, comparison)
+
+
+def _count_grown(typical: MetricComparison, comparison: Comparison) -> str:
+    """Return how many messages have at least half of the typical change, as measured."""
+    singles = [message for message in comparison.messages if message.kind is MessageKind.MESSAGE]
+    ratios = [message.change_ratio or 0.0 for message in singles if message.key == typical.key]
+    smallest = ALL_SHARE * (typical.change_ratio or 0.0)
+    grown = [ratio for ratio in ratios if ratio / smallest >= 1.0] if smallest else []
+    if not grown:
+        return ""
+    total = wording.counted(len(ratios), "message")
+    return f"all {total}" if len(grown) == len(ratios) else f"{len(grown)} of {total}"
 
 
 def _describe_messages(rows: Sequence[MessageComparison]) -> str:
@@ -106,6 +124,8 @@ def list_classes(report: Report) -> tuple[MessageComparison, ...]:
     classes = [message for message in of_key if message.kind is MessageKind.CLASS]
     single = [message for message in of_key if message.kind is MessageKind.MESSAGE]
     claim = find_claim(report) or Claim("")
+    if row.verdict not in PROVEN:
+        single = []
     named = [message for message in claim.rows if isinstance(message, MessageComparison)]
     rows = named or classes or single
     if named and named[0].kind is MessageKind.CLASS:

@@ -25,7 +25,8 @@ from bench.core.verdict.message_comparison import MessageComparison, MessageKind
 from bench.core.verdict.success import SUCCESS
 from bench.core.verdict.verdict import MetricComparison, Verdict
 
-_ALL_SHARE = 0.5  # all messages are slower if each class has at least this share of the typical change
+ALL_SHARE = 0.5
+"""All messages are slower if each class has at least this share of the typical change."""
 _MOST_NAMES = 3
 _PARTIAL = (Part.TAILS, Part.LOCATES, Part.STEPS, Part.COSTS)
 _WAITS = (Part.DECIDES, Part.TAILS)
@@ -209,7 +210,7 @@ def all_messages_grew(comparison: Comparison, typical: MetricComparison) -> bool
     for row in comparison.messages:
         if row.kind is MessageKind.CLASS and row.key == RESPONSE_TIME and row.name != REFUSAL_CLASS:
             ratios.append(row.change_ratio or 0.0)
-    smallest = _ALL_SHARE * (typical.change_ratio or 0.0)
+    smallest = ALL_SHARE * (typical.change_ratio or 0.0)
     return bool(ratios) and min(ratios) >= smallest
 
 

@@ -6,16 +6,18 @@ from dataclasses import dataclass, replace
 
 from bench.core.capacity.capacity_result import CapacityResult
 from bench.core.capacity.load_trial import SafeLoad, TrialVerdict
+from bench.core.limits.judge import ThresholdResult
 from bench.core.report.affected import describe_change, find_decisive_row, list_classes
 from bench.core.report.capacity_words import describe_load, describe_range
 from bench.core.report.load_change import load_values
-from bench.core.report.report import Report
+from bench.core.report.report import Report, find_claim
 from bench.core.report.sentences import detectable_text, interval_text
 from bench.core.report.words import VERDICTS, Tone, verdict_text
 from bench.core.samples.cost_metrics import SAFE_LOADS
-from bench.core.samples.metrics import metric, step_name, tier_name
+from bench.core.samples.metrics import label_and_unit, metric, step_name, tier_name
 from bench.core.values import wording
 from bench.core.verdict.accepted_runs import MARGIN_RATIO
+from bench.core.verdict.compare import Decision
 from bench.core.verdict.message_comparison import MessageComparison, MessageKind
 from bench.core.verdict.success import SUCCESS
 from bench.core.verdict.verdict import MetricComparison, Verdict
@@ -106,9 +108,9 @@ class Decisive:
         """The drawing in words."""
         parts = [f"{self.title}: {self.main.change}"]
         if self.main.interval:
-            parts.append(f"interval {self.main.interval}")
+            parts.append(self.main.interval)
         if self.base is not None:
-            parts.append(f"compared with {self.base.label}")
+            parts.append(self.base.label)
         parts.append(self.result)
         parts += [f"{other.label} {other.change}" for other in self.others]
         return ", ".join(parts)
@@ -133,6 +135,14 @@ class _Scale:
         return f"{number.replace('-', wording.MINUS)}{self.unit}"
 
 
+_UNITS = {
+    "ms": _Scale(1.0, " ms", signed=False),
+    "ratio": _Scale(100.0, " %", signed=False),
+    "requests/s": _Scale(1.0, "/s", signed=False),
+}
+"""Scales of measured values by unit; others have no unit on the axis."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Axis:
     """A range of values."""
@@ -154,16 +164,24 @@ def draw_decisive(report: Report) -> Decisive | None:
     row = find_decisive_row(report)
     capacity = report.result.capacity
     drawn = None if row is None else _draw_change(row, report)
+    crossed = next((limit for limit in report.result.thresholds if limit.crossed), None)
+    if crossed is not None and _is_decided_by_threshold(report):
+        return draw_threshold(crossed) or drawn
     if drawn is None and capacity is not None and capacity.safe_load is not None:
         return _draw_safe_load(capacity, capacity.safe_load)
     return drawn
 
 
+def _is_decided_by_threshold(report: Report) -> bool:
+    """Return whether a run failed and no compared row is the reason."""
+    claim = find_claim(report)
+    return report.decision is Decision.FAIL and claim is not None and not claim.rows
+
+
 def _draw_change(row: Row, report: Report) -> Decisive | None:
     if row.base is None or row.change_ratio is None:
         return _draw_shares(row, report)
-    low_ratio = row.change_ratio if row.low_ratio is None else row.low_ratio
-    high_ratio = row.change_ratio if row.high_ratio is None else row.high_ratio
+    low_ratio, high_ratio = _ends(row, row.change_ratio)
     margin_ratio = MARGIN_RATIO if row.margin_ratio is None else row.margin_ratio
     scale = _scale(row)
     others = list_classes(report)
@@ -212,9 +230,8 @@ def _size(value: float, scale: _Scale) -> str:
 
 def _reach(row: Row, scale: _Scale, axis: _Axis) -> Reach:
     middle = row.change_ratio or 0.0
-    low = middle if row.low_ratio is None else row.low_ratio
-    high = middle if row.high_ratio is None else row.high_ratio
-    interval = "" if row.low_ratio is None else _describe_interval(row)
+    low, high = _ends(row, middle)
+    interval = _describe_interval(row)
     at = axis.at(scale.place(middle))
     return Reach(
         label=_title(row),
@@ -231,10 +248,20 @@ def _reach(row: Row, scale: _Scale, axis: _Axis) -> Reach:
     )
 
 
+def _ends(row: Row, middle: float) -> tuple[float, float]:
+    """Return the ends of an interval; the change itself if it is unknown, or if a safe load is a bound."""
+    if row.low_ratio is None or row.high_ratio is None or not _describe_interval(row):
+        return middle, middle
+    return row.low_ratio, row.high_ratio
+
+
 def _describe_interval(row: Row) -> str:
+    """Return an interval in words; empty without one."""
     if isinstance(row, MetricComparison) and tier_name(row.key) is not None and row.base is not None:
-        low_ms = row.base * (row.low_ratio or 0.0)
-        return wording.change_interval_ms(low_ms, row.base * (row.high_ratio or 0.0), exact=True)
+        if row.low_ratio is None or row.high_ratio is None:
+            return ""
+        low_ms = row.base * row.low_ratio
+        return wording.change_interval_ms(low_ms, row.base * row.high_ratio, exact=True)
     text = interval_text(row)
     return "" if text == wording.DASH else text
 
@@ -316,12 +343,11 @@ def _draw_shares(row: Row, report: Report) -> Decisive | None:
     head_pct = 100.0 * row.head
     axis = _make_axis([base_pct, head_pct, 100.0, min(base_pct, head_pct) - 1.0])
     at = axis.at(head_pct)
-    head_requests = row.head_requests or 0
     main = Reach(
         label="success",
         note="",
         change=wording.percent(row.head),
-        interval=f"of {wording.counted(head_requests, 'request')}",
+        interval="" if row.head_requests is None else f"of {wording.counted(row.head_requests, 'request')}",
         low=min(at, axis.at(base_pct)),
         middle=at,
         high=max(at, axis.at(base_pct)),
@@ -340,6 +366,44 @@ def _draw_shares(row: Row, report: Report) -> Decisive | None:
         zero=base_at,
         tolerated=None,
         base=AxisMark(base_at, f"{_name_base(row, report)}: {row.base_text}", _side(base_at)),
+    )
+
+
+def draw_threshold(limit: ThresholdResult) -> Decisive | None:
+    """Return the measured value and the limit that it crossed; None without a value."""
+    if limit.value is None:
+        return None
+    label, unit = label_and_unit(limit.metric)
+    scale = _UNITS.get(unit, _Scale(1.0, "", signed=False))
+    value = scale.place(limit.value)
+    allowed = scale.place(limit.expression.limit)
+    axis = _make_axis([value, allowed, 0.0 if unit != "ratio" else 100.0])
+    at = axis.at(value)
+    edge = axis.at(allowed)
+    main = Reach(
+        label=label,
+        note="",
+        change=limit.measured,
+        interval="",
+        low=min(at, edge),
+        middle=at,
+        high=max(at, edge),
+        tone=Tone.BAD,
+        side=_side(at),
+    )
+    keeps_below = limit.expression.operator in {"<", "<="}
+    keeps_above = limit.expression.operator in {">", ">="}
+    tolerated = (0.0, edge) if keeps_below else (edge, round(100.0 - edge, 2)) if keeps_above else None
+    return Decisive(
+        title=label,
+        result=f"threshold {limit.expression} crossed",
+        tone=Tone.BAD,
+        main=main,
+        others=(),
+        ticks=_ticks(axis, scale),
+        zero=edge,
+        tolerated=tolerated,
+        base=AxisMark(edge, f"allowed: {limit.expression}", _side(edge)),
     )
 
 
@@ -370,14 +434,14 @@ def _draw_safe_load(capacity: CapacityResult, safe: SafeLoad) -> Decisive:
     ]
     return Decisive(
         title="safe load",
-        result="the largest load that meets the objectives; no baseline to compare with",
+        result="the largest load that meets the objectives",
         tone=Tone.QUIET,
         main=main,
         others=(),
         ticks=_ticks(axis, _Scale(1.0, "", signed=False)),
         zero=None,
         tolerated=None,
-        base=None,
+        base=AxisMark(50.0, f"tried {capacity.unit}: ○ met the objectives, ✕ broke one"),
         marks=tuple(marks),
     )
 

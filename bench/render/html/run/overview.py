@@ -18,6 +18,7 @@ from bench.core.report.series import RunSeries
 from bench.core.report.words import PROVEN
 from bench.core.run.result import RunResult, environment
 from bench.core.values import wording
+from bench.core.verdict.baseline import fewest_runs
 from bench.core.verdict.compare import Decision
 from bench.render.document.document import Document, split_headline
 from bench.render.html.run.decisive import Decisive, draw_decisive
@@ -28,8 +29,8 @@ _MOST_REASONS = 3
 _LONGEST_REASON = 120
 """A longer reason is folded, so that the numbers stay on the first screen."""
 _LONGEST_NOTE = 100
-_LONG_HEADLINE = 90
-"""A longer headline is written in a smaller size."""
+_HEADLINE_SIZES = {60: "", 90: "medium"}
+"""CSS class of a headline by its most characters; a longer one is `long`."""
 _LONGEST_LOAD = 60
 
 
@@ -57,8 +58,8 @@ class Overview:
     """The decision in capitals."""
     headline: str
     """The headline without the decision."""
-    is_long: bool
-    """The headline needs a smaller size."""
+    size: str
+    """CSS class of the headline's size: empty, `medium` or `long`."""
     change: str
     """The change that decided, such as `+35 %`; empty if no change is proven."""
     next_step: NextStep
@@ -100,7 +101,7 @@ def make_overview(report: Report, series: RunSeries, document: Document) -> Over
         cautions=(*list_cautions(report), *_count_notes(document)),
         decision=decision,
         headline=sentence.strip(),
-        is_long=len(sentence) > _LONG_HEADLINE,
+        size=_size(sentence if document.capacity is None else document.capacity.answer),
         change=decisive.main.change if decisive is not None and is_proven else "",
         next_step=split_command(document.next_step),
         reasons=reasons[:shown],
@@ -111,9 +112,13 @@ def make_overview(report: Report, series: RunSeries, document: Document) -> Over
         tiers=list_tiers(report),
         growth=describe_growth(report),
         since=describe_since(report.comparison),
-        is_worse=report.decision is Decision.FAIL,
+        is_worse=report.decision is Decision.FAIL and is_proven,
         tiles=make_tiles(report, series),
     )
+
+
+def _size(headline: str) -> str:
+    return next((size for most, size in _HEADLINE_SIZES.items() if len(headline) <= most), "long")
 
 
 def _count_short(reasons: tuple[str, ...]) -> int:
@@ -161,4 +166,8 @@ def _explain_missing(report: Report) -> str:
         return "The run was not compared, because its measurement is not valid."
     if report.comparison.baseline_runs or report.comparison.metrics:
         return "No comparison of a metric decided this run."
-    return "This run was compared with nothing, so a change is unknown."
+    runs = wording.counted(fewest_runs(is_search=report.result.capacity is not None), "accepted run")
+    return (
+        f"A baseline is missing, so a change is unknown: {runs} of this scenario and environment are needed. "
+        "Or compare two versions with bench ab."
+    )

@@ -157,7 +157,7 @@ class _Tiles:
         if row is not None and row.change_ratio is not None:
             note = f"{wording.change(row.change_ratio)} from {wording.rate(row.base or 0.0)}/s; {note}"
         spark = self._spark(THROUGHPUT, rate_rps)
-        yield RunTile("throughput", f"{wording.rate(rate_rps)} answers/s", note, _tone(row), spark)
+        yield RunTile("throughput, answers", f"{wording.rate(rate_rps)}/s", note, _tone(row), spark)
 
     def _spark(self, key: str, head: float | None) -> Sparkline | None:
         values = self.baseline.get(key, ())

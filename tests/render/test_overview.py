@@ -1,0 +1,200 @@
+"""The first screen of a run's page."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from bench.core.report.affected import find_decisive_row
+from bench.core.report.report import Report
+from bench.core.report.series import make_series
+from bench.core.report.words import VERDICTS
+from bench.core.samples.metrics import tier_name
+from bench.core.verdict.verdict import Verdict
+from bench.render.document.document import make_document
+from bench.render.html.assets import Assets, content_security_policy
+from bench.render.html.page import render_page
+from bench.render.html.run.decisive import Decisive, draw_decisive
+from bench.render.html.run.overview import make_overview, split_command
+from bench.render.html.run.tiles import draw_spark, make_tiles
+from tests.factories import make_baseline
+from tests.render import drawn
+from tests.render.capacities import capacities, drawn_with
+from tests.render.parsed_page import Element, check_page
+from tests.render.reports import reports
+
+REPORTS = reports()
+ASSETS = Assets(style="/* the style */", script="/* the script */")
+POLICY = content_security_policy(ASSETS)
+LATENCIES = [name for name in REPORTS if name not in {"errors", "all-failed", "crossed"}]
+PROVEN = {Verdict.WORSE, Verdict.WITHIN_TOLERANCE, Verdict.BETTER}
+
+
+def page_of(report: Report) -> Element:
+    """Return the page of a report whose baseline has ten runs."""
+    baseline = make_baseline() if report.comparison.baseline_runs else None
+    return check_page(render_page(report, make_series(report.result, None, baseline), ASSETS), POLICY)
+
+
+def drawing_of(name: str) -> Decisive:
+    """Return the drawing of a report, which has one."""
+    drawing = draw_decisive(REPORTS[name])
+    assert drawing is not None
+    return drawing
+
+
+@pytest.mark.parametrize("name", LATENCIES)
+def test_the_drawing_agrees_with_the_compared_row(name: str) -> None:
+    """Order of the ends, side of the base, and position against the tolerance are those of the row."""
+    row = find_decisive_row(REPORTS[name])
+    drawing = draw_decisive(REPORTS[name])
+    assert (drawing is None) == (row is None)
+    if drawing is None or row is None or row.change_ratio is None or drawing.tolerated is None:
+        return
+    main = drawing.main
+    assert 0 <= main.low <= main.middle <= main.high <= 100
+    assert drawing.zero is not None
+    assert (main.middle > drawing.zero) == (row.change_ratio > 0)
+    assert main.tone == VERDICTS[row.verdict].tone
+    start, width = drawing.tolerated
+    assert start < drawing.zero < start + width
+    assert row.margin_ratio is not None
+    is_within = abs(row.change_ratio) <= row.margin_ratio
+    assert (start <= main.middle <= start + width) == is_within
+
+
+@pytest.mark.parametrize(
+    ("name", "result"),
+    [
+        ("regression", "worse by more than the tolerance"),
+        ("tolerated", "worse, but within the tolerance"),
+        ("improvement", "faster"),
+        ("errors", "fewer requests succeed"),
+        ("crossed", "threshold p(95)<100 crossed"),
+    ],
+)
+def test_the_result_is_written_beside_the_drawing(name: str, result: str) -> None:
+    """The reader needs no colour to know the result."""
+    assert drawing_of(name).result == result
+    figure = page_of(REPORTS[name]).find("figure", class_="decisive")
+    assert figure.find("span", class_="result").text == result
+    assert result in figure.find("svg", role="img").attributes["aria-label"]
+
+
+def test_a_change_that_may_be_chance_has_its_smallest_detectable_one() -> None:
+    """Without a verdict, the reader learns which change would have been seen."""
+    assert re.fullmatch(r"cannot tell; detectable [\d.,]+ %", drawing_of("too-noisy").result)
+    assert re.fullmatch(r"no change; detectable [\d.,]+ %", drawing_of("pass").result)
+
+
+def test_all_intervals_have_one_axis() -> None:
+    """A class below the decisive row has the same places for the same change."""
+    drawing = drawing_of("long-messages")
+    (short,) = drawing.others
+    assert drawing.zero is not None
+    assert short.low < drawing.zero < short.high
+    assert short.middle < drawing.main.low
+
+
+def test_a_search_without_a_baseline_shows_its_own_interval() -> None:
+    """The safe load stands among the tried loads; an interval without an end has an arrow."""
+    report, _ = drawn_with(capacities()["narrow"])
+    drawing = draw_decisive(report)
+    assert drawing is not None
+    assert {mark.look for mark in drawing.marks} == {"met", "broken", "open"}
+    assert drawing.main.low < drawing.main.middle < drawing.main.high
+    report, _ = drawn_with(capacities()["all-met"])
+    drawing = draw_decisive(report)
+    assert drawing is not None
+    assert drawing.main.ends_after
+
+
+@pytest.mark.parametrize("name", ["no-baseline", "interrupted"])
+def test_without_a_comparison_the_page_says_what_is_missing(name: str) -> None:
+    """There is no drawing of an unknown change."""
+    page = page_of(REPORTS[name])
+    assert page.find_all("figure", class_="decisive") == []
+    assert len(page.find("p", class_="missing").text) > 40
+
+
+def test_the_command_of_the_next_step_can_be_copied() -> None:
+    """The sentence is complete, and its command is an element of its own with a button."""
+    report = REPORTS["regression"]
+    page = page_of(report)
+    assert page.find("p", class_="next").text == report.next_step
+    command = page.find("code", id="run-next").text
+    assert command.startswith("bench baseline accept results/")
+    assert page.find_all("button", data_copies="run-next") != []
+    assert split_command("Nothing to do.").command == ""
+
+
+def test_a_usual_run_has_no_strip() -> None:
+    """Nothing stands above the verdict of a run without a caution."""
+    assert page_of(REPORTS["pass"]).find_all("ul", class_="strip") == []
+    strip = page_of(REPORTS["hostile"]).find("ul", class_="strip")
+    assert "Made worse on purpose: model.slowdown=1.3" in strip.text
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_long_reasons_are_folded(name: str) -> None:
+    """At most three short reasons stand open; the others follow in their order."""
+    report = REPORTS[name]
+    document = make_document(report)
+    overview = make_overview(report, make_series(report.result), document)
+    assert (*overview.reasons, *overview.more_reasons) == document.reasons
+    assert len(overview.reasons) <= 3
+    assert all(len(reason) <= 120 for reason in overview.reasons)
+
+
+def test_tiles_show_the_runs_of_the_baseline() -> None:
+    """Each tile with values of the baseline has their range in words; one without them has no drawing."""
+    report, series = drawn.regressed()
+    tiles = {tile.label: tile for tile in make_tiles(report, series)}
+    assert list(tiles) == ["response time", "response time, p95", "success", "throughput, answers"]
+    spark = tiles["response time"].spark
+    assert spark is not None
+    assert re.fullmatch(r"10 runs of the baseline: \d+ ms to \d+ ms; this run: 608 ms", spark.text)
+    without = make_tiles(report, make_series(report.result))
+    assert [tile.spark for tile in without] == [None] * 4
+
+
+def test_a_sparkline_has_the_largest_value_at_the_top() -> None:
+    """The dot of a larger value is higher; equal values are a line and no field."""
+    spark = draw_spark([10.0, 12.0, 11.0], 20.0, "ms")
+    assert spark.band is not None
+    assert spark.dot < spark.band[0]
+    assert len(spark.lines) == 2
+    assert spark.lines[0].y1 > spark.lines[0].y2
+    equal = draw_spark([1.0, 1.0, 1.0], 1.0, "ratio")
+    assert equal.band is None
+    assert {equal.dot, *(line.y1 for line in equal.lines)} == {equal.dot}
+
+
+KINDS: dict[str, Callable[[], Report]] = {
+    "worse": lambda: REPORTS["regression"],
+    "tier": lambda: REPORTS["long-messages"],
+    "pass": lambda: REPORTS["pass"],
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_first_screen_answers_what_changed(kind: str) -> None:
+    """The tier and the affected messages lead to the panels that have more about them."""
+    report = KINDS[kind]()
+    page = page_of(report)
+    answers = page.find("dl", class_="answers")
+    labels = [entry.text for entry in answers.find_all("dt")]
+    assert labels[-1] == "What now"
+    tiers = [tier_name(row.key) for row in report.comparison.metrics]
+    is_named = any(tier is not None and f"`{tier}`" in report.headline for tier in tiers)
+    assert ("Tier" in labels) == is_named
+    assert ("Since" in labels) == (kind != "pass")
+    for link in answers.find_all("a"):
+        assert page.find_all(id=link.attributes["href"].removeprefix("#")) != []
+
+
+def test_the_verdict_stays_in_sight() -> None:
+    """The bar at the top has the decision and the change, and leads back to the verdict."""
+    pill = page_of(REPORTS["regression"]).find("div", class_="topbar").find("a", class_="pill")
+    assert re.fullmatch(r"✕ FAIL \+\d+ %", pill.text)
+    assert pill.attributes["href"] == "#run-headline"
