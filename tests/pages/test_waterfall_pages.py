@@ -27,8 +27,8 @@ CHOOSE = """number => {
 }"""
 # Everything that a reader sees or hears of a row, and the places of its drawing.
 READ_ROW = """row => ({
-  texts: [...row.querySelectorAll(".who, .took, .note > span, details > p:not(.trace)")]
-    .map(part => part.textContent.replaceAll("\\u00a0", " ").trim()),
+  texts: [...row.querySelectorAll(".who, .took, .note, details > p:not(.trace)")]
+    .map(part => part.textContent.replace(/ Remove .*/, "").replaceAll("\\u00a0", " ").trim()),
   trace: row.querySelector("input")?.value,
   shapes: [...row.querySelectorAll("rect, line, circle")].map(shape => [
     shape.tagName, shape.getAttribute("class"),

@@ -181,9 +181,8 @@ function row(section, data, request, axis) {
   who.append(mark, " ", make("b", "", nameOf(request)), " ", make("span", "place", placeOf(data, request)));
   const took = make("p", "took");
   took.append(make("b", "", totalOf(request)));
-  const note = make("div", request.ok ? "note" : "note bad");
   const words = request.ok ? differenceOf(data, request) : failureOf(request);
-  if (words) note.append(make("span", "", joinUnits(words)), " ");
+  const note = make("p", request.ok ? "note" : "note bad", joinUnits(words));
   const details = make("details", "");
   const summary = make("summary", "", "Numbers");
   summary.append(make("span", "unseen", ` of ${nameOf(request)} ${placeOf(data, request)}`));
@@ -195,8 +194,8 @@ function row(section, data, request, axis) {
   remove.type = "button";
   remove.append(make("span", "unseen", ` ${nameOf(request)} ${placeOf(data, request)}`));
   remove.addEventListener("click", () => unchoose(section, request.number));
-  note.append(details, " ", remove);
-  item.append(who, took, bar(data, request, axis, id), note);
+  note.append(" ", remove);
+  item.append(who, took, bar(data, request, axis, id), note, details);
   item.querySelectorAll("[data-copies]").forEach(enableCopying);
   return item;
 }
