@@ -12,10 +12,11 @@ from bench.core.history.history_columns import Integers
 from bench.core.report.long_term import long_term_curves
 from bench.core.report.trend_page import HistorySummary, make_page
 from bench.core.values.record import Record
+from bench.render.badge import draw_history_badges
 from bench.render.history_csv import digest_year, render_year, split_years
 from bench.render.html.history_page import render_history
 from bench.render.html.links import SiteLinks
-from bench.render.html.site_files import path_of, year_path
+from bench.render.html.site_files import badge_path, path_of, year_path
 from bench.store import baselines
 from bench.store.history_file import HistoryFile, open_history
 from bench.store.own_code import pages_code
@@ -30,6 +31,8 @@ class _PageNote(Record):
     """The history on the front page."""
     years: tuple[int, ...]
     """Years whose runs are files next to the page."""
+    badges: tuple[str, ...]
+    """Names of the badges next to the page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class WrittenPage:
     is_current: bool
     """Whether the files were up to date, and were not made again."""
     files: dict[str, DerivedFile]
-    """The page, and the runs of each year."""
+    """The page, the runs of each year, and the badges."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +90,13 @@ class PageTask:
         except ValidationError:
             return None
         files = {page: derived}
-        for year in note.years:
-            name = year_path(self.where, year)
-            of_year = self.folder.recorded(name)
-            if of_year is None:
+        others = [year_path(self.where, year) for year in note.years]
+        others += [badge_path(self.where, badge) for badge in note.badges]
+        for name in others:
+            recorded = self.folder.recorded(name)
+            if recorded is None:
                 return None
-            files[name] = of_year
+            files[name] = recorded
         for name, record in files.items():
             self.folder.keep(name, record)
         return note
@@ -105,7 +109,8 @@ class PageTask:
         page = make_page(comparable, None if baseline is None else baselines.parse(baseline, place))
         page = replace(page, long_term=long_term_curves(history.columns, order, comparable))
         years = self._write_years(history, order)
-        note = _PageNote(summary=page.summary, years=tuple(years))
+        badges = self._write_badges(page.summary, made_from)
+        note = _PageNote(summary=page.summary, years=tuple(years), badges=tuple(badges))
         text = render_history(self.name, page, years, self.links)
         self.folder.write(path_of(self.where), text, made_from, note.model_dump_json())
         return note
@@ -121,6 +126,12 @@ class PageTask:
             else:
                 self.folder.keep(name, current)
         return [year.year for year in years]
+
+    def _write_badges(self, summary: HistorySummary, made_from: str) -> list[str]:
+        badges = draw_history_badges(summary)
+        for name, svg in badges.items():
+            self.folder.write(badge_path(self.where, name), svg, made_from)
+        return list(badges)
 
 
 def _digest(*parts: str | None) -> str:

@@ -9,6 +9,7 @@ import pytest
 from bench.core.history.levels import MAX_TREND_RUNS
 from bench.store import history, history_file
 from bench.store import site as sites
+from bench.usecases.badge import badge
 from bench.usecases.site import site
 from bench.usecases.trend import trend
 from tests.factories import make_fingerprint, make_history, make_point
@@ -71,6 +72,18 @@ def test_an_incremental_site_is_the_site_from_scratch() -> None:
     path.write_text("".join(lines[:-1]))
     site(repository="owner/name")
     assert files_of("site") == scratch()
+
+
+def test_a_history_has_badges_next_to_its_page() -> None:
+    """A README can link to them; they are those of `bench badge`, and a damaged one is drawn again."""
+    path = write_history("quick", 14)
+    site()
+    badge_file = Path("site/embedded/simulated/quick/verdict.svg")
+    assert badge_file.read_text(encoding="utf-8") == badge(path)
+    badge_file.write_text("changed by hand")
+    assert site().unchanged == 0
+    assert badge_file.read_text(encoding="utf-8") == badge(path)
+    assert site().unchanged == 1
 
 
 def test_a_page_depends_on_its_name_and_links() -> None:

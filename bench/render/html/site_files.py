@@ -37,6 +37,11 @@ def year_path(where: str, year: int) -> str:
     return f"{path_of(where).removesuffix('.html')}/{year}.csv"
 
 
+def badge_path(where: str, name: str) -> str:
+    """Return the file of a history's badge: `<stack>/<environment>/<scenario>/verdict.svg`."""
+    return f"{path_of(where).removesuffix('.html')}/{name}"
+
+
 def run_path(run_id: str) -> str:
     """Return the file of a run's page: `runs/<run-id>.html`."""
     return f"{RUNS}/{_file_name(run_id)}.html"
