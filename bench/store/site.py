@@ -72,12 +72,23 @@ class SiteFolder:
         self.files.update(files)
         self.derived.update(files)
 
+    def recorded_in(self, folder: str) -> dict[str, DerivedFile]:
+        """Return the records of the files of a folder that the site has, unchanged, by their paths."""
+        records: dict[str, DerivedFile] = {}
+        for name in self._names_in(folder):
+            derived = self.recorded(name)
+            if derived is not None:
+                records[name] = derived
+        return records
+
     def part(self, name: str) -> "SiteFolder":
         """Return the folder without written files, for a file and the files in the folder of its name."""
-        folder = f"{name.rpartition('.')[0]}/"
-        ends = (bisect_left(self._names, folder), bisect_left(self._names, f"{folder}\U0010ffff"))
-        names = [*self._names[slice(*ends)], *({name} & self._old.keys())]
+        names = [*self._names_in(name.rpartition(".")[0]), *({name} & self._old.keys())]
         return SiteFolder(self._folder, {name: self._old[name] for name in names})
+
+    def _names_in(self, folder: str) -> list[str]:
+        ends = (bisect_left(self._names, f"{folder}/"), bisect_left(self._names, f"{folder}/\U0010ffff"))
+        return self._names[slice(*ends)]
 
     def write(self, name: str, text: str, made_from: str | None = None, note: str = "") -> None:
         """Write a file.

@@ -70,7 +70,7 @@ class PageTask:
         """
         baseline = baselines.text_of(f"{self.where}.json")
         with open_history(self.path) as history:
-            made_from = _digest(pages_code(), history.digest, baseline, self.name, *self._addresses())
+            made_from = digest_of(pages_code(), history.digest, baseline, self.name, *self._addresses())
             note = self._keep(made_from)
             is_current = note is not None
             note = note or self._make(history, baseline, made_from)
@@ -111,7 +111,7 @@ class PageTask:
         years = self._write_years(history, order)
         badges = self._write_badges(page.summary, made_from)
         note = _PageNote(summary=page.summary, years=tuple(years), badges=tuple(badges))
-        text = render_history(self.name, page, years, self.links)
+        text = render_history(self.name, page, years, self.links, note.badges)
         self.folder.write(path_of(self.where), text, made_from, note.model_dump_json())
         return note
 
@@ -119,7 +119,7 @@ class PageTask:
         years = split_years(history.columns, order)
         for year in years:
             name = year_path(self.where, year.year)
-            made_from = _digest(pages_code(), digest_year(history.columns, year))
+            made_from = digest_of(pages_code(), digest_year(history.columns, year))
             current = self.folder.current(name, made_from)
             if current is None:
                 self.folder.write(name, render_year(history.columns, year), made_from)
@@ -134,5 +134,6 @@ class PageTask:
         return list(badges)
 
 
-def _digest(*parts: str | None) -> str:
+def digest_of(*parts: str | None) -> str:
+    """Return the digest of everything that a file of a site is made from."""
     return hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()

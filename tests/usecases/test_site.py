@@ -84,6 +84,10 @@ def test_a_history_has_badges_next_to_its_page() -> None:
     assert site().unchanged == 0
     assert badge_file.read_text(encoding="utf-8") == badge(path)
     assert site().unchanged == 1
+    assert (
+        'href="../../embedded/simulated/quick/verdict.svg"'
+        in badge_file.parent.with_suffix(".html").read_text()
+    )
 
 
 def test_a_page_depends_on_its_name_and_links() -> None:

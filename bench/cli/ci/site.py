@@ -8,9 +8,14 @@ import typer
 
 from bench.cli import options
 from bench.cli.console import say
+from bench.core.values.escape import escape_terminal
 from bench.usecases.site import site as write_site
 
 Folder = Annotated[Path, typer.Option("--folder", metavar="FOLDER", help="Write the pages into this folder.")]
+Results = Annotated[
+    Path | None,
+    typer.Option("--results", metavar="FOLDER", help="Add pages of the newest runs in this folder."),
+]
 Repository = Annotated[
     str | None,
     typer.Option(
@@ -26,15 +31,21 @@ def site(
     *,
     history: options.HistoryFolder = options.DEFAULT_HISTORY,
     folder: Folder = Path("site"),
+    results: Results = None,
     repository: Repository = None,
 ) -> None:
     """Write web pages of all histories.
 
     There is a front page, and a page for each scenario, stack and environment. The pages need no network.
-    The folder must contain no other files.
+    The folder must contain no other files. Pages of runs stay until newer runs replace them.
     """
     server = os.environ.get("GITHUB_SERVER_URL", "https://github.com")
-    written = write_site(history=history, folder=folder, repository=repository, server=server)
+    written = write_site(
+        history=history, folder=folder, results=results, repository=repository, server=server
+    )
+    for reason in written.skipped:
+        say(f"no page: {escape_terminal(reason)}")
     unchanged = f", {written.unchanged} of them unchanged" if written.unchanged else ""
-    say(f"{written.index} and {written.pages} pages of histories are written{unchanged}")
+    runs = f"; {written.runs} pages of runs" if written.runs else ""
+    say(f"{written.index} and {written.pages} pages of histories are written{unchanged}{runs}")
     print(written.index)

@@ -192,6 +192,15 @@ class Baseline(Record):
         """Whether this run was accepted."""
         return any(run.run_id == run_id for run in self.runs)
 
+    def without(self, run_id: str) -> "Baseline | None":
+        """Return the baseline as if this run were not in it; None if it has no other run."""
+        levels: list[Level] = []
+        for level in self.levels:
+            runs = tuple(filter(lambda run: run.run_id != run_id, level.runs))
+            if runs:
+                levels.append(level.model_copy(update={"runs": runs}))
+        return self.model_copy(update={"levels": tuple(levels)}) if levels else None
+
     @model_validator(mode="after")
     def _check_unique(self) -> "Baseline":
         run_ids = set[str]()

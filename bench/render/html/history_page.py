@@ -21,7 +21,7 @@ from bench.render.html.history_answers import Answer, make_answers
 from bench.render.html.links import Links, SiteLinks, link
 from bench.render.html.newest_run import newest_run_facts
 from bench.render.html.parts import ENVIRONMENT, DrawnTable, chart_data, draw_intervals
-from bench.render.html.site_files import POLICY, path_of, year_path
+from bench.render.html.site_files import POLICY, badge_path, path_of, year_path
 from bench.render.html.trend_charts import cost_charts, deciding_charts, long_term_charts, tier_charts
 
 NEWEST_RUNS = 20
@@ -71,7 +71,11 @@ class HistorySection:
 
 
 def render_history(
-    name: str, page: TrendPage, years: Sequence[int] = (), links: SiteLinks = SiteLinks()
+    name: str,
+    page: TrendPage,
+    years: Sequence[int] = (),
+    links: SiteLinks = SiteLinks(),
+    badges: Sequence[str] = (),
 ) -> str:
     """Return the page of a history.
 
@@ -80,6 +84,7 @@ def render_history(
         page: The history.
         years: Years whose runs are files next to the page.
         links: Addresses of commits, workflow runs and pages of runs.
+        badges: Names of the badges next to the page.
     """
     home = "../" * path_of(page.where).count("/")
     section = _make_section(page, links.seen_from(home))
@@ -95,6 +100,7 @@ def render_history(
         name=name,
         it=section,
         years={year: f"{home}{year_path(page.where, year)}" for year in years},
+        badges={badge: f"{home}{badge_path(page.where, badge)}" for badge in badges},
         charts=embed_json(charts),
     )
 
