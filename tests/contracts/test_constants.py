@@ -215,6 +215,7 @@ IMPLEMENTATION_DETAILS = {
     "errors.ERROR_SAMPLES": "number of failed requests in a report",
     "timeline.*": "places of a chart",
     "waterfall.*": "number of single requests on a page",
+    "request_words.*": "parts of a difference that words name, and digits",
     "typical_times.*": "requests that a single request on a page is compared with",
     "timings.*": "digits of a time on a page",
     "trend_wording.*": "digits of a commit in a sentence",

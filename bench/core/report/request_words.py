@@ -24,7 +24,8 @@ def describe_slowest(waterfall: Waterfall | None) -> str | None:
     if waterfall is None or not waterfall.slowest:
         return None
     request = waterfall.requests[waterfall.slowest[0]]
-    return f"{time_text(request.total_ms)} {name_request(request)} {place_request(request, waterfall)}"
+    name = wording.shorten(name_request(request))
+    return f"{time_text(request.total_ms)} {name} {place_request(request, waterfall)}"
 
 
 def time_text(time_ms: float) -> str:

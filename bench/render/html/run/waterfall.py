@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from operator import attrgetter
 
 from bench.core.report import request_words
 from bench.core.report.report import Report
@@ -99,6 +100,8 @@ class LegendEntry:
 class WaterfallView:
     """The waterfall of a run."""
 
+    slowest: str | None
+    """The slowest request in words; None if no request was answered."""
     groups: tuple[RequestGroup, ...]
     """The requests that are there without a choice."""
     timings: tuple[LegendEntry, ...]
@@ -126,12 +129,13 @@ def make_waterfall(report: Report, series: RunSeries) -> WaterfallView | None:
     styles = [f"c{colours[tier]}" for tier in waterfall.tiers]
     groups = [*_list_groups(waterfall, styles)]
     return WaterfallView(
+        slowest=request_words.describe_slowest(waterfall),
         groups=tuple(groups),
         timings=tuple(_list_timings(waterfall)),
         tiers=tuple(map(LegendEntry, styles, waterfall.tiers)),
-        has_bytes=any(request.ended_in > SENT for request in waterfall.requests),
-        has_tokens=any(request.is_streamed for request in waterfall.requests),
-        has_traces=any(request.trace for request in waterfall.requests),
+        has_bytes=max(map(attrgetter("ended_in"), waterfall.requests)) > SENT,
+        has_tokens=any(map(attrgetter("is_streamed"), waterfall.requests)),
+        has_traces=any(map(attrgetter("trace"), waterfall.requests)),
         is_complete=waterfall.is_complete,
         data=pack_requests(waterfall, styles),
     )
@@ -202,10 +206,11 @@ def _place_tiers(request: WaterfallRequest, styles: Sequence[str], scale: float)
         return ()
     sent_ms = sum(request.timings_ms[:SENT])
     service_ms = request.total_ms - sent_ms
-    tiers_ms = [time_ms or 0.0 for time_ms in request.tiers_ms]
-    reported_ms = sum(tiers_ms)
-    if reported_ms > service_ms:
-        tiers_ms = [time_ms * service_ms / reported_ms for time_ms in tiers_ms]
+    reported_ms = sum(filter(None, request.tiers_ms))
+    share = service_ms / reported_ms if reported_ms > service_ms else 1.0
+    tiers_ms: list[float] = []
+    for time_ms in request.tiers_ms:
+        tiers_ms.append(share * (time_ms or 0.0))
     rest_ms = max(0.0, service_ms - reported_ms)
     return _place_parts([*styles, f"c{UNATTRIBUTED_COLOUR}"], [*tiers_ms, rest_ms], sent_ms, scale)
 

@@ -1,6 +1,7 @@
 """Pack the requests of a waterfall for the script: columns of small whole numbers."""
 
 from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
 from typing import Any
 
 from bench.core.report.typical_times import TypicalTimes
@@ -64,8 +65,8 @@ def pack_requests(waterfall: Waterfall, styles: Sequence[str]) -> dict[str, obje
         columns[name] = _shorten(map(read, waterfall.requests))
     return {
         "columns": columns,
-        "timings": _pack_columns([request.timings_ms for request in waterfall.requests], len(TIMINGS)),
-        "times": _pack_columns([request.tiers_ms for request in waterfall.requests], len(waterfall.tiers)),
+        "timings": _pack_columns(map(attrgetter("timings_ms"), waterfall.requests), len(TIMINGS)),
+        "times": _pack_columns(map(attrgetter("tiers_ms"), waterfall.requests), len(waterfall.tiers)),
         "typical": [*map(_pack_typical, waterfall.typical_times, [texts] * len(waterfall.typical_times))],
         "loads": [*map(visible_text, waterfall.loads)],
         "tiers": [*zip(styles, map(visible_text, waterfall.tiers), strict=True)],
@@ -98,11 +99,14 @@ def _pack_typical(typical: TypicalTimes, texts: _Texts) -> list[object]:
     ]
 
 
-def _pack_columns(rows: Sequence[Sequence[float | None]], count: int) -> list[object]:
+def _pack_columns(rows: Iterable[Sequence[float | None]], count: int) -> list[object]:
     """Return the columns of rows; a row may be empty."""
+    filled: list[Sequence[float | None]] = []
+    for row in rows:
+        filled.append(row or [None] * count)
     columns: list[object] = []
-    for number in range(count):
-        columns.append(_shorten(_optional_tenths(row[number] if row else None) for row in rows))
+    for column in zip(*filled, strict=True):
+        columns.append(_shorten(map(_optional_tenths, column)))
     return columns
 
 
