@@ -8,7 +8,8 @@ function followContents() {
   let current = null;
   const mark = () => {
     const edge = innerHeight / 3;
-    const passed = entries.filter(({ part }) => part.getBoundingClientRect().top < edge);
+    const atEnd = scrollY > 0 && scrollY + innerHeight >= document.documentElement.scrollHeight - 2;
+    const passed = entries.filter(({ part }) => part.getBoundingClientRect().top < (atEnd ? innerHeight : edge));
     const next = passed.reduce((last, each) =>
       (!last || each.part.getBoundingClientRect().top >= last.part.getBoundingClientRect().top ? each : last), null)
       ?? entries[0];
@@ -20,5 +21,6 @@ function followContents() {
   };
   const observer = new IntersectionObserver(mark, { rootMargin: "0px 0px -66% 0px", threshold: [0, 1] });
   entries.forEach(({ part }) => observer.observe(part));
+  addEventListener("scrollend", mark);
   mark();
 }
