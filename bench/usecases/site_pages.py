@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -90,9 +91,7 @@ class PageTask:
         except ValidationError:
             return None
         files = {page: derived}
-        others = [year_path(self.where, year) for year in note.years]
-        others += [badge_path(self.where, badge) for badge in note.badges]
-        for name in others:
+        for name in self._files_next_to(note):
             recorded = self.folder.recorded(name)
             if recorded is None:
                 return None
@@ -100,6 +99,12 @@ class PageTask:
         for name, record in files.items():
             self.folder.keep(name, record)
         return note
+
+    def _files_next_to(self, note: _PageNote) -> Iterator[str]:
+        for year in note.years:
+            yield year_path(self.where, year)
+        for badge in note.badges:
+            yield badge_path(self.where, badge)
 
     def _make(self, history: HistoryFile, baseline: str | None, made_from: str) -> _PageNote:
         """Write the page, and the years that changed."""
