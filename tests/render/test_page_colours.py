@@ -55,6 +55,14 @@ def test_only_the_tokens_contain_colours() -> None:
     assert re.findall(r"#[0-9a-fA-F]{3,8}\b|rgba?\(|hsla?\(", without_library) == []
 
 
+def test_only_the_tokens_contain_sizes_of_type() -> None:
+    """Every other style sheet takes its sizes of type from the tokens, or relative to its parent."""
+    style = load_assets().style + read_style("site")
+    without_library = style[style.index("/* The identity") :].replace(read_style("tokens"), "")
+    sizes = re.findall(r"font(?:-size)?: [^;]*?\d(?:rem|px)\b", without_library)
+    assert sizes == []
+
+
 def test_every_token_that_is_used_exists() -> None:
     """No style sheet names a token that the tokens do not define."""
     style = load_assets().style + read_style("site")
