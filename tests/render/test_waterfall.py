@@ -110,7 +110,7 @@ def test_a_difference_names_the_tiers_that_lost_the_time() -> None:
     assert series.waterfall is not None
     request = series.waterfall.requests[series.waterfall.slowest[0]]
     assert describe_difference(request, series.waterfall) == "+1,204 ms: queue +900 ms, decode +300 ms"
-    assert describe_slowest(series.waterfall) == "1,704 ms greeting at 6.0 s, VU 0, 10 VUs, 15 s"
+    assert describe_slowest(series.waterfall) == "1,704 ms greeting at 6.0 s, VU 0 (10 VUs, 15 s)"
     assert describe_slowest(None) is None
 
 

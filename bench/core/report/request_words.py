@@ -49,10 +49,10 @@ def name_request(request: WaterfallRequest) -> str:
 
 
 def place_request(request: WaterfallRequest, waterfall: Waterfall) -> str:
-    """Return when and for which VU a request was planned: `at 12.4 s, VU 3`."""
+    """Return when and for which VU a request was planned: `at 12.4 s, VU 3 (20 VUs, 15 s)`."""
     place = f"at {request.at_s:.1f} s, VU {request.vu}"
     load = waterfall.loads[request.phase] if request.phase < len(waterfall.loads) else ""
-    return f"{place}, {load}" if load else place
+    return f"{place} ({load})" if load else place
 
 
 def total_text(request: WaterfallRequest) -> str:

@@ -1,7 +1,7 @@
 """Single requests of a run with their timings: the slowest, the failed ones, and those to choose from."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from math import isnan
 
 import numpy as np
@@ -87,7 +87,7 @@ class Waterfall(Record):
     """Single requests of a run. Numbers of requests are indexes in `requests`."""
 
     tiers: tuple[str, ...]
-    """Names of the tiers that report times of single requests."""
+    """Names of the tiers that report times of single requests, those with the most time first."""
     loads: tuple[str, ...]
     """The load of each phase in words; empty if the run has one phase."""
     end_s: Number
@@ -120,7 +120,7 @@ def waterfall(
     if not len(answered):
         return None
     samples = add_remainder(believe(answered, ()).samples, recording.remainder)
-    tiers = [*filter(samples.tiers.__contains__, filter(None, map(tier_name, metrics)))]
+    tiers = _list_tiers(samples, filter(None, map(tier_name, metrics)))
     run = _time_requests(samples, tiers)
     slowest = _find_slowest(run)
     failed = _find_failed(run)
@@ -144,6 +144,16 @@ def waterfall(
         median=next(map(numbers.__getitem__, median.tolist()), None),
         typical_times=tuple(groups),
     )
+
+
+def _list_tiers(samples: Samples, names: Iterable[str]) -> list[str]:
+    """Return the tiers with times, those with the most time in all requests first."""
+    totals_ms: dict[str, float] = {}
+    for tier in filter(samples.tiers.__contains__, names):
+        total_ms = float(np.nansum(samples.tier_time(tier)))
+        if total_ms > 0.0:
+            totals_ms[tier] = total_ms
+    return sorted(totals_ms, key=lambda tier: -totals_ms[tier])
 
 
 def _load_in_words(phase: Phase) -> str:

@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bench.core.samples.arrays import Floats, Mask
+from bench.core.samples.arrays import Column, Floats
 from bench.core.samples.metric import RequestColumns
+from bench.core.samples.sample import Outcome
 from bench.core.values.units import ms
 
 
@@ -16,11 +17,12 @@ class Timing(StrEnum):
     ATTEMPTS = "earlier attempts"
     """From the planned start to the planned time of the last attempt."""
     BEFORE_SENDING = "before sending"
-    """Delay of the load generator; for a request that was never sent, the complete time."""
+    """Delay of the load generator; for another request that was never sent, the complete time."""
     CONNECT = "connect"
-    """Opening the connection, without a handshake. It ends when the request is sent."""
+    """Opening the connection, without a handshake. It ends when the request is sent; if no connection was
+    opened, it is the complete time."""
     HANDSHAKE = "handshake"
-    """Handshake of a WebSocket."""
+    """Handshake of a WebSocket. A request ends in it if its handshake was refused."""
     FIRST_BYTE = "to first byte"
     """From the last byte of the request to the first byte of the response's body."""
     FIRST_TOKEN = "to first token"  # noqa: S105 - no secret
@@ -46,7 +48,7 @@ class RequestTimings(NamedTuple):
 
     lengths_ms: Floats
     """Length of each timing in milliseconds: a row for each request, a column for each timing."""
-    ended_in: Floats
+    ended_in: Column
     """Index of the timing in which each request ended."""
 
     @property
@@ -76,7 +78,8 @@ def request_timings(requests: RequestColumns) -> RequestTimings:
     moments_ms = [
         np.nan_to_num(since_planned("retried_s")),
         np.round(sent_ms - connect_ms, _DIGITS),
-        np.round(sent_ms - handshake_ms, _DIGITS),
+        # A refused handshake begins after the connection was opened.
+        np.where(np.isnan(sent_ms), connect_ms, np.round(sent_ms - handshake_ms, _DIGITS)),
         sent_ms,
         first_byte_ms,
         since_planned("first_token_s"),
@@ -88,19 +91,26 @@ def request_timings(requests: RequestColumns) -> RequestTimings:
         ),
         last_token_ms,
     ]
-    ended_in = _last_timing(np.isnan(sent_ms), np.isnan(first_byte_ms))
+    ended_in = _last_timings(requests)
     ends_ms = _fill(moments_ms, ended_in, end_ms)
     return RequestTimings(np.diff(ends_ms, axis=1, prepend=0.0), ended_in)
 
 
-def _last_timing(is_unsent: Mask, has_no_byte: Mask) -> Floats:
+def _last_timings(requests: RequestColumns) -> Column:
     """Return the index of the timing in which each request ended."""
-    before: Floats = np.where(has_no_byte, TIMINGS.index(Timing.FIRST_BYTE), TIMINGS.index(Timing.END))
-    last: Floats = np.where(is_unsent, TIMINGS.index(Timing.BEFORE_SENDING), before)
+    is_unsent = np.isnan(requests.column("sent_s"))
+    # Of each request, the first row that applies counts.
+    ends = {
+        Timing.CONNECT: requests.has_outcome(Outcome.CONNECT_FAILED),
+        Timing.HANDSHAKE: is_unsent & (requests.column("status") >= 0),
+        Timing.BEFORE_SENDING: is_unsent,
+        Timing.FIRST_BYTE: np.isnan(requests.column("first_byte_s")),
+    }
+    last: Column = np.select([*ends.values()], [*map(TIMINGS.index, ends)], default=TIMINGS.index(Timing.END))
     return last
 
 
-def _fill(moments_ms: list[Floats], ended_in: Floats, end_ms: Floats) -> Floats:
+def _fill(moments_ms: list[Floats], ended_in: Column, end_ms: Floats) -> Floats:
     """Return the end of each timing. An unknown moment is that of the timing before, or the request's end."""
     ends_ms = np.stack([*moments_ms, end_ms], axis=1)
     is_over = np.arange(len(TIMINGS)) >= ended_in[:, np.newaxis]

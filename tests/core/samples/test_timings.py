@@ -72,14 +72,16 @@ def test_a_response_may_end_within_its_reasoning() -> None:
 @pytest.mark.parametrize(
     ("moments", "timing"),
     [
-        ({"sent_s": None, "first_byte_s": None}, Timing.BEFORE_SENDING),
+        ({"sent_s": None, "first_byte_s": None, "status": None}, Timing.BEFORE_SENDING),
+        ({"sent_s": None, "outcome": Outcome.CONNECT_FAILED, "status": None}, Timing.CONNECT),
+        ({"sent_s": None, "connect_s": 0.1, "status": 404}, Timing.HANDSHAKE),
         ({"first_byte_s": None}, Timing.FIRST_BYTE),
         ({"first_byte_s": 0.2}, Timing.END),
         ({"first_byte_s": 0.2, "first_token_s": 0.3}, Timing.END),
     ],
 )
 def test_the_wait_of_a_failed_request_belongs_to_the_stage_it_ended_in(
-    moments: dict[str, float | None], timing: Timing
+    moments: dict[str, Any], timing: Timing
 ) -> None:
     """The time after the last known moment is a wait in the timing that did not end."""
     changes: dict[str, Any] = {"finished_s": 30.0, "outcome": Outcome.TIMEOUT, "tier_times": {}} | moments

@@ -48,7 +48,7 @@ const nameOf = (request) => joinNames(request.step, request.message);
 
 function placeOf(data, request) {
   const place = `at ${toText(request.at, 1, false)} s, VU ${request.vu}`;
-  return data.loads[request.phase] ? `${place}, ${data.loads[request.phase]}` : place;
+  return data.loads[request.phase] ? `${place} (${data.loads[request.phase]})` : place;
 }
 
 const totalOf = (request) => `${request.open ? "> " : ""}${timeText(request.total / 10)}`;
