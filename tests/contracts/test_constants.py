@@ -169,6 +169,7 @@ IMPLEMENTATION_DETAILS = {
     "dealer.*": "speed and memory of dealing messages",
     "delays.MOST_DELAY": "requests that the load generator delayed; docs/explanation/architecture.md has it",
     "expectation._LONGEST_QUOTE": "length of a quote in a detail",
+    "failures.*": "groups and words of failed requests, which are shown and not judged",
     "report.LONGEST_REASON": "length of a reason in a first sentence",
     "expression._HIGHEST_PERCENTILE": "percent",
     "histogram.*": "accuracy of the histograms, which are shown and not judged",

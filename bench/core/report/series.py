@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from bench.core.report.baseline_values import BaselineValues, list_baseline_values
 from bench.core.report.distribution import Distribution, distributions
+from bench.core.report.failures import Failures, group_failures, list_failures
 from bench.core.report.timeline import Timeline, timeline
 from bench.core.report.waterfall import Waterfall, waterfall
 from bench.core.run.overhead import select_target
@@ -26,6 +27,8 @@ class RunSeries(Record):
     """The values of each run of the baseline's newest level, by metric; empty without a baseline."""
     waterfall: Waterfall | None = None
     """Single requests; `None` as for the timeline."""
+    failures: Failures | None = None
+    """The failed requests in groups; `None` if no request failed."""
 
 
 def make_series(
@@ -42,7 +45,11 @@ def make_series(
     runs = [run for level in levels for run in level]
     baseline_values = list_baseline_values(levels[-1]) if levels else ()
     if recording is None:
-        return RunSeries(distributions=distributions(result, runs, None), baseline=baseline_values)
+        return RunSeries(
+            distributions=distributions(result, runs, None),
+            baseline=baseline_values,
+            failures=list_failures(result),
+        )
     phases = result.scenario.phases
     without_warm_up = drop_warm_up(recording, phases)
     counted = replace(without_warm_up, samples=select_target(without_warm_up.samples))
@@ -51,4 +58,5 @@ def make_series(
         timeline=timeline(counted, phases, result.summary.faults),
         baseline=baseline_values,
         waterfall=waterfall(counted, phases, result.summary.metrics),
+        failures=group_failures(counted, phases),
     )

@@ -127,7 +127,7 @@ def make_document(report: Report) -> Document:
         availability_table(summary.availability),
         scaling_table(result.scaling),
         *resource_tables(summary.resources),
-        _errors(report),
+        error_table(report),
     ]
     return Document(
         scenario=result.scenario.name,
@@ -381,7 +381,8 @@ def list_culprits(counts: Mapping[Culprit, int]) -> str:
     return wording.listing([f"{culprit} ({count})" for culprit, count in counts.items()])
 
 
-def _errors(report: Report) -> Table:
+def error_table(report: Report) -> Table:
+    """Return the first failed requests of each outcome."""
     rows = []
     for error in report.result.summary.errors:
         status = wording.DASH if error.status is None else str(error.status)

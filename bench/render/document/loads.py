@@ -24,7 +24,7 @@ def load_tables(by_load: Bottleneck | None) -> tuple[Table, ...]:
     for band in by_load.bands:
         results.append(_result_row(band, by_load.limit_count))
         percentages = [wording.percent(band.shares.get(tier)) for tier in tiers]
-        shares.append((_range(band), *percentages))
+        shares.append((describe_band(band), *percentages))
     return (
         Table("At each load (?: too few requests for a reliable value)", columns, tuple(results)),
         Table("Shares of the time at each load", (unit, *tiers), tuple(shares) if tiers else ()),
@@ -43,7 +43,7 @@ def _result_row(band: LoadBand, limits: int) -> tuple[str, ...]:
     if limits:
         verdict = ("crossed" if band.crossed else "kept") + ("" if band.certain else "?")
     return (
-        _range(band),
+        describe_band(band),
         str(band.requests),
         _percentile(band, "p50", band.p50_ms),
         _percentile(band, "p95", band.p95_ms),
@@ -64,7 +64,8 @@ def _rate(band: LoadBand) -> str:
     return wording.DASH if band.requests_rps is None else wording.rate(band.requests_rps)
 
 
-def _range(band: LoadBand) -> str:
+def describe_band(band: LoadBand) -> str:
+    """Return the loads of a band: `20`, `11 to 20`."""
     fewest, most = band.vus
     return str(most) if fewest == most else f"{fewest} to {most}"
 
@@ -105,7 +106,7 @@ def _largest_share(band: LoadBand) -> str:
 
 
 def _at(by_load: Bottleneck, band: LoadBand) -> str:
-    return f"{_range(band)} {load_unit(by_load, band.vus[1])}"
+    return f"{describe_band(band)} {load_unit(by_load, band.vus[1])}"
 
 
 def _limits(by_load: Bottleneck) -> str:

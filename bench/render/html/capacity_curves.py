@@ -18,7 +18,9 @@ from bench.render.html.load_curve import (
     Scales,
     Tick,
     Zone,
+    join_texts,
     list_ticks,
+    mark_values,
     write_durations,
 )
 
@@ -64,13 +66,13 @@ def _draw_objective(capacity: CapacityResult, objective: str) -> LoadCurve:
         if value is not None:
             points.append(_draw_trial(scales, (trial, counts), value, write))
     name = shorten_objective(objective)
+    title = name.partition(" ≤")[0] if is_time else f"Requests that miss {name},"
     return LoadCurve(
-        title=f"{name.partition(' ≤')[0]} by load" if is_time else f"Requests that miss {name}, by load",
+        title=f"{title} by load ({capacity.unit})",
         text=_TIME_TEXT if is_time else _SHARE_TEXT,
         summary=f"{name}: {describe_answer(capacity)}",
-        unit=capacity.unit,
         x_ticks=_load_ticks(capacity, scales),
-        y_ticks=tuple(Tick(scales.height(value), write(value)) for value in list_ticks(scales.top)),
+        y_ticks=mark_values(scales, list_ticks(scales.top), write),
         zones=_draw_zones(capacity, scales),
         band=_draw_band(capacity, scales),
         limit=Tick(scales.height(limit), f"objective: at most {write(limit)}"),
@@ -122,14 +124,11 @@ def _draw_throughput(capacity: CapacityResult) -> LoadCurve:
             place = scales.place(trial.load)
             points.append(Point(look, place, height, height, height, text))
     return LoadCurve(
-        title="Answers per second by load",
+        title=f"Answers per second by load ({capacity.unit})",
         text=_THROUGHPUT_TEXT,
-        summary="; ".join(point.text for point in points),
-        unit=capacity.unit,
+        summary=join_texts(points),
         x_ticks=_load_ticks(capacity, scales),
-        y_ticks=tuple(
-            Tick(scales.height(rate), f"{wording.rate(rate)}/s") for rate in list_ticks(scales.top)
-        ),
+        y_ticks=mark_values(scales, list_ticks(scales.top), lambda rate: f"{wording.rate(rate)}/s"),
         zones=_draw_zones(capacity, scales),
         band=_draw_band(capacity, scales),
         limit=None,
@@ -158,12 +157,11 @@ def _draw_residuals(capacity: CapacityResult) -> tuple[LoadCurve, ...]:
     marks = (-reach / _BLANK, 0.0, reach / _BLANK)
     names = dict.fromkeys((look, name) for look, _, _, name in residuals)
     curve = LoadCurve(
-        title="Differences from the models",
+        title=f"Differences from the models by load ({capacity.unit})",
         text=_RESIDUAL_TEXT if capacity.curve is None else capacity.curve.describe_fits(),
-        summary="; ".join(point.text for point in points),
-        unit=capacity.unit,
+        summary=join_texts(points),
         x_ticks=_load_ticks(capacity, scales),
-        y_ticks=tuple(Tick(scales.height(value), wording.change(value)) for value in marks),
+        y_ticks=mark_values(scales, marks, wording.change),
         zones=(),
         band=None,
         limit=None,
@@ -171,6 +169,7 @@ def _draw_residuals(capacity: CapacityResult) -> tuple[LoadCurve, ...]:
         points=tuple(points),
         keys=tuple(names),
         height=int(_SMALL_HEIGHT),
+        is_detail=True,
     )
     return (curve,)
 
@@ -283,16 +282,12 @@ def _load_ticks(capacity: CapacityResult, scales: Scales) -> tuple[Tick, ...]:
 _LEGEND = {
     TrialVerdict.MET: "met",
     TrialVerdict.BROKEN: "broken",
-    TrialVerdict.OPEN: "ended before it was certain: likely met or likely broken",
+    TrialVerdict.OPEN: "not certain",
 }
 _ZONE_TONES = {"green": Tone.GOOD, "yellow": Tone.CAUTION, "red": Tone.BAD}
-_TIME_TEXT = (
-    "A mark is a trial, its line the 90 % interval; a line to the top has no upper end yet. "
-    "An arrow at the top stands for a longer time."
-)
+_TIME_TEXT = "Mark: a trial. Line: its 90 % interval; one to the top is open. Arrow: a longer time."
 _RESIDUAL_TEXT = "Measured loads compared with their model, which explains a load whose mark is near 0."
-_SHARE_TEXT = "A mark is a trial. An arrow at the top stands for a larger share."
+_SHARE_TEXT = "Mark: a trial. Arrow: a larger share."
 _THROUGHPUT_TEXT = (
-    "Where both lines part, answers are too slow or fail. "
-    "Where they are flat, more load brings no more answers and only waits longer."
+    "Where the lines part, answers are too slow or fail. Where they are flat, load only adds waiting."
 )

@@ -4,13 +4,14 @@ Places are per cent of the width, heights are pixels from above, so a drawing fi
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from operator import attrgetter
 
 from bench.core.report.words import Tone
 from bench.core.values import wording
 
-HEIGHT = 300
+HEIGHT = 184
 """Height of a drawing."""
 TOP = 48.0
 """Height of the upper end of the scale: the labels of zones and of the safe load are above it."""
@@ -117,8 +118,6 @@ class LoadCurve:
     """Explanation in a sentence or two."""
     summary: str
     """The drawing in a sentence, for readers who cannot see it."""
-    unit: str
-    """Unit of the loads."""
     x_ticks: tuple[Tick, ...]
     """Loads."""
     y_ticks: tuple[Tick, ...]
@@ -137,6 +136,8 @@ class LoadCurve:
     """Look and meaning of each kind of point."""
     height: int = HEIGHT
     """Height of the lower end of the scale."""
+    is_detail: bool = False
+    """Few readers need it, so it is in a fold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +170,19 @@ def write_durations(longest_ms: float) -> Callable[[float], str]:
     if longest_ms >= _SECONDS_FROM_MS:
         return lambda time_ms: f"{time_ms / wording.THOUSAND:.3g} s"
     return lambda time_ms: f"{float(f'{time_ms:.3g}'):,g} ms"
+
+
+def join_texts(points: Iterable[Point]) -> str:
+    """Return the texts of all points, for readers who cannot see a drawing."""
+    return "; ".join(map(attrgetter("text"), points))
+
+
+def mark_values(scales: Scales, values: Iterable[float], write: Callable[[float], str]) -> tuple[Tick, ...]:
+    """Return ticks of a vertical scale."""
+    ticks = []
+    for value in values:
+        ticks.append(Tick(scales.height(value), write(value)))
+    return tuple(ticks)
 
 
 def list_ticks(largest: float, smallest_step: float = 0.0, most: int = _MOST_TICKS) -> list[float]:

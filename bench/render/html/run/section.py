@@ -10,12 +10,13 @@ from bench.core.report.report import Report
 from bench.core.report.reproduce import Reproduction, describe_reproduction
 from bench.core.report.series import RunSeries
 from bench.core.report.timeline import Period
-from bench.render.document.document import Document, make_document
-from bench.render.html.capacity_curves import draw_curves
+from bench.render.document.document import Document, error_table, make_document
+from bench.render.document.table import Table
 from bench.render.html.charts import Chart, distribution_charts, load_charts, time_charts
-from bench.render.html.load_curve import LoadCurve
 from bench.render.html.parts import draw_intervals
 from bench.render.html.run.compared import ComparedPanel, make_compared
+from bench.render.html.run.failures import FailurePanel, make_failures
+from bench.render.html.run.load import LoadPanel, make_load
 from bench.render.html.run.messages import MessagePanel, make_messages
 from bench.render.html.run.overview import Overview, make_overview
 from bench.render.html.run.tiers import TierPanel, make_tiers
@@ -42,8 +43,8 @@ class RunSection:
     """The contents of the report."""
     overview: Overview
     """The first screen."""
-    curves: tuple[LoadCurve, ...]
-    """The curves of a capacity search; empty if the run has a load of its own."""
+    load: LoadPanel | None
+    """Results by load; None if the run has one load."""
     tiers: TierPanel | None
     """The time per tier."""
     messages: MessagePanel | None
@@ -60,6 +61,10 @@ class RunSection:
     """Periods of the faults that the scenario declares."""
     outages: tuple[Period, ...]
     """Periods in which a health check failed."""
+    failures: FailurePanel
+    """The failed requests."""
+    numbers: tuple[Table, ...]
+    """Tables that have no panel of their own."""
     waterfall: WaterfallView | None
     """Its slowest requests; None if its requests are not stored."""
     has_requests: bool
@@ -99,8 +104,8 @@ class RunSection:
 
 def _name_parts(section: RunSection) -> Iterable[tuple[str, str]]:
     yield "headline", "Verdict"
-    if section.curves:
-        yield "curves", "Load"
+    if section.load:
+        yield "load", "Load"
     if section.tiers:
         yield "tiers", "Tiers"
     if section.messages:
@@ -115,11 +120,12 @@ def _name_parts(section: RunSection) -> Iterable[tuple[str, str]]:
 
 
 def _name_details(section: RunSection) -> Iterable[tuple[str, str]]:
+    yield "failures", "Failures"
     if section.has_notes:
         yield "notes", "Warnings"
     if section.waterfall is not None:
         yield "slowest", "Slowest"
-    if section.document.details:
+    if section.numbers:
         yield "numbers", "Numbers"
     yield "facts", "Environment"
     yield "reproduce", "Reproduce"
@@ -136,6 +142,9 @@ def make_section(name: str, report: Report, series: RunSeries) -> RunSection:
     """
     document = make_document(report)
     judged = tuple(map(draw_intervals, document.judged))
+    load = make_load(report)
+    errors = error_table(report)
+    shown = (errors, *(load.tables if load else ()))
     timeline = series.timeline
     capacity = report.result.capacity
     distributions: tuple[Chart, ...] = ()
@@ -145,7 +154,7 @@ def make_section(name: str, report: Report, series: RunSeries) -> RunSection:
         name=name,
         document=document,
         overview=make_overview(report, series, document),
-        curves=() if capacity is None else draw_curves(capacity),
+        load=load,
         tiers=make_tiers(report, judged),
         messages=make_messages(report, judged),
         compared=make_compared(report, judged),
@@ -154,6 +163,8 @@ def make_section(name: str, report: Report, series: RunSeries) -> RunSection:
         phases=timeline.phases if timeline else (),
         outages=timeline.outages if timeline else (),
         faults=timeline.faults if timeline else (),
+        failures=make_failures(series, errors if errors.rows else None),
+        numbers=tuple(table for table in document.details if table not in shown),
         waterfall=make_waterfall(report, series),
         has_requests=timeline is not None,
         raw=escape(json.dumps(report.model_dump(mode="json"), indent=1)),

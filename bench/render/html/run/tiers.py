@@ -1,7 +1,8 @@
 """The panel of the tiers: the baseline's times above those of the run, and their difference."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 from bench.core.report.report import Report
 from bench.core.report.sentences import compared_head, values_text
@@ -165,10 +166,8 @@ def make_tiers(report: Report, judged: Sequence[DrawnTable]) -> TierPanel | None
     pen = _Pen(longest_ms, colours, _select_strong(tiers))
     bars = []
     if compared:
-        base_ms = {tier.name: tier.base for tier in tiers}
-        bars.append(_stack(report.comparison.base_name or "baseline", base_ms, pen))
-    head_ms = {tier.name: tier.head for tier in tiers}
-    bars.append(_stack("this run", head_ms, pen))
+        bars.append(_stack(report.comparison.base_name or "baseline", tiers, attrgetter("base"), pen))
+    bars.append(_stack("this run", tiers, attrgetter("head"), pen))
     write = write_durations(longest_ms)
     ticks = []
     for value in list_ticks(longest_ms, most=_MOST_TICKS):
@@ -190,9 +189,12 @@ def make_tiers(report: Report, judged: Sequence[DrawnTable]) -> TierPanel | None
 
 def _longest(tiers: Sequence[_TierTimes]) -> float:
     """Return the largest time of the drawing: a side, or the baseline with all growth."""
-    base_ms = sum(tier.base for tier in tiers)
-    grown_ms = sum(max(tier.change, 0.0) for tier in tiers)
-    return max(base_ms + grown_ms, sum(tier.head for tier in tiers))
+    head_ms = 0.0
+    grown_ms = 0.0
+    for tier in tiers:
+        head_ms += tier.head
+        grown_ms += tier.base + max(tier.change, 0.0)
+    return max(grown_ms, head_ms)
 
 
 _TIERS = (Part.LOCATES, Part.EXPLAINS)
@@ -221,11 +223,15 @@ def _select_strong(tiers: Sequence[_TierTimes]) -> Mapping[str, Tone]:
     return strong
 
 
-def _stack(label: str, times_ms: Mapping[str, float], pen: _Pen) -> StackedBar:
+def _stack(
+    label: str, tiers: Iterable[_TierTimes], read: Callable[[_TierTimes], float], pen: _Pen
+) -> StackedBar:
     """Return a bar: a tier starts where the previous one ends."""
     parts = []
     start = 0.0
-    for name, time_ms in times_ms.items():
+    for tier in tiers:
+        name = tier.name
+        time_ms = read(tier)
         width = pen.width(time_ms)
         if width >= _LEAST_WIDTH:
             is_pale = bool(pen.strong) and name not in pen.strong
@@ -254,7 +260,8 @@ def _draw_difference(tiers: Sequence[_TierTimes], pen: _Pen) -> TierDifference:
         text = f"{tier.name} {wording.change_ms(tier.change, exact=not is_pale)}"
         parts.append(pen.draw(tier.name, start, width, text, is_pale=is_pale))
     labels = _list_labels(parts)
-    anchor, at = _place_labels(left, right, _CHARACTER * sum(len(label.text) + 2 for label in labels))
+    width = _CHARACTER * len("  ".join(map(attrgetter("text"), labels)))
+    anchor, at = _place_labels(left, right, width)
     text = "" if pen.strong else _describe_none(tiers)
     return TierDifference(tuple(parts), round(zero, 2), labels, text, anchor, at)
 
