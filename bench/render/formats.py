@@ -19,6 +19,7 @@ from bench.render.document.format import (
     TrendInput,
 )
 from bench.render.html import page
+from bench.render.html.side_by_side import page as side_page
 from bench.render.probe import json_ as probe_json
 from bench.render.probe import junit as probe_junit
 from bench.render.probe import markdown as probe_markdown
@@ -64,6 +65,7 @@ SIDE_BY_SIDE_FORMATS: dict[str, Format[SideBySideInput]] = {
     "markdown": Format("markdown", "runs.md", side_markdown.render_side_by_side),
     "json": Format("json", "runs.json", side_json.render_side_by_side),
     "csv": Format("csv", "runs.csv", side_csv.render_side_by_side),
+    "html": Format("html", "runs.html", side_page.render_side_by_side, printable=False),
 }
 """Formats of several runs side by side."""
 

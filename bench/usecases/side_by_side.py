@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from operator import attrgetter
 from pathlib import Path
 
-from bench.core.report.series import RunSeries, make_series
+from bench.core.report.series import make_series
 from bench.core.report.side_by_side import SideBySide, make_side_by_side
+from bench.core.report.side_curves import SideCurves, find_histogram, overlay_curves
 from bench.core.run.result import RunResult
 from bench.render.document.format import PLAIN, Format, SideBySideInput, Terminal
 from bench.render.formats import SIDE_BY_SIDE_FORMATS, find_format
@@ -64,10 +65,16 @@ def render_side_by_side(
     Raises:
         StoreError: A recording cannot be read.
     """
+    return form.render(SideBySideInput(compared.report, lambda: read_curves(compared), terminal, most_lines))
 
-    @cache
-    def read_series() -> tuple[RunSeries, ...]:
-        recordings = map(results.load_recording, compared.folders)
-        return tuple(map(make_series, compared.results, recordings))
 
-    return form.render(SideBySideInput(compared.report, read_series, terminal, most_lines))
+def read_curves(compared: ComparedRuns) -> SideCurves:
+    """Read the curves of the runs, one recording in memory at a time.
+
+    Raises:
+        StoreError: A recording cannot be read.
+    """
+    letters = [*map(attrgetter("letter"), compared.report.runs)]
+    recordings = map(results.load_recording, compared.folders)
+    series = tuple(map(make_series, compared.results, recordings))
+    return overlay_curves(letters, [*map(find_histogram, compared.results)], series)

@@ -49,6 +49,7 @@ IMPLEMENTATION_DETAILS = {
     "compared_metrics.SHARE_SCALE": "the order of rows that are not judged",
     "run_conditions.*": "length of a text in a list",
     "side_by_side.*": "file format, and the number of runs that have room",
+    "side_curves.*": "places of a curve",
     "side_headline.*": "the form of a sentence",
     "changes.*": "the order of the rows of changes",
     "advice.*": "the number of gains that a piece of advice quotes",

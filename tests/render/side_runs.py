@@ -6,8 +6,9 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
-from bench.core.report.series import RunSeries, make_series
+from bench.core.report.series import make_series
 from bench.core.report.side_by_side import SideBySide, make_side_by_side
+from bench.core.report.side_curves import SideCurves, find_histogram, overlay_curves
 from bench.core.run.recording import Recording
 from bench.core.run.result import RunResult
 from bench.core.run.validity import Validity
@@ -40,13 +41,15 @@ class RunSet:
         return make_side_by_side(self.results)
 
     @property
-    def series(self) -> tuple[RunSeries, ...]:
-        """The curves of each run."""
-        return tuple(map(make_series, self.results, self.recordings))
+    def curves(self) -> SideCurves:
+        """The curves of the runs."""
+        letters = [run.letter for run in self.report.runs]
+        series = tuple(map(make_series, self.results, self.recordings))
+        return overlay_curves(letters, [*map(find_histogram, self.results)], series)
 
     def given(self, terminal: Terminal = PLAIN, most_lines: int | None = None) -> SideBySideInput:
         """The input of a format."""
-        return SideBySideInput(self.report, lambda: self.series, terminal, most_lines)
+        return SideBySideInput(self.report, lambda: self.curves, terminal, most_lines)
 
 
 def make_measured(factor: float, number: int, **changes: Any) -> tuple[RunResult, Recording]:

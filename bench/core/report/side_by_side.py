@@ -17,6 +17,7 @@ from bench.core.report.compared_metrics import (
 )
 from bench.core.report.listed_run import LETTERS, ListedRun, list_run
 from bench.core.report.run_conditions import ConditionRow, SharedCondition, compare_conditions
+from bench.core.report.side_curves import SearchCurve, find_search_curves
 from bench.core.report.side_headline import describe_runs, describe_searches, find_cost, find_metric
 from bench.core.run.result import RunResult
 from bench.core.samples.cost_metrics import THROUGHPUT
@@ -84,6 +85,8 @@ class SideBySide(Record):
     """Conditions that all runs have in common."""
     fronts: tuple[ParetoFront, ...] = ()
     """Response time against throughput and against cost; empty for capacity searches."""
+    searches: tuple[SearchCurve, ...] = ()
+    """The trials of each capacity search by load."""
     cost_missing: str | None = None
     """Why there is no front of costs; null if there is one, and for capacity searches."""
 
@@ -116,6 +119,7 @@ def make_side_by_side(results: Sequence[RunResult]) -> SideBySide:
         differing=differing,
         shared=shared,
         fronts=fronts,
+        searches=find_search_curves(LETTERS[: len(runs)], results),
         cost_missing=None if searches or len(fronts) > 1 else _NO_COST,
     )
 

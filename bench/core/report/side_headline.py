@@ -180,7 +180,10 @@ def _describe_winner(runs: Sequence[ListedRun], clause: _Clause) -> str:
 
 
 def _list_excluded(runs: Sequence[ListedRun]) -> str:
-    parts = [f"run {run.letter} {run.excluded}" for run in runs if run.excluded is not None]
+    parts = []
+    for run in runs:
+        if run.excluded is not None:
+            parts.append(f"run {run.letter} {run.excluded}")
     text = wording.listing(parts)
     return text[:1].upper() + text[1:]
 

@@ -10,6 +10,7 @@ from bench.core.probe.probe_result import ProbeReport
 from bench.core.report.report import Report
 from bench.core.report.series import RunSeries
 from bench.core.report.side_by_side import SideBySide
+from bench.core.report.side_curves import SideCurves
 from bench.core.report.suite import SuiteReport
 from bench.core.samples.samples import Samples
 
@@ -128,8 +129,8 @@ class SideBySideInput:
 
     report: SideBySide
     """The runs and their differences."""
-    series: Callable[[], Sequence[RunSeries]]
-    """Read the curves of each run, in the order of `report.runs`. Raises `StoreError`."""
+    curves: Callable[[], SideCurves]
+    """Read the curves of the runs. Raises `StoreError` if a recording cannot be read."""
     terminal: Terminal = PLAIN
     """Layout of text."""
     most_lines: int | None = None

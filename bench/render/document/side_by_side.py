@@ -28,6 +28,8 @@ class SideBySideDocument:
 
     headline: str
     """Which run is fastest, has most throughput, and costs least."""
+    marks: str
+    """Meaning of the marks at values; empty without any."""
     next_step: str
     """What single runs do not prove, and the command that does."""
     warnings: tuple[str, ...]
@@ -46,6 +48,7 @@ def make_side_by_side_document(side: SideBySide) -> SideBySideDocument:
     """Return the document of several runs."""
     return SideBySideDocument(
         headline=side.headline,
+        marks=_explain_marks(side),
         next_step=side.next_step,
         warnings=side.warnings,
         runs=_list_runs(side),
@@ -93,7 +96,7 @@ def metric_table(side: SideBySide) -> Table:
         if is_pair:
             cells = [*map(write_value, repeat(row), row.values), write_difference(row, row.values[1])]
         else:
-            cells = [*map(_write_both, repeat(row), row.values)]
+            cells = [*map(write_both, repeat(row), row.values)]
         rows.append((row.label, *cells))
     columns = ("metric", *letters, "difference") if is_pair else ("metric", *letters)
     return Table(_title(side), columns, tuple(rows), ends_in_number=True)
@@ -125,13 +128,18 @@ def group_values(letters: Sequence[str], values: Sequence[str | None]) -> str:
 
 
 def _title(side: SideBySide) -> str:
+    marks = _explain_marks(side)
+    explained = f" ({marks})" if marks else ""
+    return f"Differences from run {side.runs[0].letter}, the largest first{explained}"
+
+
+def _explain_marks(side: SideBySide) -> str:
     marks = []
     if any(map(attrgetter("is_unreliable"), side.metrics)):
         marks.append(_MARK)
     if any(map(attrgetter("has_bound"), side.metrics)):
         marks.append(_BOUND)
-    explained = f" ({'; '.join(marks)})" if marks else ""
-    return f"Differences from run {side.runs[0].letter}, the largest first{explained}"
+    return "; ".join(marks)
 
 
 def write_value(row: ComparedMetric, value: ComparedValue | None) -> str:
@@ -167,7 +175,7 @@ def _write_points(difference: float) -> str:
     return f"{'+' if difference > 0 else wording.MINUS}{size} points"
 
 
-def _write_both(row: ComparedMetric, value: ComparedValue | None) -> str:
+def write_both(row: ComparedMetric, value: ComparedValue | None) -> str:
     """Write a value, and its difference from that of the first run in brackets."""
     text = write_value(row, value)
     if value is None or value.difference is None:

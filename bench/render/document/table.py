@@ -38,6 +38,14 @@ class Table:
     drawing: Drawing | None = None
     """Drawings after the first column, for a terminal; None without them."""
 
+    def first(self, count: int) -> "Table":
+        """Return the table with its first rows."""
+        return replace(self, rows=self.rows[:count])
+
+    def after(self, count: int) -> "Table":
+        """Return the table without its first rows."""
+        return replace(self, rows=self.rows[count:])
+
     @property
     def open_part(self) -> "Table":
         """The table without the folded rows."""

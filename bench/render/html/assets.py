@@ -33,11 +33,15 @@ class Assets:
     """The script that draws the charts."""
 
 
-def load_assets() -> Assets:
-    """Return the package's own style and script."""
+def load_assets(*styles: str) -> Assets:
+    """Return the package's own style and script.
+
+    Args:
+        styles: Names of further style sheets, such as `side_by_side`.
+    """
     own = _join("js", _SCRIPTS)
     return Assets(
-        style=f"{_read(_LIBRARY / 'uPlot.min.css')}\n{_join('css', _STYLES)}",
+        style=f"{_read(_LIBRARY / 'uPlot.min.css')}\n{_join('css', (*_STYLES, *styles))}",
         script=f'{_read(_LIBRARY / "uPlot.iife.min.js")}\n(() => {{\n"use strict";\n{own}\n}})();',
     )
 

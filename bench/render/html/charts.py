@@ -32,6 +32,7 @@ _FORMATS: dict[str, Callable[[float], str]] = {
     "rps": lambda value: f"{wording.rate(value)}/s",
     "load": lambda value: f"{value:.4g}",
     "1": lambda value: f"{value:.4g}",
+    "percentile": lambda place: f"p{100.0 * (1.0 - 10.0**-place):.5g}",
     "date": lambda at_s: f"{datetime.fromtimestamp(at_s, UTC):%Y-%m-%d}",
 }
 

@@ -11,6 +11,7 @@ function formatValue(value, unit) {
     case "bytes": return `${digits(value / 1e6, 3)} MB`;
     case "rps": return `${digits(value, 3)}/s`;
     case "s": return `${digits(value, 4)} s`;
+    case "percentile": return `p${digits(100 * (1 - 10 ** -value), 5)}`;
     case "date": return new Date(1000 * value).toISOString().slice(0, 16).replace("T", " ");
     case "users": return `${digits(value, 4)} users`;
     case "requests/s": return `${digits(value, 4)} requests/s`;

@@ -1,0 +1,185 @@
+"""The Pareto front as a drawing that needs no script: response time to the right, another metric upwards."""
+
+import math
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from operator import attrgetter
+
+from bench.core.report.compared_metrics import ComparedMetric, ComparedValue
+from bench.core.report.side_by_side import FrontPoint, ParetoFront, SideBySide
+from bench.core.values import wording
+from bench.render.document.side_by_side import write_value
+from bench.render.document.table import Table
+from bench.render.html.load_curve import LinePiece, Tick
+
+_HEIGHT = 260
+_HEAD = 16.0
+_FOOT = 220.0
+"""Heights of the upper and the lower end of the scale, in pixels."""
+_BLANK_RATIO = 0.18
+"""The scales reach this share of the range further, so that letters have room."""
+_LEAST_RATIO = 0.05
+"""The scales have at least this share of the largest value, so that noise looks small."""
+_TICKS = 4
+_MULTIPLES = (1.0, 2.0, 2.5, 5.0, 10.0)
+"""Distances of ticks, as multiples of a power of ten."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnRun:
+    """A run in the drawing."""
+
+    letter: str
+    """Its letter."""
+    at: float
+    """Place in per cent of the width."""
+    height: float
+    """Height in pixels."""
+    look: str
+    """`front`, `behind`, or `doubtful` for a run that is never the best."""
+    text: str
+    """The run with both values."""
+
+    @property
+    def is_best(self) -> bool:
+        """Whether it is on the front."""
+        return self.look == "front"
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnFront:
+    """A Pareto front."""
+
+    title: str
+    """Heading."""
+    text: str
+    """Explanation in a sentence or two."""
+    summary: str
+    """The drawing in a sentence, for readers who cannot see it."""
+    up_label: str
+    """Name of the vertical scale, with the better direction."""
+    x_ticks: tuple[Tick, ...]
+    """Response times."""
+    y_ticks: tuple[Tick, ...]
+    """Values of the other metric."""
+    line: tuple[LinePiece, ...]
+    """The pieces between the runs on the front."""
+    points: tuple[DrawnRun, ...]
+    """The runs."""
+    table: Table
+    """The same values in rows."""
+    height: int = _HEIGHT
+    """Height of the drawing."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    low: float
+    high: float
+
+    def share(self, value: float) -> float:
+        """Return the place of a value, from 0 to 1."""
+        return (value - self.low) / (self.high - self.low)
+
+    def list_ticks(self) -> list[float]:
+        """Return round values at equal distances inside the scale."""
+        rough = (self.high - self.low) / _TICKS
+        power = 10.0 ** math.floor(math.log10(rough))
+        step = power * _MULTIPLES[bisect_left(_MULTIPLES, rough / power)]
+        first = math.ceil(self.low / step)
+        last = math.floor(self.high / step)
+        return [step * number for number in range(first, last + 1)]
+
+
+def draw_front(side: SideBySide, front: ParetoFront) -> DrawnFront:
+    """Return the drawing of a front."""
+    across = _make_scale([*map(attrgetter("across"), front.points)])
+    up = _make_scale([*map(attrgetter("up"), front.points)])
+    excluded = {run.letter for run in side.runs if run.excluded is not None}
+    points = []
+    for point in front.points:
+        points.append(_draw_point(front, point, across, up, is_doubtful=point.letter in excluded))
+    best = sorted(filter(attrgetter("is_best"), points), key=attrgetter("at"))
+    pieces = []
+    for one, other in pairwise(best):
+        pieces.append(LinePiece(one.at, one.height, other.at, other.height))
+    names = wording.listing([*map(attrgetter("letter"), best)])
+    direction = "higher" if front.higher_is_better else "lower"
+    return DrawnFront(
+        title=f"Response time against {front.label}",
+        text=f"Further to the left and {direction} is better. No run beats those on the line in both.",
+        summary=f"On the front: {names or 'none'}. {'; '.join(map(attrgetter('text'), points))}.",
+        up_label=f"{front.label}, {direction} is better",
+        x_ticks=_list_times(across),
+        y_ticks=_list_values(front, up),
+        line=tuple(pieces),
+        points=tuple(points),
+        table=_make_table(front, excluded),
+    )
+
+
+def _list_times(across: _Scale) -> tuple[Tick, ...]:
+    ticks = []
+    for time_ms in across.list_ticks():
+        ticks.append(Tick(round(100 * across.share(time_ms), 2), wording.duration(time_ms)))
+    return tuple(ticks)
+
+
+def _list_values(front: ParetoFront, up: _Scale) -> tuple[Tick, ...]:
+    ticks = []
+    for value in up.list_ticks():
+        ticks.append(Tick(_height(up, value), _write(front, value)))
+    return tuple(ticks)
+
+
+def _make_scale(values: Sequence[float]) -> _Scale:
+    low = min(values)
+    high = max(values)
+    reach = max(high - low, _LEAST_RATIO * abs(high)) or 1.0
+    middle = (low + high) / 2
+    half = reach / 2 + _BLANK_RATIO * reach
+    return _Scale(max(0.0, middle - half), middle + half)
+
+
+def _height(scale: _Scale, value: float) -> float:
+    return round(_FOOT - (_FOOT - _HEAD) * scale.share(value), 1)
+
+
+def _draw_point(
+    front: ParetoFront, point: FrontPoint, across: _Scale, up: _Scale, *, is_doubtful: bool
+) -> DrawnRun:
+    look = "front" if point.on_front else "behind"
+    return DrawnRun(
+        letter=point.letter,
+        at=round(100 * across.share(point.across), 2),
+        height=_height(up, point.up),
+        look="doubtful" if is_doubtful else look,
+        text=f"run {point.letter}: {wording.duration(point.across)}, {front.label} {_write(front, point.up)}",
+    )
+
+
+def _write(front: ParetoFront, value: float) -> str:
+    row = ComparedMetric(
+        key=front.key,
+        label=front.label,
+        unit=front.unit,
+        higher_is_better=front.higher_is_better,
+        values=(),
+    )
+    return write_value(row, ComparedValue(value=value))
+
+
+def _make_table(front: ParetoFront, excluded: set[str]) -> Table:
+    rows = []
+    for point in front.points:
+        place = "on the front" if point.on_front else "behind it"
+        if point.letter in excluded:
+            place = "invalid or with failed requests"
+        rows.append((point.letter, wording.duration(point.across), _write(front, point.up), place))
+    return Table(
+        f"Runs by response time and {front.label}",
+        ("run", "response time", front.label, "place"),
+        tuple(rows),
+    )
