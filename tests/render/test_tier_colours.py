@@ -1,8 +1,10 @@
 """The colours of tiers on a page."""
 
+from bench.core.report.report import make_report
 from bench.core.samples.metrics import UNATTRIBUTED
+from bench.core.verdict.compare import compare
 from bench.render.html.tier_colours import UNATTRIBUTED_COLOUR, colour_tiers
-from tests.factories import TIER_TIMES
+from tests.factories import TIER_TIMES, run_at
 from tests.render.reports import reports
 
 
@@ -19,3 +21,10 @@ def test_twenty_tiers_have_colours_and_none_is_that_of_unattributed_time() -> No
     names = [f"tier{number:02}" for number in range(20)]
     colours = colour_tiers(reports()["all-failed"], names)
     assert {colours[name] for name in names} == {*range(UNATTRIBUTED_COLOUR)}
+
+
+def test_a_tier_without_time_takes_no_colour_away() -> None:
+    """Seven tiers of which one took no time have six colours for the others."""
+    run = run_at(tier_times=TIER_TIMES | {"idle": 0.0})
+    colours = colour_tiers(make_report(run, compare(run, None)))
+    assert len({colours[name] for name in TIER_TIMES}) == len(TIER_TIMES)

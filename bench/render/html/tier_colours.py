@@ -14,13 +14,26 @@ UNATTRIBUTED_COLOUR = 6
 def colour_tiers(report: Report, others: Iterable[str] = ()) -> Mapping[str, int]:
     """Return the number of each tier's colour: 0 to 6, for `var(--c0)` to `var(--c6)`.
 
-    The names are in alphabetical order, so that two runs of one stack have the same colours.
+    The names are in alphabetical order, so that two runs of one stack have the same colours. Tiers without
+    time come last, so that they take no colour away from the others.
 
     Args:
         report: The run, with the tiers of its baseline.
         others: Names of further tiers, such as those of single requests.
     """
-    keys = [*report.result.summary.metrics, *(row.key for row in report.comparison.metrics)]
-    names = {*others, *filter(None, map(tier_name, keys))} - {UNATTRIBUTED}
-    colours = {name: number % _COLOURS for number, name in enumerate(sorted(names))}
+    times_ms = dict.fromkeys(others, 1.0)
+    for key, summary in report.result.summary.metrics.items():
+        _add_time(times_ms, key, summary.mean)
+    for row in report.comparison.metrics:
+        _add_time(times_ms, row.key, max(row.base or 0.0, row.head or 0.0))
+    times_ms.pop(UNATTRIBUTED, None)
+    names = sorted(times_ms, key=lambda name: (times_ms[name] <= 0.0, name))
+    colours = {name: number % _COLOURS for number, name in enumerate(names)}
     return {**colours, UNATTRIBUTED: UNATTRIBUTED_COLOUR}
+
+
+def _add_time(times_ms: dict[str, float], key: str, time_ms: float) -> None:
+    """Keep the longest time of a metric's tier, if it is that of a tier."""
+    tier = tier_name(key)
+    if tier is not None:
+        times_ms[tier] = max(time_ms, times_ms.get(tier, 0.0))
