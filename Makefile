@@ -138,7 +138,7 @@ bench-start: $(READY)  ## measure the time from the command to the first request
 bench-pages: $(READY)  ## measure the size of the pages and the time to draw them, and rewrite docs/explanation/pages.md (needs Chromium; minutes)
 	$(BIN)/python -m benchmarks.pages
 
-pictures: $(READY)  ## check the slowed-down embedded stack, and take the pictures of docs/pictures (needs Chromium and npm; half an hour)
+pictures: $(READY)  ## take the pictures of docs/pictures; those of terminals and comments are measured (needs Chromium and npm; half an hour)
 	$(BIN)/python -m benchmarks.pictures
 
 lock: $(READY)  ## pin the newest versions, with hashes and without addresses

@@ -89,7 +89,7 @@ def make_histories() -> list[TrendPage]:
     )
     compose = make_fingerprint(stack="compose")
     return [
-        trend_page(history([1.0] * 27 + [1.25] * 13), with_pinned()),
+        trend_page(history([1.0] * 28 + [1.25] * 12), with_pinned()),
         trend_page(history([1.0] * 40, 8, scenario="chat-stream")),
         trend_page(history([1.0] * 14 + [1.4] * 12 + [0.97] * 14, 9, scenario="medium")),
         trend_page(history([1.0] * 40, 12, scenario="medium", fingerprint=compose)),
