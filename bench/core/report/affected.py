@@ -36,12 +36,13 @@ class TierChange:
 def find_decisive_row(report: Report) -> MetricComparison | MessageComparison | None:
     """Return the compared row that the headline is about; None if the run was compared with nothing.
 
-    If no row decides, it is a metric that cannot be judged, else the first metric that could have decided.
+    Without such a row, a run that did not fail has a metric that cannot be judged, else the first metric that
+    could have decided.
     """
     claim = find_claim(report)
     if claim is not None and claim.rows:
         return claim.rows[0]
-    if report.decision is Decision.INVALID:
+    if report.decision in {Decision.INVALID, Decision.FAIL}:
         return None
     deciding = [row for row in report.comparison.metrics if row.part is Part.DECIDES and row.key != SUCCESS]
     unsure = [row for row in deciding if row.verdict is Verdict.INCONCLUSIVE]
@@ -109,17 +110,17 @@ def _describe_messages(rows: Sequence[MessageComparison]) -> str:
 
 
 def list_classes(report: Report) -> tuple[MessageComparison, ...]:
-    """Return the compared classes of messages, or else the messages of the headline; at most three."""
+    """Return the compared classes of messages, or else the messages of the headline; at most three.
+
+    They are compared with the same base in the same unit; other rows have none.
+    """
     row = find_decisive_row(report)
-    if row is None:
-        return ()
-    key = row.key if metric(row.key).unit == "ms" and tier_name(row.key) is None else RESPONSE_TIME
-    if row.key in SAFE_LOADS or row.key == SUCCESS or cost_service(row.key) is not None:
+    if row is None or row in report.comparison.against_pinned or metric(row.key).part is not Part.DECIDES:
         return ()
     of_key = [
         message
         for message in report.comparison.messages
-        if message.key == key and message.change_ratio is not None
+        if message.key == row.key and message.change_ratio is not None
     ]
     classes = [message for message in of_key if message.kind is MessageKind.CLASS]
     single = [message for message in of_key if message.kind is MessageKind.MESSAGE]
@@ -159,11 +160,14 @@ def describe_growth(report: Report) -> str:
     return ""
 
 
-def describe_since(comparison: Comparison) -> str:
+def describe_since(report: Report) -> str:
     """Return the version that a run was compared with; empty if it was compared with nothing.
 
     For example: `commit 5e511ed79 of 2026-11-25 (baseline, 10 runs)`.
     """
+    comparison = report.comparison
+    if comparison.pinned_at is not None and find_decisive_row(report) in comparison.against_pinned:
+        return f"the pinned baseline of {comparison.pinned_at:%Y-%m-%d}"
     if not comparison.baseline_runs and comparison.pairs is None:
         return ""
     commit = comparison.newest_baseline_commit

@@ -25,11 +25,6 @@ class Reproduction:
     notes: tuple[str, ...]
     """What the commands do not contain, a sentence each."""
 
-    @property
-    def script(self) -> str:
-        """The commands, a line each."""
-        return "\n".join(self.commands)
-
 
 def describe_reproduction(report: Report) -> Reproduction:
     """Return the commands that measure a run again, and what the result does not know about it.

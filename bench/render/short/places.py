@@ -41,7 +41,7 @@ def list_commands(layout: ShortLayout) -> dict[str, str]:
 
 def describe_versions(report: Report) -> str:
     """Return the base and since when it is valid, and the measured commit; empty without a base."""
-    since = describe_since(report.comparison)
+    since = describe_since(report)
     commit = report.result.provenance.commit
     if not since or commit is None:
         return since

@@ -76,10 +76,28 @@ def test_half_of_the_growth_is_half_of_the_bar() -> None:
 
 def test_since_names_the_version_that_was_compared() -> None:
     """The newest commit of the baseline with its day and the number of runs; the base of pairs."""
-    assert describe_since(REPORTS["regression"].comparison) == (
-        "commit ccccccccc of 2026-01-05 (baseline, 10 runs)"
-    )
-    assert describe_since(REPORTS["long-messages"].comparison) == "embedded@main (ddddddddd), 4 pairs"
-    assert describe_since(REPORTS["no-baseline"].comparison) == ""
+    assert describe_since(REPORTS["regression"]) == ("commit ccccccccc of 2026-01-05 (baseline, 10 runs)")
+    assert describe_since(REPORTS["long-messages"]) == "embedded@main (ddddddddd), 4 pairs"
+    assert describe_since(REPORTS["no-baseline"]) == ""
     confirmed = REPORTS["regression"].comparison.model_copy(update={"confirmed_by": "other"})
-    assert describe_since(confirmed).endswith(", confirmed by a second run")
+    report = REPORTS["regression"].model_copy(update={"comparison": confirmed})
+    assert describe_since(report).endswith(", confirmed by a second run")
+
+
+def test_a_drift_is_since_the_pinned_baseline() -> None:
+    """The messages are compared with the newest level, so they do not stand below a drift."""
+    assert describe_since(REPORTS["drifted"]) == "the pinned baseline of 2026-01-05"
+    assert list_classes(REPORTS["drifted"]) == ()
+
+
+def test_messages_do_not_stand_below_a_tier() -> None:
+    """A tier is drawn in milliseconds, and messages change in per cent."""
+    row = find_decisive_row(REPORTS["mixed"])
+    assert row is not None
+    assert row.key == "tier.prefill_ms"
+    assert list_classes(REPORTS["mixed"]) == ()
+
+
+def test_a_vanished_metric_has_no_interval() -> None:
+    """A run that failed without a compared change shows no other metric in its place."""
+    assert find_decisive_row(REPORTS["missing"]) is None

@@ -30,6 +30,7 @@ _START_SIDE = 27.0
 _END_SIDE = 73.0
 """A label left of the first place starts at its mark, right of the second one it ends there."""
 _SMALLEST_SPAN = 1e-9
+_MS = " ms"
 
 Row = MetricComparison | MessageComparison
 
@@ -136,7 +137,7 @@ class _Scale:
 
 
 _UNITS = {
-    "ms": _Scale(1.0, " ms", signed=False),
+    "ms": _Scale(1.0, _MS, signed=False),
     "ratio": _Scale(100.0, " %", signed=False),
     "requests/s": _Scale(1.0, "/s", signed=False),
 }
@@ -217,15 +218,17 @@ def _scale(row: Row) -> _Scale:
     """Return the unit of a row: per cent, milliseconds of a tier, or users of a safe load."""
     base = row.base or 0.0
     if isinstance(row, MetricComparison) and base and tier_name(row.key) is not None:
-        return _Scale(base, " ms")
+        return _Scale(base, _MS)
     if row.key in SAFE_LOADS and base:
         return _Scale(base, "")
     return _Scale(100.0, " %")
 
 
 def _size(value: float, scale: _Scale) -> str:
-    """Return a size in the unit of an axis: `10 %`, `37 ms`, `1`."""
-    return f"{wording.value(value, '1') if value < wording.THOUSAND else f'{value:,.0f}'}{scale.unit}"
+    """Return a size in the unit of an axis: `10 %`, `8.7 ms`, `1.7`."""
+    if scale.unit == _MS:
+        return wording.duration(value)
+    return f"{value:,.3g}{scale.unit}" if value < wording.THOUSAND else f"{value:,.0f}{scale.unit}"
 
 
 def _reach(row: Row, scale: _Scale, axis: _Axis) -> Reach:

@@ -111,7 +111,7 @@ def make_overview(report: Report, series: RunSeries, document: Document) -> Over
         affected=describe_affected(report),
         tiers=list_tiers(report),
         growth=describe_growth(report),
-        since=describe_since(report.comparison),
+        since=describe_since(report),
         is_worse=report.decision is Decision.FAIL and is_proven,
         tiles=make_tiles(report, series),
     )
@@ -165,7 +165,7 @@ def _explain_missing(report: Report) -> str:
     if report.decision is Decision.INVALID:
         return "The run was not compared, because its measurement is not valid."
     if report.comparison.baseline_runs or report.comparison.metrics:
-        return "No comparison of a metric decided this run."
+        return "There is no interval to draw, because no compared change decided this run."
     runs = wording.counted(fewest_runs(is_search=report.result.capacity is not None), "accepted run")
     return (
         f"A baseline is missing, so a change is unknown: {runs} of this scenario and environment are needed. "
