@@ -11,6 +11,7 @@ from playwright.sync_api import Browser
 import bench
 from bench.render.html.page import render_page
 from benchmarks.history.generate import write_histories
+from benchmarks.pictures.examples import render_comparison
 from tests.render.drawn import judge, recording
 
 REQUESTS = (100, 10_000, 100_000)
@@ -63,6 +64,7 @@ def _write_pages(folder: Path) -> Iterator[tuple[str, Path]]:
     for requests in REQUESTS:
         kept = recording(1.3, requests=requests, failed=range(0, requests, 997))
         yield f"run of {requests:,} requests", _write(folder / "run.html", render_page(*judge(kept)))
+    yield "comparison of 3 runs", _write(folder / "comparison.html", render_comparison())
     histories = folder / "history"
     write_histories(histories, SCENARIOS, _RUNS)
     site = bench.site(history=histories, folder=folder / "site")

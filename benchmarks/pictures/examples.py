@@ -10,10 +10,12 @@ from bench.core.report.trend_page import TrendPage, trend_page
 from bench.core.verdict.baseline import Baseline
 from bench.core.verdict.compare import compare
 from bench.render.html.page import render_page
+from bench.render.html.side_by_side.page import render_side_by_side_page
 from bench.store import scenarios
 from tests.factories import make_fingerprint
 from tests.render.capacities import capacities, drawn_with
 from tests.render.histories import LINKS, history, site_of, vitals, with_pinned
+from tests.render.side_runs import join
 
 from .world import BASELINE_RUNS, FINGERPRINT, Change, make_quick_baseline, make_quick_run, originate
 
@@ -75,6 +77,19 @@ RUNS: dict[str, Callable[[], Judged]] = {
 def render_example(name: str) -> str:
     """Return the page of a kind of result."""
     return render_page(*RUNS[name]())
+
+
+COMPARISON = "comparison"
+_VERSIONS = (Change(), Change(0.75, cpu=1.6), Change(1.15, cpu=1.2, failed=(7, 40)))
+
+
+def render_comparison() -> str:
+    """Return the page of three versions: one on each end of the Pareto front, and one behind it."""
+    measured = []
+    for number, change in enumerate(_VERSIONS):
+        measured.append(make_quick_run(quick(), change, BASELINE_RUNS + 16 + number))
+    runs = join(*measured)
+    return render_side_by_side_page(runs.report, runs.curves)
 
 
 def render_site() -> dict[str, str]:

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page
 from bench.render.html.site_files import FRONT
 from benchmarks.pictures.badges import write_badges
 from benchmarks.pictures.browser import browser
-from benchmarks.pictures.examples import RUNS, render_example, render_site
+from benchmarks.pictures.examples import COMPARISON, RUNS, render_comparison, render_example, render_site
 
 LARGEST = 200_000
 """Bytes of a picture."""
@@ -39,6 +39,7 @@ SHOTS: Mapping[str, Shot] = {
     **{f"{name}.png": Shot(name) for name in RUNS},
     "page-dark.png": Shot("page", scheme="dark"),
     "page-phone.png": Shot("page", size=PHONE),
+    "comparison.png": Shot(COMPARISON),
     "site-front.png": Shot(FRONT),
     "site-history.png": Shot(QUICK),
 }
@@ -58,6 +59,7 @@ def take_pages(chromium: Path, pictures: Path) -> None:
 def write_examples(folder: Path) -> None:
     """Write the page of each example, and the site."""
     files = {f"{name}.html": render_example(name) for name in RUNS}
+    files[f"{COMPARISON}.html"] = render_comparison()
     for path, text in (files | render_site()).items():
         file = folder / path
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -60,6 +60,8 @@ class Change:
     """Factor of the time that the model writes."""
     noise: float = 0.012
     """Standard deviation of a request's time, as a share."""
+    cpu: float = 1.0
+    """Factor of the processor time of the services."""
     failed: tuple[int, ...] = ()
     """Numbers of the requests that fail."""
     generator_cpu_pct: float = 2.0
@@ -202,9 +204,9 @@ def _fail(sample: RequestSample) -> RequestSample:
 
 def _use_resources(change: Change, dice: Random) -> Iterator[ResourceSample]:
     usual = {
-        "model": (4.0, 33_000_000, 60_000),
-        "agent": (2.5, 46_000_000, 110_000),
-        "backend": (3.0, 53_000_000, 140_000),
+        "model": (4.0 * change.cpu, 33_000_000, 60_000),
+        "agent": (2.5 * change.cpu, 46_000_000, 110_000),
+        "backend": (3.0 * change.cpu, 53_000_000, 140_000),
         GENERATOR: (change.generator_cpu_pct, 63_000_000, 30_000),
         HOST: (14.0 + change.generator_cpu_pct / 2.0, 829_000_000, 0),
     }

@@ -5,7 +5,7 @@ import pytest
 from bench.core.report.words import Tone
 from bench.core.verdict.compare import Decision
 from benchmarks.pictures.badges import BADGES, draw_badge
-from benchmarks.pictures.examples import RUNS, quick, render_example, render_site
+from benchmarks.pictures.examples import COMPARISON, RUNS, quick, render_example, render_site
 from benchmarks.pictures.page_pictures import SHOTS
 from benchmarks.pictures.world import Change, make_quick_run
 
@@ -44,5 +44,5 @@ def test_an_example_is_computed_without_chance() -> None:
 
 def test_each_picture_has_a_page() -> None:
     """A picture is taken of an example, or of a page of the site."""
-    pages = {*RUNS, *render_site()}
+    pages = {*RUNS, COMPARISON, *render_site()}
     assert {shot.page for shot in SHOTS.values()} <= pages
