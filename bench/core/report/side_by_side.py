@@ -1,5 +1,6 @@
 """Several runs side by side: a description of their differences, without a verdict."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 from itertools import repeat
 from operator import attrgetter
@@ -29,10 +30,7 @@ from bench.errors import ConfigError
 SCHEMA_VERSION = 1
 MOST_RUNS = len(LETTERS)
 """More runs have no room for their curves and columns."""
-_SINGLE = (
-    "Single runs prove no change. Prove one with bench ab, or compare a run with its baseline: "
-    "bench compare RUN."
-)
+_SINGLE = "Single runs prove no change."
 _SEARCHES = "Single searches prove no change. Compare one with its baseline: bench compare RUN."
 
 
@@ -112,7 +110,7 @@ def make_side_by_side(results: Sequence[RunResult]) -> SideBySide:
     differing, shared = compare_conditions(results)
     return SideBySide(
         headline=headline,
-        next_step=_SEARCHES if searches == len(results) else _SINGLE,
+        next_step=_SEARCHES if searches == len(results) else _describe_next_step(results),
         warnings=(*_warn_of_problems(runs), *_warn_of_conditions(runs, results, differing)),
         runs=tuple(runs),
         metrics=metrics,
@@ -125,6 +123,32 @@ def make_side_by_side(results: Sequence[RunResult]) -> SideBySide:
 
 
 _NO_COST = "Fewer than two runs have processor time, memory or tokens, so no cost is drawn."
+
+
+def _describe_next_step(results: Sequence[RunResult]) -> str:
+    """Return the command that proves a change: for two versions, with their names."""
+    command = _find_pairs(results) if len(results) == 2 else None  # noqa: PLR2004 - a pair
+    if command is None:
+        return f"{_SINGLE} Prove one with bench ab, or compare a run with its baseline: bench compare RUN."
+    return f"{_SINGLE} To prove one, run both versions in turns: {command}"
+
+
+def _find_pairs(results: Sequence[RunResult]) -> str | None:
+    """Return the command that runs two versions in pairs; None if no command can repeat these runs."""
+    base, head = results
+    versions: list[str] = []
+    for result in results:
+        provenance = result.provenance
+        if provenance.commit is None or provenance.dirty or provenance.injections:
+            return None
+        versions.append(f"{result.fingerprint.stack}@{provenance.commit[:9]}")
+    same_scenario = base.scenario == head.scenario and base.overrides == head.overrides
+    if versions[0] == versions[1] or not same_scenario or base.scenario.compare_with is not None:
+        return None
+    words = ["bench", "ab", *versions, "--scenario", base.scenario.name]
+    for option in base.overrides:
+        words += option.split(" ", maxsplit=1)
+    return shlex.join(words)  # the files of a run may come from a stranger
 
 
 def check_runs(results: Sequence[RunResult]) -> None:

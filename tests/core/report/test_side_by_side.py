@@ -76,7 +76,24 @@ def test_no_verdict_is_invented(name: str) -> None:
     side = SETS[name]().report
     assert not {"pass", "fail", "worse", "regression"} & {*side.headline.lower().split()}
     assert "prove no change" in side.next_step
-    assert "bench compare RUN" in side.next_step
+    assert "bench compare RUN" in side.next_step or "bench ab embedded@" in side.next_step
+
+
+def test_the_next_step_names_both_versions_if_a_command_can_repeat_them() -> None:
+    """Two commits have a command; a slowed-down or a changed folder, and one commit, have none."""
+    one, two = make_measured(1.0, 0)[0], make_measured(1.3, 1)[0]
+    command = "bench ab embedded@000000000 embedded@111111111 --scenario quick"
+    assert make_side_by_side([one, two]).next_step.endswith(command)
+    fewer = {"overrides": ("--vus 5",)}
+    with_option = [run.model_copy(update=fewer) for run in (one, two)]
+    assert make_side_by_side(with_option).next_step.endswith(f"{command} --vus 5")
+    hostile = [run.model_copy(update={"overrides": ("--vus 5; rm -r $HOME",)}) for run in (one, two)]
+    assert make_side_by_side(hostile).next_step.endswith("--vus '5; rm -r $HOME'")
+    for change in ({"dirty": True}, {"commit": None}, {"injections": {"model.slowdown": 2.0}}):
+        provenance = two.provenance.model_copy(update=change)
+        other = two.model_copy(update={"provenance": provenance})
+        assert make_side_by_side([one, other]).next_step.endswith("bench compare RUN.")
+    assert make_side_by_side([one, two.model_copy(update=fewer)]).next_step.endswith("bench compare RUN.")
 
 
 def test_a_report_survives_json() -> None:
