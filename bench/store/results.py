@@ -3,12 +3,14 @@
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import starmap
 from pathlib import Path
 
 from bench.core.run.contradictions import find_contradictions
 from bench.core.run.recording import Recording, RecordingFile, recording_file
 from bench.core.run.result import SCHEMA_VERSION, RunResult
 from bench.core.samples.blocks import encode_samples
+from bench.core.samples.sample import Stall
 from bench.core.samples.samples import Samples
 from bench.core.values.histogram import Histogram
 from bench.errors import StoreError
@@ -158,6 +160,7 @@ def load_recording(home: Path) -> Recording | None:
         faults=stored.faults,
         remainder=stored.remainder,
         traced_loads=stored.traced_loads,
+        pauses=tuple(starmap(Stall, stored.pauses)),
         warnings=() if opened.problem is None else (opened.problem,),
     )
 

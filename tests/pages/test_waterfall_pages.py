@@ -14,7 +14,7 @@ from tests.pages.opened import PHONE, Opened, opened
 from tests.pages.test_pages import AXE, picture
 from tests.render.drawn import HOSTILE, judge, recording
 
-LATENCY = ".over-time [role=slider]"
+LATENCY = "[data-chart=run-time1] [role=slider]"
 OPEN = "document.querySelectorAll('#run-waterfall details').forEach(each => { each.open = true })"
 CHOSEN = "#run-chosen .requests > li"
 # Choose a request as the chart does, by its planned start and its time.

@@ -9,22 +9,19 @@ import pytest
 
 from bench.core.report.report import Report
 from bench.core.report.series import RunSeries, make_series
-from bench.core.report.timeline import timeline
 from bench.core.report.words import SIGNS, Word
-from bench.core.run.bottleneck import Bottleneck, LoadBand
-from bench.core.samples.sample import HOST
 from bench.core.verdict.verdict import MetricComparison
 from bench.render.document.document import Document, make_document, split_headline
 from bench.render.document.table import Table
 from bench.render.html.assets import Assets, content_security_policy, embed_json, load_assets
-from bench.render.html.charts import Chart, distribution_charts, format_value, load_charts, time_charts
+from bench.render.html.charts import format_value
 from bench.render.html.figures import make_intervals
 from bench.render.html.page import render_page, render_suite_page
 from bench.render.html.parts import code, ends_in_numbers
-from tests.factories import make_run
+from bench.render.html.run.section import make_section
 from tests.render.drawn import HOSTILE, hostile, many, no_data, passed, regressed
 from tests.render.parsed_page import Element, charts_of, check_page, facts_of, table_of
-from tests.render.reports import reports, suites, watched_recording
+from tests.render.reports import reports, suites
 
 REPORTS = reports()
 ASSETS = Assets(style="/* the style */", script="/* the library, and the script */")
@@ -160,22 +157,22 @@ def test_a_page_contains_each_chart_as_data_and_as_a_table(kind: str) -> None:
     """The script gets each chart, and the reader without the script gets its values."""
     report, series = KINDS[kind]()
     page = parsed((report, series))
-    charts: dict[str, Chart] = {}
-    distributions = (*distribution_charts(series), *load_charts(report.result.summary.bottleneck))
-    for number, chart in enumerate(distributions, 1):
-        charts[f"run-distribution{number}"] = chart
-    for number, chart in enumerate(time_charts(series), 1):
-        charts[f"run-time{number}"] = chart
+    charts = make_section("run", report, series).charts
     assert list(charts_of(page)) == list(charts)
     for name, chart in charts.items():
         figure = page.find("figure", id=name)
         assert figure.find(id=f"{name}-title").text == visible(chart.title)
         assert figure.find(id=f"{name}-text").text == visible(chart.text)
-        assert table_of(figure, chart.table.title) == without_ticks(chart.table)
+        if not chart.is_small:
+            assert table_of(figure, chart.table.title) == without_ticks(chart.table)
         data = charts_of(page)[name]
         assert (data["across"], data["unit"], data["end"]) == (chart.across, chart.unit, chart.end)
-        assert data["phases"] == [[phase.start_s, phase.end_s] for phase in chart.phases]
-        assert data["outages"] == [[outage.start_s, outage.end_s] for outage in chart.outages]
+        assert [phase[:2] for phase in data["phases"]] == [
+            [phase.start_s, phase.end_s] for phase in chart.phases
+        ]
+        assert [span[:3] for span in data["spans"]] == [
+            [span.start, span.end, span.tone] for span in chart.spans
+        ]
         for layer, drawn in zip(chart.layers, data["layers"], strict=True):
             assert drawn["at"] == list(layer.at)
             assert [line["values"] for line in drawn["lines"]] == [list(line.values) for line in layer.lines]
@@ -206,15 +203,6 @@ def test_a_page_draws_intervals() -> None:
 def _rows(page: Element, title: str) -> list[Element]:
     (table,) = [table for table in page.find_all("table") if table.find("caption").text == title]
     return table.find("tbody").find_all("tr")
-
-
-def test_outages_and_phases_are_named() -> None:
-    """The section over time names each outage with its period, and each phase with its start."""
-    page = parsed(passed())
-    section = page.find("section", class_="over-time")
-    texts = [paragraph.text for paragraph in section.find_all("p")]
-    assert texts[0] == "agent was down from 12.5 to 15.5 s."
-    assert texts[1].startswith("Phases, shaded alternately: 10 VUs, 15 s from 0 s; 20 VUs, 15 s from ")
 
 
 def test_the_complete_report_can_be_copied() -> None:
@@ -312,7 +300,7 @@ def test_without_requests_the_page_explains_why() -> None:
     """The page of a result without stored requests has no charts over time, and gives the reason."""
     reason = "There are no charts over time, because the requests of this run are not stored."
     page = parsed(no_data())
-    assert page.find("section", class_="over-time").find("p").text == reason
+    assert page.find_all("div", class_="panels")[0].find("p", class_="panel").text == reason
     assert page.find_all("div", class_="plot") == []
     assert reason not in parsed(passed()).text
 
@@ -368,31 +356,6 @@ def test_rows_without_a_change_have_no_interval() -> None:
     assert make_intervals([]) == ()
 
 
-def band(vus: tuple[int, int], p50_ms: float | None) -> LoadBand:
-    """Return the results at a load, of which only the median is known."""
-    return LoadBand(vus=vus, requests=50, p50_ms=p50_ms, p95_ms=None, success_ratio=1.0, requests_rps=None)
-
-
-def by_load(*bands: LoadBand) -> Bottleneck:
-    """Return the results at each load."""
-    return Bottleneck(load_unit="vus", bands=bands, planned_vus=40, limit_count=0)
-
-
-def test_the_response_time_is_drawn_against_the_load() -> None:
-    """A run of several loads has a chart with a place for each of them."""
-    (chart,) = load_charts(by_load(band((1, 10), 300.0), band((11, 40), 700.0)))
-    assert list(chart.layers[0].at) == [5.5, 25.5]
-    assert chart.table.rows == (("5.5", "300 ms", "–"), ("25.5", "700 ms", "–"))  # noqa: RUF001
-    assert "VUs" in chart.title
-
-
-def test_one_load_has_no_chart_of_loads() -> None:
-    """A run without answers has none either, nor one with too few requests at each load."""
-    assert load_charts(None) == ()
-    assert load_charts(by_load(band((1, 10), 300.0))) == ()
-    assert load_charts(by_load(band((1, 10), None), band((11, 40), None))) == ()
-
-
 def test_alerts_stand_above_the_deciding_metrics() -> None:
     """The reader sees the number of alerts and the first one before the tables, and all of them below."""
     page = page_of("watched")
@@ -417,15 +380,3 @@ def test_alerts_stand_above_the_deciding_metrics() -> None:
 def test_values_of_charts_have_their_units(value: float | None, unit: str, text: str) -> None:
     """A value of a chart's table is written like one of another table."""
     assert format_value(value, unit) == text
-
-
-def test_the_cpu_chart_explains_the_machines_percentage() -> None:
-    """Services use per cent of one core, the machine of all cores. A run without the machine omits it."""
-    recording = watched_recording()
-    services = tuple(sample for sample in recording.resources if sample.source != HOST)
-    for seen, text in (
-        (recording, "Per cent of one core, by service; the machine: of all its cores."),
-        (replace(recording, resources=services), "Per cent of one core, by service."),
-    ):
-        charts = time_charts(RunSeries(timeline=timeline(seen, make_run(seen).scenario.phases)))
-        assert next(chart.text for chart in charts if chart.title == "CPU") == text

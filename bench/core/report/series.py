@@ -55,7 +55,7 @@ def make_series(
     counted = replace(without_warm_up, samples=select_target(without_warm_up.samples))
     return RunSeries(
         distributions=distributions(result, runs, counted.samples),
-        timeline=timeline(counted, phases, result.summary.faults),
+        timeline=timeline(counted, phases, result.summary),
         baseline=baseline_values,
         waterfall=waterfall(counted, phases, result.summary.metrics),
         failures=group_failures(counted, phases),

@@ -1,31 +1,30 @@
 """A run over time, in slices: a bounded number of figures for any number of requests."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 import numpy as np
 
 from bench.core.config.executors import Phase
 from bench.core.config.load_words import in_words
-from bench.core.faults.fault_effects import FaultEffect
 from bench.core.report.distribution import round_for_chart
+from bench.core.report.run_events import RunEvent, run_events
 from bench.core.run.recording import Recording
+from bench.core.run.summary import RunSummary
 from bench.core.samples.arrays import Column, Floats, Mask
 from bench.core.samples.metrics import METRICS
-from bench.core.samples.sample import Outcome, Probe
+from bench.core.samples.sample import Outcome
 from bench.core.samples.samples import Samples
-from bench.core.values.record import NotNegative, Number, Record
+from bench.core.values.record import Count, NotNegative, Number, Record
+from bench.core.values.stats import round_up
 from bench.core.values.units import ms
-from bench.core.watch.availability import availability
 
 MOST_SLICES = 200
 MOST_DOTS = 1_000
 """Up to this many requests are drawn one by one; of more, only the percentiles of each slice are."""
 _FEWEST_FOR_P95 = 20
 _FEWEST_FOR_MEDIAN = 4
-_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
-"""Round slice widths, times a power of ten."""
 _QUANTILES = {"p50": 0.50, "p95": 0.95}
 _LATENCIES = ("e2e_ms", "ttft_ms")
 
@@ -75,6 +74,8 @@ class Timeline(Record):
     """Requests that succeeded; empty if there are too many to draw."""
     failed: Dots
     """Requests that failed; empty if there are too many to draw."""
+    failures: tuple[Count, ...]
+    """Number of failed requests by slice of their planned time; empty if they are drawn one by one."""
     rates: tuple[Curve, ...]
     """Requests per second by result, at the time of their end."""
     in_flight: Curve
@@ -87,21 +88,19 @@ class Timeline(Record):
     """Gauges by service, each in its own unit."""
     phases: tuple[Period, ...]
     """Times in which each phase sent requests."""
-    outages: tuple[Period, ...]
-    """Times in which each health check failed."""
-    faults: tuple[Period, ...] = ()
-    """Times in which each fault of the scenario lasted."""
+    events: tuple[RunEvent, ...]
+    """Stalls, pauses, outages and faults, in the order of their start."""
 
 
 def timeline(
-    recording: Recording, phases: Sequence[Phase], faults: Sequence[FaultEffect] = ()
+    recording: Recording, phases: Sequence[Phase], summary: RunSummary | None = None
 ) -> Timeline | None:
     """Return a recording over time; `None` if it has no requests.
 
     Args:
         recording: Recording without warm-up, of the scenario's own target.
         phases: Phases of the scenario; requests refer to them by index.
-        faults: The faults of the run.
+        summary: Summary of the run, which has the effects of its faults and the stalls of its target.
     """
     samples = recording.samples.without_cancelled()
     end_s = recording.elapsed_s
@@ -111,6 +110,9 @@ def timeline(
     edges = _edges(end_s, slice_s)
     ok = samples.has_outcome(Outcome.OK)
     few = len(samples) <= MOST_DOTS
+    few_failures = np.count_nonzero(~ok) <= MOST_DOTS
+    faults = () if summary is None else summary.faults
+    stalls = () if summary is None else summary.stalls
     cpu = ((sample.source, sample.at_s, sample.cpu_pct) for sample in recording.resources)
     memory: list[tuple[str, float, float]] = []
     for sample in recording.resources:
@@ -123,15 +125,15 @@ def timeline(
         at_s=round_for_chart((edges[:-1] + edges[1:]) / 2),
         latencies=_latencies(samples, edges),
         succeeded=_dots(samples, ok & few),
-        failed=_dots(samples, ~ok & few),
+        failed=_dots(samples, ~ok & few_failures),
+        failures=() if few_failures else _count_failures(samples, ~ok, edges),
         rates=_rates(samples, ok, edges),
         in_flight=_in_flight(samples, edges),
         cpu_pct=_curves(cpu, edges),
         memory_bytes=_curves(memory, edges),
         gauges=_curves(gauges, edges),
         phases=_phases(samples, phases, end_s),
-        outages=_outages(recording.probes, end_s),
-        faults=tuple(_fault_periods(faults, end_s)),
+        events=run_events(faults, recording.probes, stalls, recording.pauses, end_s),
     )
 
 
@@ -141,8 +143,7 @@ def slice_width_s(end_s: float, requests: int) -> float:
     if requests >= _FEWEST_FOR_P95 * _FEWEST_FOR_P95:
         fewest = _FEWEST_FOR_P95
     least_s = max(end_s / MOST_SLICES, end_s * fewest / requests)
-    power = 10.0 ** math.floor(math.log10(least_s))
-    return next(step * power for step in _STEPS if step * power >= least_s * (1.0 - 1e-9))
+    return round_up(least_s)
 
 
 def _edges(end_s: float, slice_s: float) -> Floats:
@@ -180,6 +181,11 @@ def _dots(samples: Samples, mask: Mask) -> Dots:
     took_ms = ms(samples.column("finished_s")[mask] - planned_s)
     order = np.argsort(planned_s, kind="stable")
     return Dots(at_s=round_for_chart(planned_s[order]), took_ms=round_for_chart(took_ms[order]))
+
+
+def _count_failures(samples: Samples, failed: Mask, edges: Floats) -> tuple[int, ...]:
+    counts, _ = np.histogram(samples.column("scheduled_s")[failed], bins=edges)
+    return tuple(counts.tolist())
 
 
 def _rates(samples: Samples, ok: Mask, edges: Floats) -> tuple[Curve, ...]:
@@ -240,22 +246,6 @@ def _phases(samples: Samples, phases: Sequence[Phase], end_s: float) -> tuple[Pe
         label = in_words(phases[index : index + 1])
         periods.append(Period(label=label, start_s=start_s, end_s=next_s))
     return tuple(periods)
-
-
-def _outages(probes: Iterable[Probe], end_s: float) -> tuple[Period, ...]:
-    periods: list[Period] = []
-    for check, availability_of_check in availability(probes, end_s).items():
-        for outage in availability_of_check.outages:
-            outage_end_s = end_s if outage.to_s is None else outage.to_s
-            periods.append(Period(label=check, start_s=outage.from_s, end_s=outage_end_s))
-    return tuple(periods)
-
-
-def _fault_periods(faults: Iterable[FaultEffect], end_s: float) -> Iterator[Period]:
-    for effect in faults:
-        if effect.began_s is not None:
-            until_s = end_s if effect.lasted_s is None else effect.began_s + effect.lasted_s
-            yield Period(label=effect.name, start_s=effect.began_s, end_s=min(end_s, until_s))
 
 
 def _round_all(values: Iterable[float | None]) -> tuple[float | None, ...]:

@@ -1,7 +1,7 @@
 """The raw data of one measurement, before any judgement."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from functools import cache
 from typing import Any, TypeVar, get_type_hints
 
@@ -117,6 +117,8 @@ class RecordingFile(Record):
     """Tier that gets the time that no other tier reports; null for unattributed time."""
     traced_loads: tuple[TracedLoad, ...] = ()
     """Trace ids of the requests; empty if they had none."""
+    pauses: tuple[tuple[float, float], ...] = ()
+    """Start and length of each time in which a load generator did not run, in seconds."""
 
 
 def recording_file(recording: Recording) -> RecordingFile:
@@ -134,6 +136,7 @@ def recording_file(recording: Recording) -> RecordingFile:
         faults=recording.faults,
         remainder=recording.remainder,
         traced_loads=recording.traced_loads,
+        pauses=tuple(map(astuple, recording.pauses)),
     )
 
 

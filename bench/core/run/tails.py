@@ -4,10 +4,14 @@ A 95th percentile of one run has few requests above it. A verdict therefore join
 side. It needs the requests above the 75th percentile only, and the number of all others.
 """
 
+import math
+
 from bench.core.run.metric_summary import MetricSummary
 from bench.core.run.summary import RunSummary
 from bench.core.samples.metrics import metric_of_tail, tail_key
+from bench.core.values.histogram import LOG_GROWTH
 from bench.core.values.record import Count, Record
+from bench.core.values.stats import has_quantile
 
 TAIL_FROM = 0.75
 """A tail has the requests above this quantile."""
@@ -44,3 +48,20 @@ def _tail_of(row: MetricSummary) -> Tail:
         counts[key] = buckets[key]
         above += buckets[key]
     return Tail(total=row.count, censored=row.censored, counts=dict(sorted(counts.items())))
+
+
+def tail_quantile_ms(tail: Tail, probability: float) -> float | None:
+    """Return a quantile of all requests; `None` below the tail, and if it would be the longest request.
+
+    Within a bucket, the durations are taken as evenly spread on the scale of logarithms.
+    """
+    if not has_quantile(tail.total, probability):
+        return None
+    wanted = (1.0 - probability) * tail.total
+    beyond = 0
+    for key in sorted(tail.counts, reverse=True):
+        count = tail.counts[key]
+        if beyond + count >= wanted:
+            return math.exp((key - (wanted - beyond) / count) * LOG_GROWTH)
+        beyond += count
+    return None

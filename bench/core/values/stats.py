@@ -19,6 +19,7 @@ ROBUST_FROM = 5
 HUBER_LIMIT = 1.5
 """Standard deviations from the location beyond which a value counts less."""
 _MAD_TO_SD = 1.4826  # standard deviation of a normal distribution, in median absolute deviations
+_ROUND_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 _HUBER_STEPS = 3
 _ROUNDING = 1e-9  # 1 - 0.9 is slightly smaller than 0.1
 
@@ -59,6 +60,12 @@ def quantile_interval(
     ascending = np.sort(values)
     low = float(ascending[lower - 1]) if lower >= 1 else None
     return low, float(ascending[upper - 1]) if upper <= count else None
+
+
+def round_up(least: float) -> float:
+    """Return the next round number from a positive one on: 1, 2, 2.5 or 5 times a power of ten."""
+    power = 10.0 ** math.floor(math.log10(least))
+    return next(step * power for step in _ROUND_STEPS if step * power >= least * (1.0 - _ROUNDING))
 
 
 def has_quantile(count: int, probability: float) -> bool:

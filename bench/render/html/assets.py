@@ -18,7 +18,8 @@ _STYLES = (
 )  # fmt: skip
 """Style sheets, in the order in which they override each other."""
 _SCRIPTS = (
-    "state", "format", "draw", "cursor", "legend", "print", "copy", "contents", "marks", "start", "waterfall",
+    "state", "format", "draw", "marks", "cursor", "legend", "download", "print", "copy", "contents", "start",
+    "waterfall",
 )  # fmt: skip
 """Parts of the script, in their order; they share the scope of one function."""
 

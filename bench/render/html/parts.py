@@ -1,13 +1,11 @@
 """What all pages share: the templates with their filters, the style, the script and the drawings."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from bench.core.report.timeline import Period
 from bench.core.report.words import SIGNS, Tone, Word, find_word
 from bench.core.samples.metrics import tier_name
 from bench.core.values import wording
@@ -70,26 +68,27 @@ def chart_data(chart: Chart) -> dict[str, object]:
         "from_zero": chart.from_zero,
         "marks": list(map(_mark_data, chart.marks)),
         "layers": layers,
-        "phases": _bounds(chart.phases),
-        "outages": _bounds(chart.outages),
+        "phases": [(phase.start_s, phase.end_s, visible_text(phase.label)) for phase in chart.phases],
+        "spans": [(span.start, span.end, span.tone, visible_text(span.label)) for span in chart.spans],
     }
 
 
-def _mark_data(mark: Mark) -> tuple[float, str, str]:
-    return mark.at, mark.tone, "\n".join(map(visible_text, mark.text.split("\n")))
+def _mark_data(mark: Mark) -> tuple[float | str, ...]:
+    text = "\n".join(map(visible_text, mark.text.split("\n")))
+    labels = (visible_text(mark.label),) if mark.label else ()
+    return mark.at, mark.tone, text, *labels
 
 
 def _line_data(line: Line) -> dict[str, object]:
-    return {
+    data: dict[str, object] = {
         "label": visible_text(line.label),
         "tone": line.tone,
         "values": line.values,
         "look": line.look,
     }
-
-
-def _bounds(periods: Iterable[Period]) -> list[tuple[float, float]]:
-    return [(period.start_s, period.end_s) for period in periods]
+    if line.unit:
+        data["unit"] = line.unit
+    return data
 
 
 def code(text: str) -> Markup:

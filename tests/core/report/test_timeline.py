@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from bench.core.config.executors import ConstantVus
 from bench.core.report.timeline import MOST_DOTS, MOST_SLICES, Timeline, slice_width_s, timeline
 from bench.core.run.recording import Recording
-from bench.core.samples.sample import GaugeSample, Outcome, Probe
+from bench.core.samples.sample import GaugeSample, Outcome
 from bench.core.samples.samples import Samples
 from tests.factories import make_recording, make_sample, make_use
 
@@ -155,15 +155,18 @@ def test_phases_follow_each_other() -> None:
     ]
 
 
-def test_an_outage_lasts_until_the_next_successful_probe() -> None:
-    """Each check has its own outages, and an outage without a later success lasts to the end."""
-    probes = [Probe(at_s=float(at), check="agent", up=at not in {3, 4}) for at in range(10)]
-    probes += [Probe(at_s=float(at), check="model", up=at < 8) for at in reversed(range(10))]
-    drawn_timeline = timeline_of(make_recording(probes=tuple(probes)))
-    assert [(outage.label, outage.start_s, outage.end_s) for outage in drawn_timeline.outages] == [
-        ("agent", 3.0, 5.0),
-        ("model", 8.0, 31.0),
-    ]
+def test_failed_requests_are_marked_in_a_large_run() -> None:
+    """Few failures of many requests are drawn one by one; many are counted by slice of their planned time."""
+    requests = 4 * MOST_DOTS
+    for every, drawn, counted in ((100, 40, 0), (2, 0, requests // 2)):
+        samples = [
+            make_sample(seq, at_s=seq * 0.007, outcome=Outcome.OK if seq % every else Outcome.HTTP_ERROR)
+            for seq in range(requests)
+        ]
+        line = timeline_of(make_recording(samples))
+        assert line.succeeded.at_s == ()
+        assert len(line.failed.at_s) == drawn
+        assert sum(line.failures) == counted
 
 
 def test_a_timeline_does_not_grow_with_its_requests() -> None:

@@ -9,16 +9,18 @@ from markupsafe import Markup, escape
 from bench.core.report.report import Report
 from bench.core.report.reproduce import Reproduction, describe_reproduction
 from bench.core.report.series import RunSeries
-from bench.core.report.timeline import Period
 from bench.render.document.document import Document, error_table, make_document
 from bench.render.document.table import Table
-from bench.render.html.charts import Chart, distribution_charts, load_charts, time_charts
+from bench.render.html.charts import Chart
 from bench.render.html.parts import draw_intervals
 from bench.render.html.run.compared import ComparedPanel, make_compared
+from bench.render.html.run.distributions import Distributions, make_distributions
 from bench.render.html.run.failures import FailurePanel, make_failures
 from bench.render.html.run.load import LoadPanel, make_load
 from bench.render.html.run.messages import MessagePanel, make_messages
+from bench.render.html.run.over_time import OverTime, make_over_time
 from bench.render.html.run.overview import Overview, make_overview
+from bench.render.html.run.resources import Resources, make_resources
 from bench.render.html.run.tiers import TierPanel, make_tiers
 from bench.render.html.run.waterfall import WaterfallView, make_waterfall
 
@@ -51,24 +53,18 @@ class RunSection:
     """The results per message."""
     compared: ComparedPanel | None
     """The deciding metrics and the thresholds."""
-    distributions: tuple[Chart, ...]
-    """Charts of distributions, and of the response time at each load."""
-    over_time: tuple[Chart, ...]
-    """Charts over time."""
-    phases: tuple[Period, ...]
-    """Period of each phase."""
-    faults: tuple[Period, ...]
-    """Periods of the faults that the scenario declares."""
-    outages: tuple[Period, ...]
-    """Periods in which a health check failed."""
+    over_time: OverTime | None
+    """Latency, requests per second and requests in flight; None if the run's requests are not stored."""
+    distributions: Distributions
+    """Distribution and percentiles of each latency."""
+    resources: Resources | None
+    """CPU, memory and gauges; None if none was watched."""
     failures: FailurePanel
     """The failed requests."""
     numbers: tuple[Table, ...]
     """Tables that have no panel of their own."""
     waterfall: WaterfallView | None
     """Its slowest requests; None if its requests are not stored."""
-    has_requests: bool
-    """The run's requests are stored, so that charts over time can be drawn."""
     raw: Markup
     """The report as JSON, to be copied."""
     reproduction: Reproduction
@@ -77,11 +73,15 @@ class RunSection:
     @property
     def charts(self) -> dict[str, Chart]:
         """The charts that the script draws, by the id of their element."""
-        charts = {}
-        for number, chart in enumerate(self.distributions, 1):
-            charts[f"{self.name}-distribution{number}"] = chart
-        for number, chart in enumerate(self.over_time, 1):
-            charts[f"{self.name}-time{number}"] = chart
+        charts: dict[str, Chart] = {}
+        for kind, of_kind in (
+            ("time", self.over_time.charts if self.over_time else ()),
+            ("distribution", self.distributions.main),
+            ("resource", self.resources.charts if self.resources else ()),
+            ("latency", self.distributions.others),
+        ):
+            for number, chart in enumerate(of_kind, 1):
+                charts[f"{self.name}-{kind}{number}"] = chart
         return charts
 
     @property
@@ -106,15 +106,18 @@ def _name_parts(section: RunSection) -> Iterable[tuple[str, str]]:
     yield "headline", "Verdict"
     if section.load:
         yield "load", "Load"
+    if section.over_time:
+        yield "time1", "Over time"
+    if section.distributions.main:
+        yield "distribution1", "Distribution"
     if section.tiers:
         yield "tiers", "Tiers"
     if section.messages:
         yield "messages", "Messages"
     if section.compared:
         yield "compared", "Metrics"
-    if section.distributions:
-        yield "distribution", "Distribution"
-    yield "time", "Over time"
+    if section.resources:
+        yield "resources", "Resources"
     yield "details", "Details"
     yield from _name_details(section)
 
@@ -145,11 +148,8 @@ def make_section(name: str, report: Report, series: RunSeries) -> RunSection:
     load = make_load(report)
     errors = error_table(report)
     shown = (errors, *(load.tables if load else ()))
-    timeline = series.timeline
     capacity = report.result.capacity
-    distributions: tuple[Chart, ...] = ()
-    if capacity is None:  # response times of different loads have no common distribution
-        distributions = (*distribution_charts(series), *load_charts(report.result.summary.bottleneck))
+    has_one_load = capacity is None  # response times of different loads have no common distribution
     return RunSection(
         name=name,
         document=document,
@@ -158,15 +158,12 @@ def make_section(name: str, report: Report, series: RunSeries) -> RunSection:
         tiers=make_tiers(report, judged),
         messages=make_messages(report, judged),
         compared=make_compared(report, judged),
-        distributions=distributions,
-        over_time=time_charts(series),
-        phases=timeline.phases if timeline else (),
-        outages=timeline.outages if timeline else (),
-        faults=timeline.faults if timeline else (),
+        over_time=make_over_time(series),
+        distributions=make_distributions(series) if has_one_load else Distributions((), ()),
+        resources=make_resources(series),
         failures=make_failures(series, errors if errors.rows else None),
         numbers=tuple(table for table in document.details if table not in shown),
         waterfall=make_waterfall(report, series),
-        has_requests=timeline is not None,
         raw=escape(json.dumps(report.model_dump(mode="json"), indent=1)),
         reproduction=describe_reproduction(report),
     )

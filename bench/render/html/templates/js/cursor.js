@@ -1,19 +1,19 @@
-// Show the values at the cursor in the legend.
+// Show the values at the cursor in the legend; a small chart has one value.
 function read(plot, chart, element) {
   const { idx, idxs } = plot.cursor;
   const known = idx !== null && idx !== undefined;
-  const values = plot.series.slice(1).map((_, number) => (known ? plot.data[number + 1][idxs[number + 1]] : null));
+  const lines = linesOf(chart);
+  const texts = lines.map((line, number) => formatValue(known ? plot.data[number + 1][idxs[number + 1]] : null, line.unit ?? chart.unit));
   for (const each of element.querySelectorAll(".value")) {
-    const own = each.dataset.series.split(" ").map((number) => formatValue(values[number], chart.unit));
+    const own = each.dataset.series.split(" ").map((number) => texts[number]);
     each.textContent = known ? ` ${own.join(" to ")}` : "";
   }
   const place = known ? formatValue(plot.data[0][idx], chart.across) : "";
   element.querySelector(".place").textContent = place && `at ${place}`;
   if (!known) return;
   const slider = element.querySelector(".canvas");
-  const texts = plot.series.slice(1).map((each, number) => `${each.label} ${formatValue(values[number], chart.unit)}`);
   slider.setAttribute("aria-valuenow", String(plot.data[0][idx]));
-  slider.setAttribute("aria-valuetext", `at ${place}: ${texts.join(", ")}`);
+  slider.setAttribute("aria-valuetext", `at ${place}: ${lines.map((line, number) => `${line.label} ${texts[number]}`).join(", ")}`);
 }
 
 function onZoom(plot, element) {
@@ -67,4 +67,11 @@ function onKey(one, event) {
   if (event.ctrlKey || event.metaKey || event.altKey || !actions[event.key]) return;
   event.preventDefault();
   actions[event.key]();
+}
+
+// A finger reads the values, and scrolls the page only up and down.
+function onTouch({ plot }, event) {
+  if (event.pointerType !== "touch") return;
+  const box = plot.over.getBoundingClientRect();
+  plot.setCursor({ left: event.clientX - box.left, top: event.clientY - box.top }, true, true);
 }

@@ -1,4 +1,6 @@
 const overTime = (chart) => chart.across === "s" || chart.across === "date";
+const linesOf = (chart) => chart.layers.flatMap((layer) => layer.lines);
+const isMark = (line) => ["dots", "crosses", "counts"].includes(line.look);
 
 // Dots and lines have different places; uPlot needs one list of places, with gaps in the values.
 function joinLayers(chart) {
@@ -14,53 +16,137 @@ function nearest(values, index) {
   return index;
 }
 
-function seriesOf(line, element) {
-  const marked = line.look === "line" && line.values.length <= MOST_POINTS;
+function pathsOf(line) {
+  if (isMark(line)) return () => null;
+  if (line.look === "step") return uPlot.paths.stepped({ align: 1 });
+  return line.look === "bars" ? uPlot.paths.bars({ size: [1, Infinity], align: 1, gap: 1 }) : undefined;
+}
+
+function seriesOf(line, element, scale) {
   const paint = () => colour(element, line.tone);
   const dots = line.look === "dots";
+  const marked = dots || (line.look === "line" && line.values.length <= MOST_POINTS);
+  const width = line.look === "edge" ? 0.75 : line.look === "bars" ? 0 : line.tone === "accent" ? 2.25 : 1.75;
   return {
     label: line.label,
+    scale: line.look === "counts" ? "counts" : "y",
     stroke: paint,
-    width: line.look === "edge" ? 0.75 : line.tone === "accent" ? 2.25 : 1.5,
-    dash: DASHES[line.look] ?? DASHES[line.tone],
+    fill: line.look === "bars" ? () => `${paint()}99` : undefined,
+    width: width * scale,
+    dash: (DASHES[line.look] ?? DASHES[line.tone])?.map((length) => length * scale),
     spanGaps: line.look !== "step",
-    paths: dots ? () => null : line.look === "step" ? uPlot.paths.stepped({ align: 1 }) : undefined,
-    points: dots ? { show: true, size: 5, stroke: paint, fill: paint, width: 0 } : { show: marked, size: 5, stroke: paint, fill: paint, width: 0 },
+    paths: pathsOf(line),
+    points: { show: marked, size: (dots ? 4 : 5) * scale, stroke: paint, fill: paint, width: 0 },
   };
 }
 
-// Shade every second phase, and each outage.
-function shade(plot, periods, tone, element, every) {
+// Run an action inside the field of the chart, or also above it.
+function inField(plot, above, action) {
   const { ctx, bbox } = plot;
   ctx.save();
   ctx.beginPath();
-  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+  ctx.rect(bbox.left, above ? 0 : bbox.top, bbox.width, bbox.height + (above ? bbox.top : 0));
   ctx.clip();
-  ctx.fillStyle = colour(element, tone);
-  periods.forEach(([start, end], number) => {
-    if (number % every) return;
-    const from = plot.valToPos(start, "x", true);
-    const to = plot.valToPos(end, "x", true);
-    ctx.fillRect(from, bbox.top, Math.max(1, to - from), bbox.height);
-  });
+  action(ctx, bbox);
   ctx.restore();
 }
 
-// Draw a vertical line at each change point.
-function mark(plot, marks, element) {
-  const { ctx, bbox } = plot;
-  ctx.save();
-  for (const [at, tone] of marks) {
-    const x = Math.round(plot.valToPos(at, "x", true));
-    if (x < bbox.left || x > bbox.left + bbox.width) continue;
-    ctx.fillStyle = colour(element, tone);
-    ctx.fillRect(x, bbox.top, Math.max(2, Math.round(1.5 * devicePixelRatio)), bbox.height);
-  }
-  ctx.restore();
+// Shade every second phase.
+function shade(plot, phases, element) {
+  inField(plot, false, (ctx, bbox) => {
+    ctx.fillStyle = colour(element, "shade");
+    phases.forEach(([start, end], number) => {
+      if (number % 2) return;
+      const from = plot.valToPos(start, "x", true);
+      ctx.fillRect(from, bbox.top, Math.max(1, plot.valToPos(end, "x", true) - from), bbox.height);
+    });
+  });
+}
+
+// Mark events: a tinted field with a solid edge at its top.
+function span(plot, spans, element, unit) {
+  inField(plot, false, (ctx, bbox) => {
+    for (const [start, end, tone] of spans) {
+      const from = plot.valToPos(start, "x", true);
+      const width = Math.max(2 * unit, plot.valToPos(end, "x", true) - from);
+      ctx.fillStyle = colour(element, tone);
+      ctx.globalAlpha = 0.25;
+      ctx.fillRect(from, bbox.top, width, bbox.height);
+      ctx.globalAlpha = 1;
+      ctx.fillRect(from, bbox.top, width, 3 * unit);
+    }
+  });
+}
+
+// Draw a vertical line at each change point, or at a typical value.
+function mark(plot, marks, element, unit) {
+  inField(plot, false, (ctx, bbox) => {
+    for (const [at, tone] of marks) {
+      ctx.fillStyle = colour(element, tone);
+      ctx.fillRect(Math.round(plot.valToPos(at, "x", true)), bbox.top, Math.max(2, Math.round(1.5 * unit)), bbox.height);
+    }
+  });
+}
+
+// Draw failed requests as crosses, at their time or, if there are too many, at the top of their slice.
+function cross(plot, lines, element, unit) {
+  inField(plot, false, (ctx, bbox) => {
+    ctx.lineWidth = 1.75 * unit;
+    lines.forEach((line, number) => {
+      if (line.look !== "crosses" && line.look !== "counts") return;
+      ctx.strokeStyle = colour(element, line.tone);
+      ctx.beginPath();
+      plot.data[number + 1].forEach((value, index) => {
+        if (value === null || value === undefined) return;
+        const x = plot.valToPos(plot.data[0][index], "x", true);
+        const y = line.look === "counts" ? bbox.top + 8 * unit : plot.valToPos(value, "y", true);
+        const arm = 3.5 * unit;
+        ctx.moveTo(x - arm, y - arm); ctx.lineTo(x + arm, y + arm);
+        ctx.moveTo(x - arm, y + arm); ctx.lineTo(x + arm, y - arm);
+      });
+      ctx.stroke();
+    });
+  });
+}
+
+const isLow = (element) => element.clientHeight < LEAST_HEIGHT;
+
+// Labels stand above the field, a row for each kind: stages, events, typical values.
+function labelRows(chart, low) {
+  if (low) return [];
+  const rows = [
+    chart.phases.map(([start, end, label]) => ({ start, end, label, tone: "soft", fits: true })),
+    chart.spans.map(([start, end, tone, label]) => ({ start, end, label, tone: tone === "quiet" ? "soft" : tone })),
+    chart.marks.map(([at, tone, , label = ""]) => ({ start: at, end: at, label, tone })),
+  ];
+  return rows.filter((row) => row.some((each) => each.label));
+}
+
+// A label that has no room is left out: the text below the chart has it too.
+function writeLabels(plot, rows, element, unit) {
+  inField(plot, true, (ctx, bbox) => {
+    ctx.font = `${11 * unit}px ${FONT}`;
+    ctx.textBaseline = "bottom";
+    ctx.textAlign = "left";
+    rows.forEach((row, number) => {
+      const y = bbox.top - (3 + ROW * (rows.length - 1 - number)) * unit;
+      let free = bbox.left;
+      for (const { start, end, label, tone, fits } of row) {
+        const width = ctx.measureText(label).width;
+        const from = plot.valToPos(start, "x", true);
+        const to = plot.valToPos(end, "x", true);
+        const x = Math.min(Math.max(fits ? from + 4 * unit : (from + to - width) / 2, bbox.left), bbox.left + bbox.width - width);
+        if (!label || to < bbox.left || from > bbox.left + bbox.width || x < free || (fits && width > to - from - 8 * unit)) continue;
+        ctx.fillStyle = colour(element, tone);
+        ctx.fillText(label, x, y);
+        free = x + width + 8 * unit;
+      }
+    });
+  });
 }
 
 function reach(chart, least, most) {
-  if (chart.from_zero) return [0, chart.unit === "share" ? 1.02 : most > 0 ? most * 1.08 : 1];
+  if (chart.from_zero) return [0, chart.unit === "share" ? 1.02 : Math.max(most > 0 ? most * 1.08 : 1, chart.unit === "pct" ? 5 : 0)];
   // Show at least 20 % around the middle, so that noise looks small.
   const middle = (least + most) / 2;
   const half = Math.max((most - least) * 0.6, chart.unit === "share" ? 0.025 : middle * 0.2) || 1;
@@ -76,52 +162,97 @@ function low(plot, chart, value) {
 // Show days, or days and times if the ticks are closer than a day.
 const formatDates = (ticks, step_s) => ticks.map((each) => formatValue(each, "date").slice(step_s < 86400 ? 5 : 0, step_s < 86400 ? 16 : 10));
 
-function draw(id, chart, element) {
-  const lines = chart.layers.flatMap((layer) => layer.lines);
-  const data = joinLayers(chart);
+// Show the named percentiles that have room.
+function percentileTicks(plot, least, most, room) {
+  const ticks = [];
+  for (const share of NAMED_SHARES) {
+    const place = -Math.log10(1 - share);
+    const far = ticks.length === 0 || ((place - ticks.at(-1)) / (most - least)) * plot.bbox.width >= room;
+    if (place >= least && place <= most && far) ticks.push(place);
+  }
+  return ticks;
+}
+
+function axesOf(chart, element, scale, isSmall) {
+  const axis = {
+    stroke: () => colour(element, "soft"),
+    grid: { stroke: () => colour(element, "line"), width: scale },
+    ticks: { show: false },
+    font: `${12 * scale}px ${FONT}`,
+    gap: 5 * scale,
+  };
+  const across = (_, ticks, __, ___, step) => (chart.across === "date" ? formatDates(ticks, step) : ticks.map((each) => formatValue(each, chart.across)));
+  const percentiles = (plot, _, least, most) => percentileTicks(plot, least, most, 44 * scale * uPlot.pxRatio);
+  return [
+    { ...axis, size: (isSmall ? 22 : 28) * scale, space: (chart.across === "date" ? 96 : 72) * scale, grid: { show: false }, values: across, ...(chart.across === "percentile" && { splits: percentiles }) },
+    { ...axis, size: 64 * scale, space: (isSmall ? 30 : 26) * scale, values: (plot, ticks) => ticks.map((each) => (low(plot, chart, each) ? "" : formatValue(each, chart.unit))) },
+  ];
+}
+
+function drawHooks(chart, element, rows, unit) {
+  const lines = linesOf(chart);
+  const hasBars = lines.some((line) => line.look === "bars"); // they would cover an event
+  return {
+    drawClear: [(plot) => {
+      shade(plot, chart.phases, element);
+      if (!hasBars) span(plot, chart.spans, element, unit());
+    }],
+    draw: [(plot) => {
+      if (hasBars) span(plot, chart.spans, element, unit());
+      mark(plot, chart.marks, element, unit());
+      cross(plot, lines, element, unit());
+      writeLabels(plot, rows, element, unit());
+    }],
+  };
+}
+
+// Return the places that the chart shows without a zoom.
+function whole(chart, places) {
+  const last = chart.end ?? places.at(-1);
+  const from = chart.end === null ? places[0] : 0;
+  const room = chart.across === "date" ? (last - from) * 0.02 || 43200 : 0;
+  return { min: from - room, max: last + room };
+}
+
+// Return the options of a chart. A picture has a larger scale than the page.
+function optionsOf(chart, element, scale = 1) {
   const canvas = element.querySelector(".canvas");
-  const ink = () => colour(element, "soft");
-  const grid = { stroke: () => colour(element, "line"), width: 1 };
-  const axis = { stroke: ink, grid, ticks: { show: false }, font: "12px system-ui, sans-serif" };
+  const isSmall = isLow(canvas);
+  const lines = linesOf(chart);
+  const rows = labelRows(chart, isSmall);
   const edges = lines.flatMap((line, number) => (line.look === "edge" ? [number + 1] : []));
-  const last = chart.end ?? data[0].at(-1);
-  const options = {
+  return {
     tzDate: (at_s) => uPlot.tzDate(new Date(1000 * at_s), "Etc/UTC"),
-    width: canvas.clientWidth,
-    height: canvas.clientHeight,
+    width: canvas.clientWidth * scale,
+    height: canvas.clientHeight * scale,
     legend: { show: false },
-    padding: [12, 28, 0, 0],
+    padding: [(10 + ROW * rows.length) * scale, 20 * scale, 0, 0],
     scales: {
       x: { time: chart.across === "date", range: (_, from, to) => [from, to] },
       y: { range: (_, least, most) => reach(chart, least, most) },
+      counts: { range: () => [0, 1] },
     },
-    axes: [
-      { ...axis, size: 30, space: chart.across === "date" ? 96 : 72, grid: { show: false }, values: (_, ticks, __, ___, step) => (chart.across === "date" ? formatDates(ticks, step) : ticks.map((each) => formatValue(each, chart.across))) },
-      { ...axis, size: 72, space: 26, values: (plot, ticks) => ticks.map((each) => (low(plot, chart, each) ? "" : formatValue(each, chart.unit))) },
-    ],
-    series: [{}, ...lines.map((line) => seriesOf(line, element))],
+    axes: axesOf(chart, element, scale, isSmall),
+    series: [{}, ...lines.map((line) => seriesOf(line, element, scale))],
     bands: edges.length === 2 ? [{ series: edges, fill: () => colour(element, "band") }] : [],
-    cursor: {
-      y: false,
-      drag: { x: true, y: false },
-      sync: { key: overTime(chart) ? "time" : id, scales: ["x", null] },
-      dataIdx: (plot, number, index) => (number ? nearest(plot.data[number], index) : index),
-      points: { size: 7 },
-    },
-    hooks: {
-      drawClear: [(plot) => {
-        shade(plot, chart.phases, "shade", element, 2);
-        shade(plot, chart.outages, "fault", element, 1);
-        mark(plot, chart.marks, element);
-      }],
-      setCursor: [(plot) => read(plot, chart, element)],
-      setScale: [(plot, key) => key === "x" && onZoom(plot, element)],
-    },
+    hooks: drawHooks(chart, element, rows, () => scale * uPlot.pxRatio),
   };
-  const from = chart.end === null ? data[0][0] : 0;
-  const plot = new uPlot(options, data, canvas);
-  const room = chart.across === "date" ? (last - from) * 0.02 || 43200 : 0;
-  const all = { min: from - room, max: last + room };
+}
+
+function draw(id, chart, element) {
+  const data = joinLayers(chart);
+  const options = optionsOf(chart, element);
+  options.cursor = {
+    y: false,
+    drag: { x: true, y: false },
+    sync: { key: overTime(chart) ? "time" : id, scales: ["x", null] },
+    dataIdx: (plot, number, index) => (number ? nearest(plot.data[number], index) : index),
+    points: { size: 7 },
+  };
+  options.hooks.setCursor = [(plot) => read(plot, chart, element)];
+  options.hooks.setScale = [(plot, key) => key === "x" && onZoom(plot, element)];
+  const plot = new uPlot(options, data, element.querySelector(".canvas"));
+  const all = whole(chart, data[0]);
   plot.setScale("x", all);
-  return { plot, chart, element, all };
+  return { id, plot, chart, element, all };
 }

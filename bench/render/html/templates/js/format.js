@@ -18,3 +18,6 @@ function formatValue(value, unit) {
     default: return digits(value, 4);
   }
 }
+
+const UNITS = { ms: "ms", share: "share of 1", pct: "%", bytes: "bytes", rps: "1/s", s: "s", 1: "number", date: "UTC", load: "load" };
+const AXES = { s: "time", ms: "time", date: "time", load: "load" };

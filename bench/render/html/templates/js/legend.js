@@ -15,12 +15,14 @@ function sample(tone, dash) {
   return drawing;
 }
 
+const LOOKS = { dots: "dot", crosses: "cross", counts: "cross", bars: "bars" };
+
 // Show both edges of a band as one entry: lowest to highest.
 function legend(chart) {
-  const lines = chart.layers.flatMap((layer) => layer.lines).map((line, number) => ({ ...line, series: String(number) }));
+  const lines = linesOf(chart).map((line, number) => ({ ...line, series: String(number) }));
   const edges = lines.filter((line) => line.look === "edge");
   const others = lines.filter((line) => line.look !== "edge").map((line) => ({
-    ...line, look: line.look === "dots" ? "dot" : "line", dash: DASHES[line.look] ?? DASHES[line.tone],
+    ...line, look: LOOKS[line.look] ?? "line", dash: DASHES[line.look] ?? DASHES[line.tone],
   }));
   if (!edges.length) return others;
   const [high, low] = edges;
@@ -29,6 +31,7 @@ function legend(chart) {
 }
 
 function frame(id, chart, element) {
+  element.hidden = false;
   const canvas = make("div", "canvas");
   const attributes = {
     role: "slider", tabindex: "0", "aria-labelledby": `${id}-title`, "aria-describedby": `${id}-text`,
@@ -36,12 +39,14 @@ function frame(id, chart, element) {
     "aria-valuenow": String(chart.layers.at(-1).at[0]), "aria-valuetext": "arrow keys read the values",
   };
   for (const [name, value] of Object.entries(attributes)) canvas.setAttribute(name, value);
-  const keys = make("p", "keys");
-  legend(chart).forEach(({ look, tone, label, series, dash }) => {
+  const isPlain = linesOf(chart).length === 1 && chart.layers[0].lines[0].look === "line"; // the title names its line
+  const keys = make("p", isPlain ? "keys plain" : "keys");
+  (isPlain ? [{ series: "0" }] : legend(chart)).forEach(({ look, tone, label, series, dash }) => {
     const key = make("span", "key");
     const value = make("b", "value");
     value.dataset.series = series;
-    key.append(look === "line" ? sample(tone, dash) : make("i", `swatch ${look} ${tone}`), label, value);
+    if (look) key.append(look === "line" ? sample(tone, dash) : make("i", `swatch ${look} ${tone}`), label);
+    key.append(value);
     keys.append(key);
   });
   const reset = make("button", "reset", "Show all");
@@ -49,5 +54,4 @@ function frame(id, chart, element) {
   reset.hidden = true;
   keys.append(make("span", "place"), reset);
   element.append(canvas, keys);
-  element.hidden = false;
 }

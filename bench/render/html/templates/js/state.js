@@ -2,5 +2,9 @@
 const DASHES = { dashed: [5, 4], edge: [2, 3], far: [2, 7], c2: [8, 3], c3: [2, 2], c4: [8, 3, 2, 3], c5: [4, 4], c6: [1, 3] };
 const FEWEST_PLACES = 3; // the least that a zoom shows
 const MOST_POINTS = 24; // a longer line has no markers
+const LEAST_HEIGHT = 130; // a lower chart has no labels, no legend and fewer ticks
+const NAMED_SHARES = [0, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 0.9999, 0.99999];
 const charts = JSON.parse(document.getElementById("charts").textContent);
 const drawn = [];
+const ROW = 14; // height of a row of labels
+const FONT = "system-ui, sans-serif";

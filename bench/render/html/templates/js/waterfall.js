@@ -268,7 +268,7 @@ function clicked({ plot, chart }, event) {
   const [x, y] = [event.clientX - box.left, event.clientY - box.top];
   let best = { distance: CLICK_REACH, at: plot.posToVal(x, "x"), took: null };
   for (const layer of chart.layers) {
-    for (const line of layer.lines.filter(({ look }) => look === "dots")) {
+    for (const line of layer.lines.filter(({ look }) => look === "dots" || look === "crosses")) {
       layer.at.forEach((at, number) => {
         const took = line.values[number];
         if (took === null) return;
