@@ -124,10 +124,10 @@ def _name_parts(section: RunSection) -> Iterable[tuple[str, str]]:
 
 def _name_details(section: RunSection) -> Iterable[tuple[str, str]]:
     yield "failures", "Failures"
-    if section.has_notes:
-        yield "notes", "Warnings"
     if section.waterfall is not None:
         yield "slowest", "Slowest"
+    if section.has_notes:
+        yield "notes", "Warnings"
     if section.numbers:
         yield "numbers", "Numbers"
     yield "facts", "Environment"
