@@ -261,7 +261,7 @@ def test_a_mark_stays_at_its_run_in_a_zoomed_chart(browser: Browser, write_site:
     """Its button moves with the line, and disappears with it."""
     with shown_file(browser, write_site(SEVERAL()) / QUICK) as shown:
         chart = shown.page.get_by_role("slider", name="Response time")
-        flag = shown.page.locator("#deciding1 .flag")
+        flag = shown.page.locator("#main .flag")
         before = flag.bounding_box()
         chart.focus()
         shown.page.keyboard.press("Home")
@@ -278,5 +278,5 @@ def test_the_cursor_is_the_same_in_all_charts(browser: Browser, write_site: Writ
     with shown_file(browser, write_site(SEVERAL()) / QUICK) as shown:
         shown.page.get_by_role("slider", name="Response time").focus()
         shown.page.keyboard.press("End")
-        for figure in ("deciding2", "cost1", "tier1"):
+        for figure in ("deciding1", "cost1", "tier1"):
             assert shown.page.locator(f"#{figure} .place").inner_text() == "at 2026-02-07 12:00"

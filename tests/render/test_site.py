@@ -175,10 +175,11 @@ def test_the_page_of_a_history_contains_its_document(path: str) -> None:
     header = page.find("header")
     heading = heading_of(document.word, document.headline)
     assert header.find("h1").text == shown(heading)
-    answers = {each.find("dt").text: each.find("dd").find("b").text for each in header.find_all("div")}
-    assert answers["What now?"] == shown(document.next_step)
+    questions = [question.text for question in header.find_all("dt")]
+    answers = dict(zip(questions, header.find_all("dd"), strict=True))
+    assert answers["What now"].text.startswith(shown(document.next_step).split(": bench")[0])
     titles = ["Run by run", "Cost", "Tier by tier", "Changes", "Newest run", "Runs and environment"]
-    assert headings_of(page) == titles
+    assert headings_of(page) == ["Response time", *titles]
     for table in document.judged:
         columns, rows = table_of(page, table.title)
         expected = cells(table)
@@ -196,7 +197,8 @@ def test_the_page_of_a_history_contains_each_chart_as_data_and_as_a_table(path: 
     """The deciding metrics come first, then the tiers; the table has the newest run first."""
     page = parsed(path)
     trend = ENTRIES[path]
-    charts = {f"deciding{number}": chart for number, chart in enumerate(deciding_charts(trend), 1)}
+    main, *others = deciding_charts(trend)
+    charts = {"main": main} | {f"deciding{number}": chart for number, chart in enumerate(others, 1)}
     charts |= {f"cost{number}": chart for number, chart in enumerate(cost_charts(trend), 1)}
     charts |= {f"tier{number}": chart for number, chart in enumerate(tier_charts(trend), 1)}
     assert list(charts_of(page)) == list(charts)
@@ -209,6 +211,17 @@ def test_the_page_of_a_history_contains_each_chart_as_data_and_as_a_table(path: 
         assert data["marks"] == [[mark.at, mark.tone, mark.text] for mark in chart.marks]
         lines = [(line.label, list(line.values)) for line in chart.layers[0].lines]
         assert [(line["label"], line["values"]) for line in data["layers"][0]["lines"]] == lines
+
+
+def test_a_table_of_a_tier_has_the_newest_runs() -> None:
+    """A deciding metric has all runs in its table, the newest first; a tier and a cost have the newest 20."""
+    page = worse()
+    (main, *_), (tier, *_) = deciding_charts(page), tier_charts(page)
+    moments = [f"{run.started_at:%Y-%m-%d %H:%M}" for run in reversed(page.runs)]
+    assert [row[0] for row in main.table.rows] == moments
+    assert [row[0] for row in tier.table.rows] == moments[:20]
+    assert tier.table.title.endswith(", run by run: the newest 20")
+    assert not main.table.title.endswith("the newest 20")
 
 
 def test_every_page_can_be_reached_and_leads_back() -> None:
@@ -290,7 +303,7 @@ def test_a_change_point_is_marked_and_leads_to_its_commits() -> None:
     page = worse()
     (change,) = next(row.change_points for row in page.metrics if row.key == "e2e_ms")
     html = parsed(QUICK)
-    chart = charts_of(html)["deciding1"]  # the charts with an unresolved change come first
+    chart = charts_of(html)["main"]  # the charts with an unresolved change come first
     ((at_s, tone, text),) = chart["marks"]
     assert (at_s, tone) == (run_times(page)[change.position], "bad")
     first, last = page.runs[change.position], page.runs[change.position - 1]
@@ -351,7 +364,7 @@ def test_a_long_history_shows_all_comparable_runs() -> None:
     text = page.find(id="all1-text").text
     assert text.startswith(f"{MAX_TREND_RUNS + 7} runs as measured, in {MAX_TREND_RUNS + 7} groups")
     assert len(charts["all1"]["layers"][0]["at"]) == MAX_TREND_RUNS + 7
-    assert len(charts["deciding1"]["layers"][0]["at"]) == MAX_TREND_RUNS
+    assert len(charts["main"]["layers"][0]["at"]) == MAX_TREND_RUNS
     assert "All comparable runs" not in FILES[QUICK]
 
 

@@ -16,8 +16,10 @@ from bench.core.report.words import DECISIONS, Tone, Word
 from bench.core.samples.metrics import metric
 from bench.core.values import wording
 from bench.core.verdict.compare import Decision
+from bench.render.document.document import split_headline
 from bench.render.html.links import SiteLinks
 from bench.render.html.parts import ENVIRONMENT
+from bench.render.html.run.overview import split_command
 from bench.render.html.site_files import POLICY, path_of
 from bench.render.html.sparkline import SPARK_HEIGHT, SPARK_WIDTH, Spark, draw_spark
 
@@ -95,11 +97,15 @@ def render_front(board: Dashboard, links: SiteLinks = SiteLinks()) -> str:
     rows = []
     for entry in board.entries:
         rows.append(_make_row(entry, links))
+    decision, headline = split_headline(DECISIONS[board.decision], board.headline)
     return ENVIRONMENT.get_template("site_front.html.j2").render(
         title=f"{DECISIONS[board.decision].text.upper()} {board.headline}",
         policy=POLICY,
         home="",
         board=board,
+        decision=decision,
+        headline=headline,
+        step=split_command(board.next_step),
         word=DECISIONS[board.decision],
         status_tones=_STATUS_TONES,
         path_of=path_of,

@@ -1,20 +1,19 @@
-"""The answers at the top of a history's page: how much, since when, where, and what now."""
+"""The answers at the top of a history's page: how much, since when and where."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bench.core.history.change_points import ChangePoint
 from bench.core.report.latest_change import LatestChange, describe_change, latest_change
 from bench.core.report.site_entry import describe_commit
 from bench.core.report.trend_page import TrendPage
-from bench.core.report.trend_wording import commit, next_step
+from bench.core.report.trend_wording import commit
 from bench.core.samples.cost_metrics import SAFE_LOADS
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import metric, tier_name
 from bench.core.values import wording
 from bench.core.verdict.compare import Decision
 from bench.core.verdict.success import SUCCESS
-from bench.render.html.links import Links, link
+from bench.render.html.links import Links, SiteLinks, link
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +30,30 @@ class Answer:
     """Links that help, as HTML."""
 
 
-def make_answers(page: TrendPage, links: Links, run_page: str | None = None) -> tuple[Answer, ...]:
+def make_answers(page: TrendPage, links: Links) -> tuple[Answer, ...]:
     """Return the answers.
 
     Args:
         page: The history.
         links: Addresses of commits and workflow runs.
-        run_page: Address of the newest run's page; None without one.
     """
     change = latest_change(page.trend)
-    now = Answer("What now?", next_step(page.trend), links=tuple(_next_links(page, links, run_page)))
     if change is None or page.trend.decision is not Decision.FAIL:
-        return (_level(page), _quiet_since(page, change), now)
-    answers = (_how_much(page, change), _since(page, change, links), _where(page), now)
-    return tuple(answer for answer in answers if answer is not None)
+        return (_level(page), _quiet_since(page, change))
+    answers = (_how_much(page, change), _since(page, change, links), _where(page))
+    return tuple(filter(None, answers))
+
+
+def newest_links(page: TrendPage, links: SiteLinks) -> tuple[str, ...]:
+    """Return the links to the newest run, as HTML."""
+    shown: list[str] = []
+    run_page = links.run_pages.get(page.newest.run_id)
+    if run_page is not None:
+        shown.append(link("Open the newest run", run_page))
+    workflow = links.github.workflow_run(page.newest.workflow_run)
+    if workflow is not None:
+        shown.append(link("Open its workflow run", workflow))
+    return tuple(shown)
 
 
 def _level(page: TrendPage) -> Answer:
@@ -60,9 +69,9 @@ def _level(page: TrendPage) -> Answer:
 def _quiet_since(page: TrendPage, change: LatestChange | None) -> Answer:
     runs = wording.counted(len(page.runs), "run")
     if change is None or change.since is None:
-        return Answer("Since when?", f"{page.trend.first_at:%Y-%m-%d}", f"no change in {runs}")
+        return Answer("Since", f"{page.trend.first_at:%Y-%m-%d}", f"no change in {runs}")
     text = f"last change: {describe_change(change)}"
-    return Answer("Since when?", f"{change.since:%Y-%m-%d}", f"{text}, {runs} in total")
+    return Answer("Since", f"{change.since:%Y-%m-%d}", f"{text}, {runs} in total")
 
 
 def _how_much(page: TrendPage, change: LatestChange) -> Answer:
@@ -77,20 +86,20 @@ def _how_much(page: TrendPage, change: LatestChange) -> Answer:
             others.append(metric(key).label)
     if others:
         notes.append(f"also worse: {wording.listing(others)}")
-    return Answer("How much?", describe_change(change), "; ".join(notes))
+    return Answer("How much", describe_change(change), "; ".join(notes))
 
 
 def _since(page: TrendPage, change: LatestChange, links: Links) -> Answer:
     point = change.point
     if point is None:
         day = "" if change.since is None else f"{change.since:%Y-%m-%d}"
-        return Answer("Since when?", day or "the pinned baseline", "compared with the pinned baseline")
+        return Answer("Since", day or "the pinned baseline", "compared with the pinned baseline")
     run = page.runs[point.position]
     note = f"{commit(run.commit)}: {describe_commit(run)}" if run.subject else commit(run.commit)
     runs = wording.counted(len(page.runs) - point.position, "run")
     address = links.between(point.last_commit, point.commit)
     shown = (link("Show these commits", address),) if address else ()
-    return Answer("Since when?", f"{point.started_at:%Y-%m-%d} ({runs})", note, shown)
+    return Answer("Since", f"{point.started_at:%Y-%m-%d} ({runs})", note, shown)
 
 
 def _where(page: TrendPage) -> Answer | None:
@@ -105,23 +114,15 @@ def _where(page: TrendPage) -> Answer | None:
         return None
     worst = max(grown, key=lambda point: point.after - point.before, default=None)
     if worst is None:
-        return Answer("Where?", "no single tier", "no tier became worse for long")
+        return Answer("Tier", "none", "no tier became worse for long")
     others = {point.key for point in grown} - {worst.key}
     note = _levels(worst)
     if others:
         note += f"; also {wording.listing(sorted(tier_name(key) or key for key in others))}"
-    return Answer("Where?", f"tier `{tier_name(worst.key)}`", note)
+    return Answer("Tier", f"`{tier_name(worst.key)}`", note)
 
 
 def _levels(point: ChangePoint) -> str:
     unit = metric(point.key).unit
     levels = f"{wording.value(point.before, unit)} → {wording.value(point.after, unit)}"
     return f"{levels} ({wording.change(point.change_ratio)})"
-
-
-def _next_links(page: TrendPage, links: Links, run_page: str | None) -> Iterable[str]:
-    if run_page is not None:
-        yield link("Open the newest run", run_page)
-    workflow = links.workflow_run(page.newest.workflow_run)
-    if workflow is not None:
-        yield link("Open its workflow run", workflow)

@@ -12,22 +12,21 @@ from bench.core.report.site_entry import describe_commit, success_of, typical_of
 from bench.core.report.trend_page import TrendPage
 from bench.core.report.trend_wording import commit
 from bench.core.values import wording
-from bench.render.document.document import Document
+from bench.render.document.document import Document, split_headline
 from bench.render.document.table import Table
 from bench.render.document.trend import change_point_table, make_trend_document
 from bench.render.html.assets import embed_json
 from bench.render.html.charts import Chart
-from bench.render.html.history_answers import Answer, make_answers
+from bench.render.html.history_answers import Answer, make_answers, newest_links
 from bench.render.html.links import Links, SiteLinks, link
 from bench.render.html.newest_run import newest_run_facts
 from bench.render.html.parts import ENVIRONMENT, DrawnTable, chart_data, draw_intervals
+from bench.render.html.run.overview import NextStep, split_command
 from bench.render.html.site_files import POLICY, badge_path, path_of, year_path
 from bench.render.html.trend_charts import cost_charts, deciding_charts, long_term_charts, tier_charts
 
 NEWEST_RUNS = 20
 """Rows of a history's table of runs."""
-_A_ROW = 3
-"""This number of charts fills a row of thirds, and not two rows of halves."""
 _RESULTS = ("success", "response time", "p95", "first token")
 """Results of a run that is no capacity search."""
 
@@ -54,8 +53,18 @@ class HistorySection:
     """Stack, environment, number and period of the runs."""
     document: Document
     """The contents of the trend's report."""
+    decision: str
+    """The judgement in capitals."""
+    headline: str
+    """The judgement in one sentence, without that word at its start."""
     answers: tuple[Answer, ...]
-    """How much, since when, where, and what now."""
+    """How much, since when and where."""
+    step: NextStep
+    """What the reader can do now."""
+    newest_links: tuple[str, ...]
+    """Links to the newest run."""
+    main: Chart
+    """The chart next to the answers."""
     changes: Table
     """The change points."""
     unchanged: str
@@ -89,7 +98,7 @@ def render_history(
     home = "../" * path_of(page.where).count("/")
     section = _make_section(page, links.seen_from(home))
     document = section.document
-    charts = {}
+    charts = {"main": chart_data(section.main)}
     for group in section.groups:
         for number, chart in enumerate(group.charts, 1):
             charts[f"{group.id}{number}"] = chart_data(chart)
@@ -109,17 +118,23 @@ def _make_section(page: TrendPage, links: SiteLinks) -> HistorySection:
     document = make_trend_document(page.trend)
     changes = change_point_table(page.trend)
     others = [table for table in document.judged if table.title != changes.title]
-    deciding = deciding_charts(page)
+    main, *others_run_by_run = deciding_charts(page)
     groups = (
-        ChartGroup("deciding", "Run by run", deciding, "third" if len(deciding) == _A_ROW else "half"),
+        ChartGroup("deciding", "Run by run", tuple(others_run_by_run), "half"),
         ChartGroup("cost", "Cost", cost_charts(page), "third"),
         ChartGroup("tier", "Tier by tier", tier_charts(page), "third"),
         ChartGroup("all", "All comparable runs", long_term_charts(page), "half"),
     )
+    decision, headline = split_headline(document.word, document.headline)
     return HistorySection(
         about=(f"{page.trend.stack} ({page.trend.environment})", *_branch(page.newest), _period(page)),
         document=document,
-        answers=make_answers(page, links.github, links.run_pages.get(page.newest.run_id)),
+        decision=decision,
+        headline=headline,
+        answers=make_answers(page, links.github),
+        step=split_command(document.next_step),
+        newest_links=newest_links(page, links),
+        main=main,
         changes=_name_commits(changes, page, links.github),
         unchanged=_unchanged(page),
         judged=tuple(map(draw_intervals, others)),

@@ -12,7 +12,7 @@ from bench.core.report.trend_page import MetricHistory, TrendPage
 from bench.core.report.trend_wording import commit
 from bench.core.samples.cost_metrics import SAFE_LOADS
 from bench.core.samples.metric import Part
-from bench.core.samples.metrics import metric, tier_name
+from bench.core.samples.metrics import RESPONSE_TIME, metric, tier_name
 from bench.core.values import wording
 from bench.core.verdict.success import SUCCESS
 from bench.render.document.table import Table
@@ -20,6 +20,8 @@ from bench.render.html.charts import Chart, Layer, Line, Mark, format_value, mak
 
 _TABLE_ROWS = 20
 """Approximate number of rows in the table of a chart of all runs."""
+_NEWEST_ROWS = 20
+"""Rows in the table of a cost or a tier."""
 
 
 def deciding_charts(page: TrendPage) -> tuple[Chart, ...]:
@@ -52,7 +54,9 @@ def _efficiency_chart(page: TrendPage) -> Chart | None:
         across="date",
         unit="1",
         layers=(layer,),
-        table=make_table(f"{title}, run by run", ("run", "date"), layer, "1"),
+        table=make_table(
+            f"{title}, run by run", ("run", "date"), layer, "1", max(1, len(values) // _NEWEST_ROWS)
+        ),
         from_zero=False,
     )
 
@@ -87,14 +91,13 @@ def _long_term_chart(curve: LongTermCurve) -> Chart:
 
 
 def _charts(page: TrendPage, parts: Collection[Part]) -> tuple[Chart, ...]:
-    """Return the charts of some parts, those of metrics that fail the trend first."""
-    changed: list[Chart] = []
-    others: list[Chart] = []
+    """Return the charts of some parts: metrics that fail the trend, the response time, then the others."""
+    histories: list[MetricHistory] = []
     for history in page.metrics:
         if metric(history.key).part in parts:
-            is_worse = history.key in page.trend.worse
-            (changed if is_worse else others).append(_chart(page, history))
-    return (*changed, *others)
+            histories.append(history)
+    histories.sort(key=lambda history: (history.key not in page.trend.worse, history.key != RESPONSE_TIME))
+    return tuple(_chart(page, history) for history in histories)
 
 
 def run_times(page: TrendPage) -> tuple[float, ...]:
@@ -195,10 +198,16 @@ def _words(run: HistoryPoint) -> str:
 
 
 def _table(title: str, page: TrendPage, history: MetricHistory, unit: str) -> Table:
-    """Return the runs, the newest one first."""
+    """Return the runs, the newest one first: all of a deciding metric, and the newest of the others.
+
+    The CSV files next to the page have all values.
+    """
+    most = len(page.runs) if metric(history.key).part is Part.DECIDES else _NEWEST_ROWS
+    if most < len(page.runs):
+        title += f": the newest {most}"
     rows = []
-    for run, value, level in zip(page.runs, history.values, history.levels, strict=True):
-        moment = f"{run.started_at:%Y-%m-%d %H:%M}"
-        values = (format_value(value, unit), format_value(level, unit))
-        rows.append((moment, commit(run.commit), *values))
-    return Table(title, ("run", "commit", "value", "level"), tuple(reversed(rows)))
+    for place in range(len(page.runs) - 1, max(-1, len(page.runs) - 1 - most), -1):
+        run = page.runs[place]
+        values = (format_value(history.values[place], unit), format_value(history.levels[place], unit))
+        rows.append((f"{run.started_at:%Y-%m-%d %H:%M}", commit(run.commit), *values))
+    return Table(title, ("run", "commit", "value", "level"), tuple(rows))
