@@ -111,7 +111,7 @@ def test_the_contents_lead_to_the_parts_of_the_page_in_order(kind: str) -> None:
     targets = [link.attributes["href"].removeprefix("#") for link in links]
     assert [name for name in list_ids(page) if name in targets] == targets
     assert targets[0] == "run-headline"
-    assert {"run-compared", "run-details", "run-raw"} <= {*targets}
+    assert {"run-compared", "run-facts", "run-raw"} <= {*targets}
 
 
 @pytest.mark.parametrize("kind", FIGURES)

@@ -82,6 +82,8 @@ class Overview:
     """The version that the run was compared with; empty if it was compared with nothing."""
     is_worse: bool
     """The run is worse than that version."""
+    failed: int
+    """Number of failed requests."""
     tiles: tuple[RunTile, ...]
     """The numbers at the top."""
 
@@ -113,6 +115,7 @@ def make_overview(report: Report, series: RunSeries, document: Document) -> Over
         growth=describe_growth(report),
         since=describe_since(report),
         is_worse=report.decision is Decision.FAIL and is_proven,
+        failed=report.result.summary.failed,
         tiles=make_tiles(report, series),
     )
 

@@ -118,12 +118,12 @@ def _name_parts(section: RunSection) -> Iterable[tuple[str, str]]:
         yield "compared", "Metrics"
     if section.resources:
         yield "resources", "Resources"
-    yield "details", "Details"
     yield from _name_details(section)
 
 
 def _name_details(section: RunSection) -> Iterable[tuple[str, str]]:
-    yield "failures", "Failures"
+    if section.overview.failed:
+        yield "failures", "Failures"
     if section.waterfall is not None:
         yield "slowest", "Slowest"
     if section.has_notes:
