@@ -1,6 +1,7 @@
 """Progress of a run on stderr: lines in a log, one line or a screen on a terminal."""
 
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,43 +42,54 @@ def _view(name: str, *, live: bool) -> Iterator[Listener]:
     if live and is_actions_job():
         print_command(f"::group::measuring {escape_actions(name)}\n", sys.stderr)
         try:
-            yield _log()
+            yield _log(name)
         finally:
             print_command("::endgroup::\n", sys.stderr)
     elif not sys.stderr.isatty():
-        yield _log()
-    elif live and os.environ.get("TERM", "dumb") != "dumb":
+        yield _log(name)
+    elif live and not _is_dumb():
         with _screen(name) as listener:
             yield listener
     else:
-        with _one_line() as listener:
+        with _one_line(name) as listener:
             yield listener
 
 
-def _log() -> Listener:
-    """Print a line every five seconds of a run."""
+def _is_dumb() -> bool:
+    """Return whether the terminal understands no control sequences."""
+    return os.environ.get("TERM", "dumb") == "dumb"
+
+
+def _log(name: str) -> Listener:
+    """Print a line every five seconds of a load."""
     next_s = 0.0
 
     def show(progress: Progress) -> None:
         nonlocal next_s
+        if not progress.is_load:
+            return
         if progress.elapsed_s + _LOG_INTERVAL_S < next_s:  # the next run began
             next_s = 0.0
         if progress.elapsed_s >= next_s:
             next_s += _LOG_INTERVAL_S
-            say(progress_line(progress))
+            say(progress_line(name, progress))
 
     return Listener(progress=show, note=say, warning=warn)
 
 
 @contextmanager
-def _one_line() -> Iterator[Listener]:
+def _one_line(name: str) -> Iterator[Listener]:
     """Rewrite one line in place, and print notes below it."""
     is_open = False
+    is_dumb = _is_dumb()
 
     def show(progress: Progress) -> None:
         nonlocal is_open
         is_open = True
-        print(f"\r{progress_line(progress)}{_CLEAR_TO_END}", end="", file=sys.stderr, flush=True)
+        columns = shutil.get_terminal_size().columns - 1
+        line = progress_line(name, progress, columns)
+        ending = " " * (columns - len(line)) if is_dumb else _CLEAR_TO_END
+        print(f"\r{line}{ending}", end="", file=sys.stderr, flush=True)
 
     def close_line() -> None:
         nonlocal is_open

@@ -9,16 +9,40 @@ from bench.core.values.escape import escape_terminal
 
 _BAR_WIDTH = 20
 _LABEL_WIDTH = 16
-_LAST_ANSWERS = "waiting for the last answers"
+_LONGEST_NAME = 24
+_GAP = "  "
 
 
-def progress_line(progress: Progress) -> str:
-    """Return the elapsed time, the number of requests and the number of failures."""
+def progress_line(name: str, progress: Progress, columns: int | None = None) -> str:
+    """Return the present step with its time and its requests, and the next step with its start.
+
+    Args:
+        name: Name of the scenario.
+        progress: The state of the run.
+        columns: Columns of the terminal; None for a log. A narrow one loses the later steps.
+    """
+    line = _describe_present(name, progress)
+    joint = f"{_GAP}next: "
+    for part in progress.describe_next():
+        longer = f"{line}{joint}{escape_terminal(part)}"
+        if columns is not None and len(longer) > columns:
+            break
+        line = longer
+        joint = ", "
+    return line if columns is None else line[:columns]
+
+
+def _describe_present(name: str, progress: Progress) -> str:
+    """Return the present step: `quick: measuring   12 of 30 s   20 requests   0 failed`."""
     if progress.trial is not None:
-        return progress.trial
-    planned = "" if progress.planned_s is None else f" of {progress.planned_s:.0f} s"
-    line = f"{progress.elapsed_s:5.0f} s{planned}   {progress.finished} requests   {progress.failed} failed"
-    return f"{line}   {_LAST_ANSWERS}" if progress.left_s == 0.0 else line
+        return escape_terminal(progress.trial)
+    subject = escape_terminal(wording.shorten(progress.part or name, _LONGEST_NAME))
+    step = f"{subject}: {progress.step}"
+    if not progress.is_load:
+        return step
+    planned = "" if progress.planned_s is None else f" of {progress.planned_s:.0f}"
+    counts = (f"{progress.elapsed_s:.0f}{planned} s", wording.counted(progress.finished, "request"))
+    return _GAP.join((step, *counts, f"{progress.failed} failed"))
 
 
 def screen(name: str, progress: Progress) -> tuple[str, ...]:
@@ -31,7 +55,8 @@ def screen(name: str, progress: Progress) -> tuple[str, ...]:
     vus = wording.DASH if progress.vus is None else f"{progress.vus:,}"
     in_flight = wording.DASH if progress.in_flight is None else f"{progress.in_flight:,} in flight"
     return (
-        f"{escape_terminal(name)}   {_time(progress)}",
+        f"{escape_terminal(progress.part or name)}   {_time(progress)}".rstrip(),
+        *_steps(progress),
         "",
         _line("VUs", vus, in_flight),
         _line("requests", f"{progress.finished:,}", _rate(progress.recent_rps)),
@@ -44,13 +69,22 @@ def screen(name: str, progress: Progress) -> tuple[str, ...]:
     )
 
 
+def _steps(progress: Progress) -> tuple[str, ...]:
+    """Return the present step, and the next steps if there are any."""
+    now = f"{'now':<{_LABEL_WIDTH}} {escape_terminal(progress.trial or progress.step)}"
+    following = ", ".join(progress.describe_next())
+    return (now, f"{'next':<{_LABEL_WIDTH}} {escape_terminal(following)}") if following else (now,)
+
+
 def _time(progress: Progress) -> str:
+    if not progress.is_load:
+        return ""
     elapsed = f"{progress.elapsed_s:.0f} s"
     if progress.planned_s is None or progress.left_s is None:
         return f"{elapsed}, until all requests are answered"
     filled = min(_BAR_WIDTH, int(_BAR_WIDTH * progress.elapsed_s / progress.planned_s))
     bar = "█" * filled + "░" * (_BAR_WIDTH - filled)
-    remaining = f"{progress.left_s:.0f} s left" if progress.left_s else _LAST_ANSWERS
+    remaining = f"{progress.left_s:.0f} s left" if progress.left_s else "waiting for the last answers"
     return f"{bar}   {elapsed} of {progress.planned_s:.0f} s, {remaining}"
 
 

@@ -69,7 +69,7 @@ def capacity(
         spec = choose_search(planned.spec, search or {})
         planned = PlannedRun(planned.stack, spec, planned.conditions)
         return judge_measured(
-            lambda: measure_search(planned, folder, listener, cold=cold), listener, confirm=confirm
+            lambda listener: measure_search(planned, folder, listener, cold=cold), listener, confirm=confirm
         )
 
 

@@ -20,9 +20,10 @@ from bench.usecases.report import store_judgement
 from bench.usecases.run import StoredRun, check_stop, measure_to_end
 
 if TYPE_CHECKING:
+    from bench.core.load.progress import Progress
     from bench.store.results import MisplacedRunError
 
-Measure = Callable[[], "tuple[StoredRun, MisplacedRunError | None]"]
+Measure = Callable[[Listener], "tuple[StoredRun, MisplacedRunError | None]"]
 """Measures and stores a run; returns it, and the error if its folder is not writable."""
 
 
@@ -107,7 +108,11 @@ def _check_baseline(scenario: str, options: RunOptions, listener: Listener, *, c
             f"{scenario}: bench check needs a scenario, because a baseline belongs to one",
             "judge limits (bench run ADDRESS --threshold 'e2e_ms p(95)<2000'), or write a scenario file",
         )
-    return judge_measured(lambda: measure_to_end(scenario, listener, options), listener, confirm=confirm)
+
+    def measure(listener: Listener) -> "tuple[StoredRun, MisplacedRunError | None]":
+        return measure_to_end(scenario, listener, options)
+
+    return judge_measured(measure, listener, confirm=confirm)
 
 
 def judge_measured(measure: Measure, listener: Listener, *, confirm: bool) -> JudgedRun:
@@ -122,12 +127,12 @@ def judge_measured(measure: Measure, listener: Listener, *, confirm: bool) -> Ju
         BenchError: As for `bench.run`, or the baseline cannot be read.
         KeyboardInterrupt: As for `bench.run`.
     """
-    first, problem = measure()
+    first, problem = measure(listener.followed_by(_describe_confirmation) if confirm else _end(listener))
     check_stop(first.result, first.folder)
     report = judge_run(first.result)
     if confirm and report.comparison.suspect:
         listener.note("the run looks worse than the baseline; bench runs the scenario again to confirm it")
-        second, second_problem = _measure_confirmation(measure, listener)
+        second, second_problem = _measure_confirmation(measure, _end(listener))
         report = judge_run(first.result, confirmation=second.result)
         problem = problem or second_problem
     return store_judgement(JudgedRun(report, first.folder), problem)
@@ -143,7 +148,7 @@ def _measure_confirmation(
         KeyboardInterrupt: As for `bench.run`.
     """
     try:
-        second, problem = measure()
+        second, problem = measure(listener)
         unusable = explain_unusable(second.result)
     except (MeasurementError, TargetError) as error:
         unusable = f"the confirmation run failed: {error.message}"
@@ -151,4 +156,16 @@ def _measure_confirmation(
         if unusable is None:
             return second, problem
     listener.warning(f"{unusable}; bench runs the scenario a third time")
-    return measure()
+    return measure(listener)
+
+
+def _end(listener: Listener) -> Listener:
+    """Return the listener of the last run before the verdict."""
+    return listener.followed_by(lambda _: "verdict")
+
+
+def _describe_confirmation(progress: "Progress") -> str:
+    """Return the step after the first run, which is repeated if it looks worse."""
+    is_unknown = progress.planned_s is None or progress.trial is not None
+    duration = "" if is_unknown else f" ({progress.planned_s:.0f} s)"
+    return f"confirm if it looks worse{duration}"

@@ -50,7 +50,7 @@ def run(scenario: str, *, listener: Listener = QUIET, **options: Unpack[RunOptio
             recognised. Requests before that are stored.
         KeyboardInterrupt: Ctrl-C ended the run. Requests are stored; the message names the folder.
     """
-    stored, _ = measure_and_store(scenario, listener, options)
+    stored, _ = measure_and_store(scenario, listener.followed_by(lambda _: "results"), options)
     return stored
 
 

@@ -2,10 +2,12 @@
 
 from collections import deque
 from dataclasses import dataclass
+from operator import attrgetter
 
 import numpy as np
 
 from bench.core.config.executors import OpenLoop
+from bench.core.load.load_steps import MEASURING, NextStage
 from bench.core.load.plan import RunPlan
 from bench.core.samples.arrays import Floats
 from bench.core.samples.metrics import METRICS
@@ -56,11 +58,63 @@ class Progress:
     """Newest sample of each process."""
     trial: str | None = None
     """The trial of a capacity search in words; None in other runs."""
+    step: str = MEASURING
+    """The present step, such as `warm-up` or `ramp to 20 VUs`."""
+    part: str = ""
+    """The part of a longer measurement, such as `pair 3, main`; empty without parts."""
+    stages: tuple[NextStage, ...] = ()
+    """The next steps of the load."""
+    afterwards: tuple[str, ...] = ()
+    """The steps after the load, the next one first."""
+    is_load: bool = True
+    """Whether this is the load, and not a step before or after it, such as a calibration."""
 
     @property
     def left_s(self) -> float | None:
         """Seconds until the planned end, 0 after it; None if the end is unknown."""
         return None if self.planned_s is None else max(0.0, self.planned_s - self.elapsed_s)
+
+    def describe_next(self) -> tuple[str, ...]:
+        """Return the next steps in words, with the time or the event that starts the first one.
+
+        No time is estimated: a step that waits for responses names them. The parts can be joined with commas,
+        and the last ones can be left out: `calibration in 18 s`, `then verdict`.
+        """
+        parts: list[str] = []
+        if self.stages:
+            first, *others = self.stages
+            parts.append(f"{first.words}{_describe_start(first)}")
+            words = [*map(attrgetter("words"), others), *self.afterwards]
+        elif self.afterwards:
+            left_s = self.left_s if self.is_load else None
+            start = f"in {left_s:.0f} s" if left_s else self._name_event()
+            parts.append(f"{self.afterwards[0]} {start}")
+            words = [*self.afterwards[1:]]
+        else:
+            return ()
+        return (*parts, *map("then {}".format, words))
+
+    def _name_event(self) -> str:
+        """Return what the first step after this one waits for."""
+        if not self.is_load:
+            return f"after the {self.step}"
+        return "when all requests are answered" if self.planned_s is None else "after the last answers"
+
+
+def step_before_load(step: str, *afterwards: str) -> Progress:
+    """Return the progress of a step before the load.
+
+    Args:
+        step: The step, such as `health checks`.
+        afterwards: The steps after it.
+    """
+    return Progress(0.0, None, 0, 0, step=step, afterwards=afterwards, is_load=False)
+
+
+def _describe_start(stage: NextStage) -> str:
+    if stage.starts_in_s is None:
+        return " when all requests are answered"
+    return f" in {'at most ' if stage.is_latest else ''}{stage.starts_in_s:.0f} s"
 
 
 @dataclass(frozen=True, slots=True)

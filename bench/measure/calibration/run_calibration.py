@@ -43,6 +43,11 @@ class RunCalibration:
         self._workload_before_ms: dict[str, float] = {}
         self._workload_after_ms: dict[str, float] = {}
 
+    @property
+    def precedes_load(self) -> bool:
+        """Whether there is a measurement before the load: the run has started the stack itself."""
+        return self._reference is not None and self._reference.precedes_load
+
     async def before(self, workers: Workers) -> None:
         """Measure before the load, if the run has started the stack itself."""
         if self._reference is None or not self._reference.precedes_load:

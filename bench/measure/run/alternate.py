@@ -190,18 +190,29 @@ class Alternation:
             KeyboardInterrupt: Ctrl-C ended a run.
         """
         runs: dict[Side, PairRun] = {}
-        for letter in run_order(number)[-2:]:
-            side = _SIDE_OF[letter]
+        sides = [_SIDE_OF[letter] for letter in run_order(number)[-2:]]
+        for side in sides:
             arm = self._arms[side]
             self._listener.note(f"{spec.name}, pair {number}: {arm.name}")
+            following = self._arms[sides[1]].name if side == sides[0] else self._after_pair(number)
             with self._provide_subject(spec, side) as subject:
-                run = self._measure(spec, side, subject)
+                run = self._measure(spec, side, subject, self._listen(number, arm, following))
             if run.problem is not None:
                 if run.result.stop is not None:
                     self.close()  # a service may have ended
                 return FailedPair(run, f"{arm.name}: {run.problem}", side)
             runs[side] = run
         return Pair(**runs)
+
+    def _after_pair(self, number: int) -> str:
+        """Return the step after a pair: the difference decides whether there is another one."""
+        if len(self._ids) > 1:
+            return "the next scenario without a verdict"
+        return f"pair {number + 1}, unless the difference is known"
+
+    def _listen(self, number: int, arm: Arm, following: str) -> Listener:
+        """Return the listener of a run of a pair."""
+        return self._listener.followed_by(lambda _: following, f"pair {number}, {arm.name}")
 
     def _provide_subject(self, spec: PairedSpec, side: Side) -> AbstractContextManager[Subject]:
         """Provide the stack of a version: one that stays up, or one for this run if both cannot be up."""
@@ -269,7 +280,7 @@ class Alternation:
             machine_limits=self._limits[spec.name, side],
         )
 
-    def _measure(self, spec: PairedSpec, side: Side, subject: Subject) -> PairRun:
+    def _measure(self, spec: PairedSpec, side: Side, subject: Subject, listener: Listener) -> PairRun:
         """Measure a version once, and pass on its result, also if the run ended early.
 
         Raises:
@@ -286,9 +297,7 @@ class Alternation:
         start = start.model_copy(update={"provenance": find_origin(arm, start.provenance)})
         with open_store(run_spec, start, arm.conditions, place) as store:
             stored = replace(subject, store=store)
-            recording = record(
-                run_spec, stored, self._listener.progress, arm.conditions.workers, self._listener.note
-            )
+            recording = record(run_spec, stored, listener.progress, arm.conditions.workers, listener.note)
         result = make_result(run_spec, recording, start.provenance, start.fingerprint, start.limits)
         run = PairRun(place, result, recording)
         self._on_run(run)

@@ -1,7 +1,7 @@
 """The settings of a measurement that are not part of its scenario, and who is told of its progress."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +35,20 @@ class Listener:
     """Receives one line about the next step."""
     warning: Callable[[str], None] = _ignore
     """Receives one line about a problem that does not end the run."""
+
+    def followed_by(self, describe: Callable[["Progress"], str], part: str = "") -> "Listener":
+        """Return a listener for a part of a longer measurement, whose progress names what follows the part.
+
+        Args:
+            describe: Return the step after the part, from the progress of the part.
+            part: Name of the part, such as `pair 3, main`; empty without a name.
+        """
+
+        def show(progress: "Progress") -> None:
+            afterwards = (*progress.afterwards, describe(progress))
+            self.progress(replace(progress, afterwards=afterwards, part=part or progress.part))
+
+        return replace(self, progress=show)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.core.config.stack import Stack
+from bench.core.load.progress import step_before_load
 from bench.errors import ConfigError
 from bench.measure.persistent.persistent import attach, is_up
 from bench.measure.run.conditions import Conditions, Listener
@@ -49,6 +50,7 @@ def _start_stack(
 ) -> AbstractContextManager[RunningStack]:
     """Start a stack for this run only."""
     options = start_options(conditions, logs, listener)
+    listener.progress(step_before_load("stack start", "health checks"))
     if stack.compose is not None:
         return run_containers(stack, options)
     return run_processes(stack, jwt_secret(os.environ, generate=True), options)

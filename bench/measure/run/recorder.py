@@ -6,11 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from bench.core.config.executors import first_measured, list_warm_ups, planned_s
+from bench.core.config.executors import first_measured, list_warm_ups
 from bench.core.config.run_spec import RunSpec
 from bench.core.limits.abort import AbortWatch
-from bench.core.load.plan import plan
-from bench.core.load.progress import PlannedVus, Progress, ProgressWatch
+from bench.core.load.progress import Progress
 from bench.core.run.generator_reports import GeneratorReport, list_early_losses
 from bench.core.run.plausibility import believe
 from bench.core.run.recorded_values import NewValues, RecordedValues, add_values
@@ -38,6 +37,7 @@ from bench.measure.run.generators import (
     read_reports,
 )
 from bench.measure.run.run_hooks import RunHooks
+from bench.measure.run.run_progress import CALIBRATION, LoadMoment, RunProgress
 from bench.measure.run.subject import Subject, check_load, list_secrets
 from bench.measure.run.token_renewal import TokenRenewal
 from bench.measure.tiers.run_tiers import RunTiers
@@ -135,7 +135,6 @@ class _Session:
     def __init__(self, spec: RunSpec, subject: Subject, hooks: RunHooks, store: RunStore) -> None:
         self._spec = spec
         self._subject = subject
-        self._on_progress = hooks.progress
         self._store = store
         self._interrupted = hooks.interrupted
         self._early_end = hooks.early_end
@@ -145,10 +144,9 @@ class _Session:
         self._noted_s = 0.0
         self._start_s: float | None = None
         self._work: dict[str, float] = {}
-        self._latest_resources: dict[str, ResourceSample] = {}
         self._abort = AbortWatch(spec.scenario.thresholds, list_warm_ups(spec.scenario.phases), spec.coverage)
-        self._progress = ProgressWatch()
-        self._planned_vus = PlannedVus(plan(spec))
+        afterwards = () if subject.reference is None else (CALIBRATION,)
+        self._progress = RunProgress(spec, hooks.progress, afterwards)
         self._tiers = RunTiers(subject.tiers, subject.route, hooks.note)
         self._first_phase = first_measured(spec.scenario.phases)
         self._newest_phase = 0
@@ -159,6 +157,8 @@ class _Session:
 
     async def run(self, workers: Workers) -> None:
         """Calibrate, run the load, calibrate again; after Ctrl-C skip the steps after the load."""
+        if self._calibration.precedes_load:
+            self._progress.show_step(CALIBRATION, "load")
         await self._calibration.before(workers)
         self._note_calibration(0.0, workers)
         elapsed_s, stop = await self._run_load(workers)
@@ -178,6 +178,8 @@ class _Session:
 
     async def _calibrate_after(self, workers: Workers) -> None:
         """Calibrate after the load. Without load generators on other machines, the run ends without it."""
+        if self._subject.reference is not None:
+            self._progress.show_step(CALIBRATION)
         try:
             await self._calibration.after(workers)
         except LostGeneratorError as error:
@@ -257,6 +259,7 @@ class _Session:
                 ended = {"ended_s": self._ended_s, **describe_end(workers)}
                 self._note(elapsed_s, is_end=True, stop=stop, **ended)
                 if self._early_end is not None:
+                    self._progress.show_step("drain of the queues")
                     await self._early_end.drain(watch)
                 await self._tiers.end(elapsed_s, self._store.read_samples())
                 if stop is None and counters_before is not None:
@@ -289,7 +292,7 @@ class _Session:
     def _add_sample(self, sample: WatchSample) -> None:
         self._values.add_sample(sample)
         if isinstance(sample, ResourceSample):
-            self._latest_resources[sample.source] = sample
+            self._progress.add_resource(sample)
 
     def _elapsed_s(self) -> float:
         """Return the time since the start of the load; 0 before it."""
@@ -348,15 +351,8 @@ class _Session:
         if failed is not None:
             return failed
         self._end_phase_if_enough(workers, now_s)
-        self._on_progress(
-            self._progress.progress(
-                elapsed_s,
-                planned_s(self._spec.scenario.phases),
-                vus=self._planned_vus.at(workers.phase, now_s - workers.phase_began_s),
-                in_flight=workers.in_flight,
-                resources=tuple(self._latest_resources.values()),
-            )
-        )
+        phase_s = now_s - workers.phase_began_s
+        self._progress.show_load(LoadMoment(elapsed_s, workers.phase, phase_s, workers.in_flight))
         # Containers need the slow `docker` program; phases and health checks go on meanwhile.
         dead = await watch.attempt(
             _DEAD_SERVICES, lambda _: asyncio.to_thread(self._subject.find_dead_service), elapsed_s

@@ -12,6 +12,7 @@ from bench.core.config.run_spec import RunSpec
 from bench.core.config.stack import RepeatedRequest, Stack, list_services
 from bench.core.load.machine_limits import MachineLimits, find_risks, find_shortages
 from bench.core.load.needs import needs_of
+from bench.core.load.progress import step_before_load
 from bench.core.load.rows import check_rows
 from bench.core.tiers.attribution import remainder_tier
 from bench.core.values.limited_names import OTHER
@@ -299,6 +300,7 @@ def _wait_for_targets(
     # An address that has just answered needs no check, and no import of httpx for it.
     from bench.measure.run.target_ready import wait_for_targets  # noqa: PLC0415 - see above
 
+    listener.progress(step_before_load("health checks", "load"))
     return wait_for_targets(spec, running, tokens, listener.note)
 
 

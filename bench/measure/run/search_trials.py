@@ -15,6 +15,7 @@ from bench.core.capacity.trial_length import PlannedTrial
 from bench.core.capacity.trial_load import hold_load
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.stack import Stack
+from bench.core.load.load_steps import NextStage
 from bench.core.load.progress import Progress
 from bench.core.report.capacity_progress import (
     SearchState,
@@ -287,13 +288,22 @@ class SearchTrials:
         return SearchState(self.plan.unit, tuple(self.trials), estimate, used_s, budget_s, self._number)
 
     def _show(self, state: SearchState, load: float, end: TrialEnd, progress: Progress) -> None:
+        following = f"trial {self._number + 1} or the answer"
+        if not progress.is_load:
+            afterwards = progress.afterwards or (following,)
+            step = replace(progress, part=f"trial {self._number}", afterwards=afterwards)
+            self.site.listener.progress(step)
+            return
         if end.elapsed_s:
             words = describe_running(state, load, end.elapsed_s, end.counts)
         elif self._number == 1 and self.plan.spec.scenario.phases[0].warm_up:
             words = describe_warm_up(progress.elapsed_s)
         else:
             words = describe_running(state, load, progress.elapsed_s, ())
-        self.site.listener.progress(replace(progress, trial=words))
+        planned_s = progress.planned_s or 0.0
+        at_most_s = max(0.0, planned_s - (end.elapsed_s or progress.elapsed_s))
+        stages = (NextStage(following, at_most_s, is_latest=True),)
+        self.site.listener.progress(replace(progress, trial=words, stages=stages, afterwards=()))
 
     def _add_users(self, spec: RunSpec) -> None:
         """Add test users if a load needs more than there are: at least as many again."""

@@ -6,6 +6,7 @@ Each character has one column, and a plain replacement for encodings that lack i
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from rich.text import Text
 
@@ -102,7 +103,10 @@ def draw_change(change: DrawnChange, scale: BarScale, width: int, style: str) ->
     point = scale.place(change.middle, width)
     letters[point] = POINT
     styles[point] = style
-    return Text.assemble(*zip(letters, styles, strict=True))
+    drawn = Text()
+    for of_run, columns in groupby(range(width), styles.__getitem__):
+        drawn.append("".join(map(letters.__getitem__, columns)), of_run)
+    return drawn
 
 
 def _columns(scale: BarScale, low: float, high: float, width: int) -> range:

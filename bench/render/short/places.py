@@ -2,6 +2,7 @@
 
 import shlex
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from bench.core.report.affected import describe_since
@@ -19,7 +20,11 @@ _LONGEST_PLACE = 2
 
 def list_places(report: Report, layout: ShortLayout, width: int) -> LineBlock:
     """Return a line for the compared versions, and the lines that lead to more."""
-    places = {"since": describe_versions(report), **list_commands(layout), "again": _measure_again(report)}
+    places = {
+        "since": describe_versions(report, width - _LABEL),
+        **list_commands(layout),
+        "again": _measure_again(report),
+    }
     lines: list[Text] = []
     for label, text in places.items():
         if text:
@@ -39,13 +44,14 @@ def list_commands(layout: ShortLayout) -> dict[str, str]:
     return {"page": page, "numbers": f"{report} --verbose" if report else ""}
 
 
-def describe_versions(report: Report) -> str:
-    """Return the base and since when it is valid, and the measured commit; empty without a base."""
+def describe_versions(report: Report, width: int) -> str:
+    """Return the base and since when it is valid, with the measured commit if there is space for it."""
     since = describe_since(report)
     commit = report.result.provenance.commit
     if not since or commit is None:
         return since
-    return f"{since}; now {commit[:_COMMIT]}"
+    both = f"{since}; now {commit[:_COMMIT]}"
+    return both if cell_len(both) <= width else since
 
 
 def place_lines(label: str, text: str, width: int) -> list[Text]:

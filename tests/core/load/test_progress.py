@@ -1,5 +1,8 @@
+from dataclasses import replace
+
 import pytest
 
+from bench.core.load.load_steps import NextStage
 from bench.core.load.plan import plan
 from bench.core.load.progress import PlannedVus, Progress, ProgressWatch, ResponseTimes
 from bench.core.samples.request import RequestSample
@@ -101,3 +104,26 @@ def test_planned_vus_follow_the_plan(phase: int, at_s: float, vus: int | None) -
     planned = PlannedVus(plan(make_spec(make_scenario(phases=phases))))
     assert planned.at(phase, at_s) == vus
     assert planned.at(phase, at_s) == vus
+
+
+def test_the_next_step_has_its_time_or_its_reason() -> None:
+    """A stage has its planned start; a step after the load has the planned end, or what it waits for."""
+    now = Progress(12.0, 30.0, 20, 0, afterwards=("calibration", "verdict"))
+    assert now.describe_next() == ("calibration in 18 s", "then verdict")
+    late = replace(now, elapsed_s=31.0)
+    assert late.describe_next() == ("calibration after the last answers", "then verdict")
+    endless = replace(now, planned_s=None)
+    assert endless.describe_next()[0] == "calibration when all requests are answered"
+    outside = replace(now, is_load=False, step="health checks")
+    assert outside.describe_next()[0] == "calibration after the health checks"
+    stages = (NextStage("20 VUs", 12.4), NextStage("ramp to 0 VUs", 20.0))
+    ramping = replace(now, stages=stages)
+    assert ramping.describe_next() == (
+        "20 VUs in 12 s",
+        "then ramp to 0 VUs",
+        "then calibration",
+        "then verdict",
+    )
+    unknown = replace(now, stages=(NextStage("5 requests/s", None),))
+    assert unknown.describe_next()[0] == "5 requests/s when all requests are answered"
+    assert Progress(1.0, 30.0, 0, 0).describe_next() == ()

@@ -101,9 +101,13 @@ def test_a_run_measures_the_stack_and_ends_it() -> None:
     assert result.stop is None
     assert result.provenance.injections == {}
     assert result.fingerprint.simulated
-    assert events.progress
-    assert all(each.vus in {0, 3} for each in events.progress)
-    assert all(each.in_flight in range(4) for each in events.progress)
+    loads = [each for each in events.progress if each.is_load]
+    assert loads
+    assert all(each.vus in {0, 3} for each in loads)
+    assert all(each.in_flight in range(4) for each in loads)
+    steps = [each.step for each in events.progress if not each.is_load]
+    assert steps[:2] == ["stack start", "health checks"]
+    assert events.progress.index(loads[0]) >= 2
     assert {sample.source for each in events.progress for sample in each.resources} <= {"host", *watched}
     assert not [warning for warning in events.warnings if "crashed" in warning]
     assert _children() == before
