@@ -103,7 +103,8 @@ def test_the_front_is_connected_and_others_are_grey() -> None:
     invalid = SETS["invalid"]().report
     looks = {point.letter: point.look for point in draw_front(invalid, invalid.fronts[0]).points}
     assert looks == {"A": "front", "B": "behind", "C": "doubtful"}
-    assert "invalid or with failed requests" in page_of(SETS["invalid"]()).find(id="front1").text
+    assert "is invalid" in page_of(SETS["invalid"]()).find(id="front1").text
+    assert "C, 2 % failed" in page_of(SETS["three"]()).find(id="front1").text
 
 
 @pytest.mark.parametrize("name", SETS)

@@ -2,12 +2,13 @@
 
 import math
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from operator import attrgetter
 
 from bench.core.report.compared_metrics import ComparedMetric, ComparedValue
+from bench.core.report.listed_run import ListedRun
 from bench.core.report.side_by_side import FrontPoint, ParetoFront, SideBySide
 from bench.core.values import wording
 from bench.render.document.side_by_side import write_value
@@ -33,6 +34,8 @@ class DrawnRun:
 
     letter: str
     """Its letter."""
+    label: str
+    """Its letter, with the share of failed requests if there are any."""
     at: float
     """Place in per cent of the width."""
     height: float
@@ -97,10 +100,10 @@ def draw_front(side: SideBySide, front: ParetoFront) -> DrawnFront:
     """Return the drawing of a front."""
     across = _make_scale([*map(attrgetter("across"), front.points)])
     up = _make_scale([*map(attrgetter("up"), front.points)])
-    excluded = {run.letter for run in side.runs if run.excluded is not None}
+    runs = {run.letter: run for run in side.runs}
     points = []
     for point in front.points:
-        points.append(_draw_point(front, point, across, up, is_doubtful=point.letter in excluded))
+        points.append(_draw_point(front, point, (across, up), runs[point.letter]))
     best = sorted(filter(attrgetter("is_best"), points), key=attrgetter("at"))
     pieces = []
     for one, other in pairwise(best):
@@ -116,7 +119,7 @@ def draw_front(side: SideBySide, front: ParetoFront) -> DrawnFront:
         y_ticks=_list_values(front, up),
         line=tuple(pieces),
         points=tuple(points),
-        table=_make_table(front, excluded),
+        table=_make_table(front, runs),
     )
 
 
@@ -148,16 +151,25 @@ def _height(scale: _Scale, value: float) -> float:
 
 
 def _draw_point(
-    front: ParetoFront, point: FrontPoint, across: _Scale, up: _Scale, *, is_doubtful: bool
+    front: ParetoFront, point: FrontPoint, scales: tuple[_Scale, _Scale], run: ListedRun
 ) -> DrawnRun:
+    across, up = scales
     look = "front" if point.on_front else "behind"
+    values = f"{wording.duration(point.across)}, {front.label} {_write(front, point.up)}"
     return DrawnRun(
         letter=point.letter,
+        label=f"{point.letter}{_describe_failures(run)}",
         at=round(100 * across.share(point.across), 2),
         height=_height(up, point.up),
-        look="doubtful" if is_doubtful else look,
-        text=f"run {point.letter}: {wording.duration(point.across)}, {front.label} {_write(front, point.up)}",
+        look=look if run.excluded is None else "doubtful",
+        text=f"run {point.letter}: {values}{_describe_failures(run)}",
     )
+
+
+def _describe_failures(run: ListedRun) -> str:
+    """Return the share of failed requests, as `, 2 % failed`; empty without one."""
+    failed = run.requests - run.ok
+    return f", {wording.percent(failed / run.requests)} failed" if failed else ""
 
 
 def _write(front: ParetoFront, value: float) -> str:
@@ -171,12 +183,14 @@ def _write(front: ParetoFront, value: float) -> str:
     return write_value(row, ComparedValue(value=value))
 
 
-def _make_table(front: ParetoFront, excluded: set[str]) -> Table:
+def _make_table(front: ParetoFront, runs: Mapping[str, ListedRun]) -> Table:
     rows = []
     for point in front.points:
         place = "on the front" if point.on_front else "behind it"
-        if point.letter in excluded:
-            place = "invalid or with failed requests"
+        run = runs[point.letter]
+        if run.excluded is not None:
+            place = run.excluded
+        place += _describe_failures(run)
         rows.append((point.letter, wording.duration(point.across), _write(front, point.up), place))
     return Table(
         f"Runs by response time and {front.label}",
