@@ -69,3 +69,16 @@ def test_hostile_names_have_no_effect(browser: Browser, tmp_path: Path) -> None:
         assert shown.value("document.images.length") == 0
         assert shown.messages == []
         assert shown.requests == []
+
+
+def test_each_drawing_can_be_downloaded(browser: Browser, tmp_path: Path) -> None:
+    """Charts, trade-offs and tiers have a picture and a table as files."""
+    with shown_file(browser, write_page(tmp_path, "three")) as shown:
+        panels = shown.page.locator("[data-download]")
+        assert panels.count() == 7  # four charts, two trade-offs, the tiers
+        for number in (0, 4, 6):
+            for form in ("PNG", "CSV"):
+                with shown.page.expect_download() as download:
+                    panels.nth(number).get_by_text(form, exact=True).click()
+                assert download.value.suggested_filename.endswith(form.lower())
+        assert shown.messages == []
