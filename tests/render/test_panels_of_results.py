@@ -178,7 +178,7 @@ def test_one_load_has_no_drawing_and_a_run_without_limits_has_no_ranges() -> Non
 def test_the_page_shows_the_ranges_once_and_the_numbers_in_a_fold() -> None:
     """Both drawings share a legend."""
     page = page_of("loads")
-    panel = next(section for section in page.find_all("section") if section.has("class_", "load"))
+    panel = page.find("figure", id="run-load")
     texts = [key.text for key in panel.find("p", class_="ranges").find_all("span", class_="key")]
     assert [text.partition(":")[0] for text in texts] == ["likely met", "met", "broken"]
     assert len(panel.find_all("figure", class_="curve")) == 2

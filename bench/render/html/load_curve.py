@@ -11,7 +11,7 @@ from operator import attrgetter
 from bench.core.report.words import Tone
 from bench.core.values import wording
 
-HEIGHT = 184
+HEIGHT = 176
 """Height of a drawing."""
 TOP = 48.0
 """Height of the upper end of the scale: the labels of zones and of the safe load are above it."""
