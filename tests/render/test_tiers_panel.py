@@ -112,7 +112,7 @@ def test_twenty_tiers_and_hostile_names_fit() -> None:
     """Parts stay inside the drawing, the compact table is short, and labels leave no drawing."""
     rows = [tier(f"tier-{number}", Verdict.WORSE, 40.0 + number) for number in range(19)]
     panel = with_rows(*rows, compared(tier_key(HOSTILE * 3), Verdict.WORSE, 90.0, 0.5))
-    assert len(panel.rows.rows) == 6
+    assert len(panel.rows.rows) == 5
     assert panel.difference is not None
     assert 1 <= len(panel.difference.labels) <= 5
     assert 0.0 <= panel.difference.at <= 100.0

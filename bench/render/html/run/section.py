@@ -104,21 +104,27 @@ class RunSection:
 
 def _name_parts(section: RunSection) -> Iterable[tuple[str, str]]:
     yield "headline", "Verdict"
-    if section.load:
+    if section.load and section.document.capacity is not None:
         yield "load", "Load"
     if section.over_time:
         yield "time1", "Over time"
     if section.distributions.main:
         yield "distribution1", "Distribution"
+    yield from _name_results(section)
+    if section.resources:
+        yield "resources", "Resources"
+    yield from _name_details(section)
+
+
+def _name_results(section: RunSection) -> Iterable[tuple[str, str]]:
     if section.tiers:
         yield "tiers", "Tiers"
     if section.messages:
         yield "messages", "Messages"
+    if section.load and section.document.capacity is None:
+        yield "load", "Load"
     if section.compared:
         yield "compared", "Metrics"
-    if section.resources:
-        yield "resources", "Resources"
-    yield from _name_details(section)
 
 
 def _name_details(section: RunSection) -> Iterable[tuple[str, str]]:

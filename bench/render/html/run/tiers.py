@@ -16,7 +16,7 @@ from bench.render.html.parts import DrawnTable
 from bench.render.html.run.compact import CompactRow, CompactTable, describe_verdict
 from bench.render.html.tier_colours import colour_tiers
 
-_MOST_ROWS = 6
+_MOST_ROWS = 5
 _MOST_TIMES = 8
 """Tiers of the compact table, with and without a baseline."""
 _LEAST_SHARE = 0.05
