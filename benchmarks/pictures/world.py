@@ -22,7 +22,7 @@ from bench.core.samples.sample import (
     ResourceSample,
 )
 from bench.core.samples.samples import Samples
-from bench.core.tiers.trace_ids import TracedLoad
+from bench.core.tiers.traced_loads import TracedLoad
 from bench.core.verdict.baseline import Baseline
 from bench.core.verdict.levels import accept
 from bench.core.watch.host import Host

@@ -8,7 +8,9 @@ from playwright.sync_api import Browser
 from bench.core.run.recording import Recording
 from bench.core.samples.sample import Outcome
 from bench.core.samples.samples import Samples
-from bench.core.tiers.trace_ids import TracedLoad
+from bench.core.tiers.request_trace import RequestTrace, TierPeriod
+from bench.core.tiers.trace_ids import RequestKey
+from bench.core.tiers.traced_loads import TracedLoad, list_traced
 from tests.factories import make_recording, make_sample
 from tests.pages.opened import PHONE, Opened, opened
 from tests.pages.test_pages import AXE, picture
@@ -50,7 +52,14 @@ def mixed() -> Recording:
     samples[5] = samples[5]._replace(retries=2, retried_s=samples[5].scheduled_s + 0.05)
     waiting = make_sample(7, at_s=3.3, latency_ms=30_000.0, outcome=Outcome.TIMEOUT, first_byte_s=None,
                           status=None, tier_times={}, detail="no answer `in time`")  # fmt: skip
-    load = TracedLoad(prefix="0123456789")
+    # Every other request has spans, of which two are at the same time.
+    traced: dict[RequestKey, RequestTrace] = {}
+    for sample in samples[1::2]:
+        key = RequestKey(sample.phase, sample.vu, sample.iteration, sample.arm)
+        periods = [("backend", 0.0, 2.0), ("agent", 2.0, 40.0), ("decode", 30.0, 300.0), ("auth", 40.0, 1.0)]
+        length_ms = 990.0 * (sample.finished_s - sample.scheduled_s)
+        traced[key] = RequestTrace({}, {}, length_ms, tuple(map(TierPeriod._make, periods)))
+    load = TracedLoad(prefix="0123456789", requests=list_traced(traced))
     return replace(recording(), samples=Samples.of([*samples, waiting]), traced_loads=(load,))
 
 

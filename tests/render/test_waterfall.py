@@ -19,7 +19,7 @@ from bench.core.report.waterfall import waterfall
 from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import Outcome
 from bench.core.samples.samples import Samples
-from bench.core.tiers.trace_ids import TracedLoad
+from bench.core.tiers.traced_loads import TracedLoad
 from bench.render.html.page import render_page
 from bench.render.html.run.waterfall import WaterfallView, end_of_axis, make_waterfall
 from tests.core.samples.test_samples import MANY

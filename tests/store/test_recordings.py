@@ -4,7 +4,8 @@ import pytest
 
 from bench.core.run.recording import Recording
 from bench.core.samples.sample import GaugeSample, Outcome, Probe
-from bench.core.tiers.trace_ids import TracedLoad, run_prefix
+from bench.core.tiers.trace_ids import run_prefix
+from bench.core.tiers.traced_loads import TracedLoad
 from bench.errors import StoreError
 from bench.store import results
 from bench.store.sample_files import SAMPLES

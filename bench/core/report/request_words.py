@@ -10,6 +10,7 @@ from bench.core.samples.timings import TIMINGS
 from bench.core.values import wording
 
 _MOST_PARTS = 3
+_MOST_SPANS = 12
 _LEAST_SHARE = 0.1
 """A part with a smaller share of the difference is left out."""
 _NOTABLE = 0.05
@@ -123,6 +124,9 @@ def describe_request(request: WaterfallRequest, waterfall: Waterfall) -> str:
     tiers = [*_list_times(waterfall.tiers, request.tiers_ms)]
     if tiers:
         sentences.append(f"Tiers: {', '.join(tiers)}")
+    if request.placed:
+        spans = ", ".join(_list_spans(request, waterfall))
+        sentences.append(f"Spans, ± {time_text(request.place_error_ms)}: {spans}")
     difference = describe_difference(request, waterfall)
     typical = typical_of(request, waterfall)
     if difference and typical is not None:
@@ -141,6 +145,15 @@ def _list_facts(request: WaterfallRequest) -> Iterator[str]:
         yield "1 retry" if request.retries == 1 else f"{request.retries} retries"
     if request.tokens is not None:
         yield wording.counted(request.tokens, "token")
+
+
+def _list_spans(request: WaterfallRequest, waterfall: Waterfall) -> Iterator[str]:
+    """Yield the first places of the tiers, and the number of the others."""
+    for placed in request.placed[:_MOST_SPANS]:
+        tier = waterfall.tiers[placed.tier]
+        yield f"{tier} at {time_text(placed.start_ms)} for {time_text(placed.length_ms)}"
+    if len(request.placed) > _MOST_SPANS:
+        yield f"and {len(request.placed) - _MOST_SPANS} more"
 
 
 def _list_times(names: Sequence[str], times_ms: Sequence[float | None]) -> Iterator[str]:

@@ -8,18 +8,17 @@ import numpy as np
 
 from bench.core.config.executors import Phase
 from bench.core.config.load_words import in_words
+from bench.core.report.placed_tiers import PlacedTier, TraceFinder
 from bench.core.report.timeline import MOST_DOTS, slice_width_s
 from bench.core.report.typical_times import TimedRequests, TypicalTimes, typical_times
 from bench.core.run.plausibility import believe
 from bench.core.run.recording import Recording
 from bench.core.samples.arrays import Column, Floats
 from bench.core.samples.metrics import tier_name
-from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import Outcome
 from bench.core.samples.samples import Samples
-from bench.core.samples.timings import request_timings
+from bench.core.samples.timings import SENT, request_timings
 from bench.core.tiers.attribution import add_remainder
-from bench.core.tiers.trace_ids import RequestKey, TracedLoad, trace_id
 from bench.core.values.record import Count, NotNegative, Number, Record
 from bench.core.values.wording import shorten
 
@@ -33,8 +32,6 @@ _LONGEST_TEXT = 120
 """Characters of the server's words."""
 _DIGITS = 1
 _MOMENT_DIGITS = 3
-_EARLY_S = 1e-6
-"""A request may be planned this much before the start of its load, by rounding."""
 
 
 class WaterfallRequest(Record):
@@ -72,6 +69,10 @@ class WaterfallRequest(Record):
     """Number of earlier attempts."""
     tokens: int | None = None
     """Output tokens."""
+    placed: tuple[PlacedTier, ...] = ()
+    """The tiers at their places, from the spans of the request; empty if these are not known."""
+    place_error_ms: NotNegative = 0.0
+    """Largest error of these places in either direction."""
     trace: str | None = None
     """Trace id in hexadecimal digits; null if the request had no header `traceparent`."""
     typical: Count | None = None
@@ -137,7 +138,7 @@ def waterfall(
         tiers=tuple(tiers),
         loads=tuple(map(_load_in_words, phases)) if len(phases) > 1 else (),
         end_s=recording.elapsed_s,
-        requests=tuple(_list_requests(run, rows, places, recording.traced_loads)),
+        requests=tuple(_list_requests(run, rows, places, TraceFinder(recording.traced_loads, tiers))),
         is_complete=is_complete,
         slowest=tuple(map(numbers.__getitem__, slowest.tolist())),
         failed=tuple(map(numbers.__getitem__, failed.tolist())),
@@ -210,7 +211,7 @@ def _sample(run: TimedRequests, end_s: float) -> Column:
 
 
 def _list_requests(
-    run: TimedRequests, rows: Column, places: Sequence[int | None], loads: Sequence[TracedLoad]
+    run: TimedRequests, rows: Column, places: Sequence[int | None], finder: TraceFinder
 ) -> Iterator[WaterfallRequest]:
     chosen = np.zeros(len(run.samples), dtype=bool)
     chosen[rows] = True
@@ -221,6 +222,8 @@ def _list_requests(
     for row, place in zip(rows.tolist(), places, strict=True):
         sample = samples[row]
         tiers_ms = run.tiers_ms[row]
+        timings_ms = tuple(np.round(run.times.lengths_ms[row], _DIGITS).tolist())
+        placed = finder.place(sample, sum(timings_ms[:SENT]), sum(timings_ms))
         yield WaterfallRequest(
             message=sample.prompt,
             step=sample.step,
@@ -228,7 +231,7 @@ def _list_requests(
             vu=sample.vu,
             iteration=sample.iteration,
             at_s=round(sample.scheduled_s, _MOMENT_DIGITS),
-            timings_ms=tuple(np.round(run.times.lengths_ms[row], _DIGITS).tolist()),
+            timings_ms=timings_ms,
             ended_in=int(run.times.ended_in[row]),
             is_open=bool(waiting[row]),
             is_streamed=sample.first_token_s is not None,
@@ -238,7 +241,9 @@ def _list_requests(
             detail=None if sample.detail is None else shorten(sample.detail, _LONGEST_TEXT),
             retries=sample.retries,
             tokens=sample.tokens,
-            trace=_trace(sample, loads),
+            placed=placed.tiers,
+            place_error_ms=placed.error_ms,
+            trace=finder.trace(sample),
             typical=place,
         )
 
@@ -246,16 +251,3 @@ def _list_requests(
 def _round_tiers(tiers_ms: Floats) -> Iterator[float | None]:
     for value in tiers_ms.tolist():
         yield None if isnan(value) else round(value, _DIGITS)
-
-
-def _trace(sample: RequestSample, loads: Sequence[TracedLoad]) -> str | None:
-    """Return the trace id that the services saw."""
-    if not loads:
-        return None
-    load = loads[0]
-    for later in loads:
-        if later.start_s <= sample.scheduled_s + _EARLY_S:
-            load = later
-    phase = sample.phase if load.phase is None else load.phase
-    key = RequestKey(phase, sample.vu, sample.iteration, sample.arm)
-    return trace_id(bytes.fromhex(load.prefix), key).hex()

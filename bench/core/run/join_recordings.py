@@ -12,7 +12,7 @@ from bench.core.samples.sample import GaugeSample, Probe, ResourceSample, Stall,
 from bench.core.samples.samples import SampleLog
 from bench.core.samples.token_times import Span, shift_spans
 from bench.core.tiers.histogram_means import join_means
-from bench.core.tiers.trace_ids import TracedLoad, keep_phase, shift_loads
+from bench.core.tiers.traced_loads import TracedLoad, keep_phase, shift_loads
 from bench.core.values.histogram import Histogram
 from bench.core.watch.host import noisiest
 from bench.core.watch.work import sum_work

@@ -18,7 +18,7 @@ from bench.core.samples.sample import GaugeSample, Probe, ResourceSample, Stall,
 from bench.core.samples.samples import Samples
 from bench.core.samples.token_times import Span
 from bench.core.tiers.histogram_means import TierMean
-from bench.core.tiers.trace_ids import TracedLoad
+from bench.core.tiers.traced_loads import TracedLoad
 from bench.core.values.field_docs import field_docs
 from bench.core.values.histogram import DurationCounts, Histogram
 from bench.core.values.record import Record

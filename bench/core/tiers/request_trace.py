@@ -13,7 +13,19 @@ from typing import NamedTuple
 from bench.core.tiers.span import TraceSpan
 
 _MS_PER_NS = 1e-6
+_MOST_PERIODS = 60
 _DEEPEST = 200  # spans within spans; a deeper one, or a circle, ends here
+
+
+class TierPeriod(NamedTuple):
+    """A time in which a tier works."""
+
+    tier: str
+    """Name of the tier."""
+    start_ms: float
+    """Start, since the start of the trace."""
+    length_ms: float
+    """Length."""
 
 
 class RequestTrace(NamedTuple):
@@ -23,6 +35,15 @@ class RequestTrace(NamedTuple):
     """Own time of each tier in milliseconds."""
     calls: Mapping[str, int]
     """Number of calls by counter."""
+    length_ms: float = 0.0
+    """Time from the start to the end of the request, on the services' clock."""
+    periods: tuple[TierPeriod, ...] = ()
+    """Times in which the tiers work, in the order of their start; empty if they are not kept."""
+
+
+class _Period(NamedTuple):
+    start_ns: int
+    end_ns: int
 
 
 @dataclass(slots=True)
@@ -57,7 +78,10 @@ def trace_request(spans: Sequence[TraceSpan], root: bytes) -> RequestTrace:
         return RequestTrace({}, calls)
     begin_ns = min(node.start_ns for node in tops)
     end_ns = max(node.end_ns for node in tops)
-    return RequestTrace(_share_time(nodes, begin_ns, end_ns), calls)
+    periods = _find_periods(nodes, begin_ns, end_ns)
+    return RequestTrace(
+        _sum_times(periods), calls, (end_ns - begin_ns) * _MS_PER_NS, _list_periods(periods, begin_ns)
+    )
 
 
 def _place(spans: Sequence[TraceSpan], root: bytes) -> list[_Node]:
@@ -146,8 +170,8 @@ def _count_calls(nodes: Sequence[_Node]) -> dict[str, int]:
     return calls
 
 
-def _share_time(nodes: Sequence[_Node], begin_ns: int, end_ns: int) -> dict[str, float]:
-    """Return the time in which each tier has an innermost active span, within the time of the request."""
+def _find_periods(nodes: Sequence[_Node], begin_ns: int, end_ns: int) -> dict[str, list[_Period]]:
+    """Return the periods in which each tier has an innermost active span, within the time of the request."""
     changes: list[tuple[int, int, _Node]] = []
     for node in nodes:
         start_ns = max(begin_ns, node.start_ns)
@@ -155,15 +179,40 @@ def _share_time(nodes: Sequence[_Node], begin_ns: int, end_ns: int) -> dict[str,
         if start_ns < stop_ns:
             changes += [(start_ns, 1, node), (stop_ns, -1, node)]
     changes.sort(key=lambda change: change[0])
-    tier_ns = dict.fromkeys((node.tier for node in nodes), 0)
+    periods: dict[str, list[_Period]] = {node.tier: [] for node in nodes}
     active: dict[int, _Node] = {}
     now_ns = begin_ns
     for at_ns, step, node in changes:
         for tier in _innermost_tiers(active) if at_ns > now_ns else ():
-            tier_ns[tier] += at_ns - now_ns
+            _extend(periods[tier], now_ns, at_ns)
         now_ns = at_ns
         _switch(active, node, step)
-    return {tier: total_ns * _MS_PER_NS for tier, total_ns in tier_ns.items()}
+    return periods
+
+
+def _extend(periods: list[_Period], start_ns: int, end_ns: int) -> None:
+    """Add a period, which may continue the last one."""
+    if periods and periods[-1].end_ns == start_ns:
+        start_ns = periods.pop().start_ns
+    periods.append(_Period(start_ns, end_ns))
+
+
+def _sum_times(periods: Mapping[str, Sequence[_Period]]) -> dict[str, float]:
+    tier_times: dict[str, float] = {}
+    for tier, of_tier in periods.items():
+        tier_times[tier] = _MS_PER_NS * sum(period.end_ns - period.start_ns for period in of_tier)
+    return tier_times
+
+
+def _list_periods(periods: Mapping[str, Sequence[_Period]], begin_ns: int) -> tuple[TierPeriod, ...]:
+    """Return the longest periods in the order of their start."""
+    ordered: list[TierPeriod] = []
+    for tier, of_tier in periods.items():
+        for start_ns, end_ns in of_tier:
+            start_ms = (start_ns - begin_ns) * _MS_PER_NS
+            ordered.append(TierPeriod(tier, start_ms, (end_ns - start_ns) * _MS_PER_NS))
+    ordered.sort(key=lambda period: -period.length_ms)
+    return tuple(sorted(ordered[:_MOST_PERIODS], key=lambda period: period.start_ms))
 
 
 def _switch(active: dict[int, _Node], node: _Node, step: int) -> None:

@@ -3,15 +3,9 @@
 Format of the header: https://www.w3.org/TR/trace-context/
 """
 
-from collections.abc import Iterable, Iterator
-from functools import partial
 from hashlib import blake2b
 from struct import Struct, error
-from typing import Annotated, NamedTuple
-
-from pydantic import Field
-
-from bench.core.values.record import Count, Number, Record
+from typing import NamedTuple
 
 PREFIX_BYTES = 5
 BENCH_SPAN = b"chatbnch"
@@ -31,33 +25,6 @@ class RequestKey(NamedTuple):
     """Number of the VU's request in the phase."""
     arm: int
     """0 for the scenario's target, 1 for the target that it is compared with."""
-
-
-class TracedLoad(Record):
-    """A load whose requests had the header `traceparent`. A joined run has several."""
-
-    prefix: Annotated[str, Field(pattern=rf"^[0-9a-f]{{{2 * PREFIX_BYTES}}}$")]
-    """Beginning of the trace ids, in hexadecimal digits."""
-    start_s: Number = 0.0
-    """Start of the load, in seconds since the start of the run."""
-    phase: Count | None = None
-    """Index of the phase in the trace ids; null if it is that of the requests."""
-
-
-def shift_loads(loads: Iterable[TracedLoad], by_s: float) -> Iterator[TracedLoad]:
-    """Yield the same loads on a clock that is ahead by `by_s` seconds."""
-    for load in loads:
-        yield load.model_copy(update={"start_s": load.start_s + by_s})
-
-
-def keep_phase(loads: Iterable[TracedLoad], phase: int) -> tuple[TracedLoad, ...]:
-    """Return the same loads for requests that get another index of their phase.
-
-    Args:
-        loads: The loads.
-        phase: The index that the phase had when the requests were sent.
-    """
-    return tuple(map(partial(TracedLoad.model_copy, update={"phase": phase}), loads))
 
 
 def run_prefix(run_id: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 
 from bench.core.tiers.otlp import CLIENT_KIND, ReceivedSpan
 from bench.core.tiers.request_trace import RequestTrace, is_complete, trace_request
@@ -12,6 +13,7 @@ from bench.core.values.limited_names import MOST_TIERS, LimitedNames
 
 _MOST_SPANS = 300_000  # of requests that are not reduced; a span has about 400 bytes
 _MOST_SPANS_PER_REQUEST = 5_000
+_MOST_PERIODS = 1_000  # requests whose periods are kept: a page shows as many
 _QUIET_S = 15.0  # a request without a new span for this time is complete
 
 
@@ -43,6 +45,7 @@ class TraceLog:
         self._open: dict[RequestKey, _OpenTrace] = {}
         self._open_spans = 0
         self._reduced: dict[RequestKey, RequestTrace] = {}
+        self._longest: list[tuple[float, RequestKey]] = []
         self._tiers = LimitedNames(MOST_TIERS)
         self._lost = 0
         self._late = 0
@@ -126,4 +129,9 @@ class TraceLog:
     def _reduce(self, request: RequestKey) -> None:
         trace = self._open.pop(request)
         self._open_spans -= len(trace.spans)
-        self._reduced[request] = trace_request(trace.spans, BENCH_SPAN)
+        reduced = trace_request(trace.spans, BENCH_SPAN)
+        self._reduced[request] = reduced
+        heappush(self._longest, (reduced.length_ms, request))
+        if len(self._longest) > _MOST_PERIODS:
+            _, shortest = heappop(self._longest)
+            self._reduced[shortest] = self._reduced[shortest]._replace(periods=())

@@ -13,7 +13,7 @@ from bench.core.samples.samples import Samples
 from bench.core.tiers.attribution import add_traces, sum_calls
 from bench.core.tiers.environment import BATCH_DELAY_MS
 from bench.core.tiers.histogram_means import HistogramReading, TierMean, tier_means
-from bench.core.tiers.trace_ids import TracedLoad
+from bench.core.tiers.traced_loads import TracedLoad, TracedRequest, list_traced
 from bench.core.values import wording
 from bench.measure.http.route import DIRECT, Route
 from bench.measure.load.workers import Workers
@@ -73,6 +73,7 @@ class RunTiers:
         self._route = route
         self._on_note = on_note
         self._before: HistogramReading | None = None
+        self._traced: tuple[TracedRequest, ...] = ()
         self.trace_prefix = sources.receiver.begin(sources.urls) if sources.receiver else None
         self.means: dict[str, TierMean] = {}
         self.layers: Sequence[Round] = ()
@@ -82,7 +83,9 @@ class RunTiers:
     @property
     def traced_loads(self) -> tuple[TracedLoad, ...]:
         """The load, if its requests have trace ids."""
-        return () if self.trace_prefix is None else (TracedLoad(prefix=self.trace_prefix.hex()),)
+        if self.trace_prefix is None:
+            return ()
+        return (TracedLoad(prefix=self.trace_prefix.hex(), requests=self._traced),)
 
     async def begin(self, at_s: float) -> None:
         """Read the histograms before the load, or again before its first phase that is not a warm-up."""
@@ -122,6 +125,7 @@ class RunTiers:
         if not traces:
             return samples
         self.calls = sum_calls(samples, traces)
+        self._traced = list_traced(traces)
         return add_traces(samples, traces)
 
     async def measure_layers(

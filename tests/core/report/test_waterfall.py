@@ -14,7 +14,8 @@ from bench.core.run.recording import Recording
 from bench.core.samples.metrics import tier_key
 from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import Outcome
-from bench.core.tiers.trace_ids import RequestKey, TracedLoad, request_of, run_prefix
+from bench.core.tiers.trace_ids import RequestKey, request_of, run_prefix
+from bench.core.tiers.traced_loads import TracedLoad
 from tests.core.samples.test_samples import MANY
 from tests.factories import TIER_TIMES, make_recording, make_sample
 

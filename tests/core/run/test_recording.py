@@ -4,7 +4,8 @@ from hypothesis import given
 
 from bench.core.run.recording import RecordingFile, recording_file, request_line
 from bench.core.samples.request import RequestSample
-from bench.core.tiers.trace_ids import TracedLoad, run_prefix
+from bench.core.tiers.trace_ids import run_prefix
+from bench.core.tiers.traced_loads import TracedLoad
 from bench.core.values.histogram import Histogram
 from tests.core.samples.test_samples import ROWS
 from tests.factories import make_recording

@@ -51,10 +51,12 @@ def test_spans_give_tiers_and_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     """A service that only knows the variables of OpenTelemetry has tier times and calls per message."""
     monkeypatch.chdir(tmp_path)
     result, recording = record(otlp={})
-    # The trace ids of its requests can be computed later.
-    assert [load.prefix for load in recording.traced_loads] == [
-        run_prefix(f"{result.provenance.run_id}/1").hex()
-    ]
+    # The trace ids of its requests can be computed later, and the places of their tiers are stored.
+    (load,) = recording.traced_loads
+    assert load.prefix == run_prefix(f"{result.provenance.run_id}/1").hex()
+    assert len(load.requests) == REQUESTS
+    for request in load.requests:
+        assert {tier for tier, _, _ in request.periods} == {"backend", "model"}
     metrics = result.summary.metrics
     assert metrics["tier.model_ms"].mean == pytest.approx(MODEL_MS)
     assert metrics["tier.backend_ms"].mean == pytest.approx(OWN_MS)

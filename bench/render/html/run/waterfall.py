@@ -20,6 +20,8 @@ _PARTS = 4
 _STEPS = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.5, 8.0, 10.0)
 """Round lengths of a part, times a power of ten."""
 _DIGITS = 2
+_HEIGHT = 12
+_LANE_HEIGHT = 8
 _LEAST_WIDTH = 0.05
 """A narrower part of a bar cannot be seen, in per cent."""
 _LEAST_SHARE = 0.01
@@ -38,6 +40,8 @@ class BarPart:
     """Left end."""
     width: float
     """Width."""
+    lane: int = 0
+    """Number of the part above it at the same place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,11 @@ class RequestRow:
     timings: tuple[BarPart, ...]
     """Its timings, at their places."""
     tiers: tuple[BarPart, ...]
-    """Its tiers, whose places are not known."""
+    """Its tiers, at the places of their spans or, without spans, one after the other."""
+    lanes: int
+    """Number of tiers that worked at the same time and are drawn one below the other."""
+    lane_height: int
+    """Height of each of them, in pixels."""
     end: float
     """Right end of the bar."""
     first_byte: float | None
@@ -112,6 +120,8 @@ class WaterfallView:
     """Whether a request that is shown has a first byte."""
     has_tokens: bool
     """Whether any request has a first token."""
+    has_spans: bool
+    """Whether the places of tiers are known."""
     has_traces: bool
     """Whether the requests have trace ids."""
     is_complete: bool
@@ -135,6 +145,7 @@ def make_waterfall(report: Report, series: RunSeries) -> WaterfallView | None:
         tiers=tuple(map(LegendEntry, styles, waterfall.tiers)),
         has_bytes=max(map(attrgetter("ended_in"), waterfall.requests)) > SENT,
         has_tokens=any(map(attrgetter("is_streamed"), waterfall.requests)),
+        has_spans=any(map(attrgetter("placed"), waterfall.requests)),
         has_traces=any(map(attrgetter("trace"), waterfall.requests)),
         is_complete=waterfall.is_complete,
         data=pack_requests(waterfall, styles),
@@ -178,6 +189,7 @@ def _make_row(waterfall: Waterfall, number: int, axis_ms: float, styles: Sequenc
     scale = 100.0 / axis_ms
     ends_ms = [*accumulate(request.timings_ms)]
     has_byte = request.ended_in > SENT
+    lanes = 1 + max(map(attrgetter("lane"), request.placed), default=0)
     return RequestRow(
         number=number,
         name=request_words.name_request(request),
@@ -189,6 +201,8 @@ def _make_row(waterfall: Waterfall, number: int, axis_ms: float, styles: Sequenc
         trace=request.trace or "",
         timings=_place_parts(_TIMING_STYLES, request.timings_ms, 0.0, scale),
         tiers=_place_tiers(request, styles, scale),
+        lanes=lanes,
+        lane_height=_HEIGHT if lanes == 1 else _LANE_HEIGHT,
         end=_round(request.total_ms * scale),
         first_byte=_round(ends_ms[SENT] * scale) if has_byte else None,
         first_token=_round(ends_ms[_FIRST_TOKEN] * scale) if request.is_streamed else None,
@@ -197,11 +211,15 @@ def _make_row(waterfall: Waterfall, number: int, axis_ms: float, styles: Sequenc
 
 
 def _place_tiers(request: WaterfallRequest, styles: Sequence[str], scale: float) -> tuple[BarPart, ...]:
-    """Return the tiers after the request was sent, one after the other, and the time that none reports.
+    """Return the tiers at the places of their spans.
+
+    Without spans, they follow each other after the request was sent, and then the time that none reports.
 
     Tiers that worked at the same time are longer together than the response took, so they are shortened to
     their shares of it.
     """
+    if request.placed:
+        return tuple(_place_spans(request, styles, scale))
     if not request.tiers_ms:
         return ()
     sent_ms = sum(request.timings_ms[:SENT])
@@ -213,6 +231,13 @@ def _place_tiers(request: WaterfallRequest, styles: Sequence[str], scale: float)
         tiers_ms.append(share * (time_ms or 0.0))
     rest_ms = max(0.0, service_ms - reported_ms)
     return _place_parts([*styles, f"c{UNATTRIBUTED_COLOUR}"], [*tiers_ms, rest_ms], sent_ms, scale)
+
+
+def _place_spans(request: WaterfallRequest, styles: Sequence[str], scale: float) -> Iterator[BarPart]:
+    for placed in request.placed:
+        if placed.length_ms * scale >= _LEAST_WIDTH:
+            start = _round(placed.start_ms * scale)
+            yield BarPart(styles[placed.tier], start, _round(placed.length_ms * scale), placed.lane)
 
 
 def _place_parts(

@@ -58,12 +58,17 @@ def pack_requests(waterfall: Waterfall, styles: Sequence[str]) -> dict[str, obje
         "open": lambda request: int(request.is_open),
         "streamed": lambda request: int(request.is_streamed),
         "typical": lambda request: request.typical,
+        "error": lambda request: _tenths(request.place_error_ms),
         "trace": lambda request: texts.number(request.trace and request.trace[:_ID_DIGITS]),
     }
     columns: dict[str, object] = {}
     for name, read in readers.items():
         columns[name] = _shorten(map(read, waterfall.requests))
+    spans: list[object] = []
+    if any(map(attrgetter("placed"), waterfall.requests)):
+        spans = [*map(_pack_spans, waterfall.requests)]
     return {
+        "spans": spans,
         "columns": columns,
         "timings": _pack_columns(map(attrgetter("timings_ms"), waterfall.requests), len(TIMINGS)),
         "times": _pack_columns(map(attrgetter("tiers_ms"), waterfall.requests), len(waterfall.tiers)),
@@ -82,6 +87,14 @@ def pack_requests(waterfall: Waterfall, styles: Sequence[str]) -> dict[str, obje
         "ok": texts.number(Outcome.OK.value),
         "texts": texts.texts,
     }
+
+
+def _pack_spans(request: WaterfallRequest) -> list[int]:
+    """Return tier, start, length and lane of each placed tier, one after the other."""
+    numbers: list[int] = []
+    for placed in request.placed:
+        numbers += (placed.tier, _tenths(placed.start_ms), _tenths(placed.length_ms), placed.lane)
+    return numbers
 
 
 def _answered_ms(request: WaterfallRequest) -> float:

@@ -22,6 +22,13 @@ const sum = (values) => values.reduce((total, value) => total + (value ?? 0), 0)
 const cell = (column, number) => (Array.isArray(column) ? column[number] : column);
 const hex = (value) => value.toString(16).padStart(8, "0");
 
+// Tier, start, length and lane of each span.
+function spansOf(numbers) {
+  const spans = [];
+  for (let at = 0; at < numbers.length; at += 4) spans.push(numbers.slice(at, at + 4));
+  return spans;
+}
+
 // Times are whole tenths of a millisecond until they are written.
 function requestOf(data, number) {
   const { columns, texts } = data;
@@ -40,6 +47,7 @@ function requestOf(data, number) {
     typical: read("typical") === null ? null : data.typical[read("typical")],
     trace: read("trace") === null ? "" : `${text("trace")}${hex(read("vu"))}${hex(read("iteration"))}`,
     ok: read("outcome") === data.ok,
+    error: read("error"), spans: spansOf(data.spans[number] ?? []),
   };
 }
 
@@ -97,6 +105,11 @@ function describe(data, request) {
   if (timings) sentences.push(`In order: ${timings}`);
   const tiers = list(data.tiers.map(([, name]) => name), request.tiers);
   if (tiers) sentences.push(`Tiers: ${tiers}`);
+  if (request.spans.length) {
+    const places = request.spans.slice(0, 12).map(([tier, at, time]) => `${data.tiers[tier][1]} at ${timeText(at / 10)} for ${timeText(time / 10)}`);
+    if (request.spans.length > 12) places.push(`and ${request.spans.length - 12} more`);
+    sentences.push(`Spans, ± ${timeText(request.error / 10)}: ${places.join(", ")}`);
+  }
   const difference = differenceOf(data, request);
   if (difference) {
     const [message, step, requests, usual] = request.typical;
@@ -133,11 +146,17 @@ function place(classes, times, start, scale, attributes) {
 
 function bar(data, request, axis, id) {
   const scale = 10 / axis; // per cent for each tenth of a millisecond
-  const narrow = request.tiers.length > 0;
-  const drawing = svg("svg", { class: "request", width: "100%", height: narrow ? 26 : 16, role: "img", "aria-labelledby": `${id}-text` });
+  const narrow = request.tiers.length > 0 || request.spans.length > 0;
+  const lanes = 1 + Math.max(0, ...request.spans.map(([, , , lane]) => lane));
+  const height = lanes === 1 ? 12 : 8;
+  const drawing = svg("svg", { class: "request", width: "100%", height: narrow ? 14 + lanes * height : 16, role: "img", "aria-labelledby": `${id}-text` });
   drawing.append(...place(data.names.map((_, number) => `t${number}`), request.timings, 0, scale, { y: 3, height: narrow ? 5 : 10 }));
   const sent = sum(request.timings.slice(0, data.sent));
-  if (narrow) {
+  if (request.spans.length) {
+    for (const [tier, at, time, lane] of request.spans) {
+      drawing.append(...place([`${data.tiers[tier][0]} tier`], [time], at, scale, { y: 12 + height * lane, height }));
+    }
+  } else if (narrow) {
     const service = request.total - sent;
     const reported = sum(request.tiers);
     const share = reported > service ? service / reported : 1;
