@@ -9,7 +9,7 @@ from bench.core.report.report import Report
 from bench.render.short.block import LineBlock, Rank, clean, cut_text
 
 _MOST_NOTES = 6
-_PLAIN = frozenset({"finding", "advice"})
+_PLAIN = frozenset({"level", "finding", "advice"})
 """Kinds of notes that need no caution."""
 
 

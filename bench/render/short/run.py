@@ -11,7 +11,8 @@ from bench.core.samples.metrics import label_and_unit
 from bench.core.samples.sample import EXCLUDED_OUTCOMES, Outcome
 from bench.core.values import wording
 from bench.core.verdict.compare import Decision
-from bench.render.document.document import Document, make_document, split_headline
+from bench.render.document.document import Document, make_document, split_headline, threshold_table
+from bench.render.document.facts import measured_facts
 from bench.render.document.format import ShortLayout
 from bench.render.document.loads import load_tables
 from bench.render.document.results import first_failures, time_table
@@ -27,7 +28,7 @@ from bench.render.short.block import (
     wrap_text,
 )
 from bench.render.short.changes import draw_decisive, find_rows, list_blocks
-from bench.render.short.listed import list_rows, list_trials
+from bench.render.short.listed import list_facts, list_rows, list_trials
 from bench.render.short.notes import describe_cautions, list_notes
 from bench.render.short.places import list_places
 from bench.render.terminal import STYLES
@@ -39,6 +40,7 @@ _MOST_LOADS = 7
 _MOST_FAILURES = 3
 _MOST_CROSSED = 4
 _MOST_REASONS = 4
+_MOST_FACTS = 8
 
 
 def short_run_text(report: Report, layout: ShortLayout, *, width: int, colour: bool) -> str:
@@ -65,11 +67,15 @@ def list_run_blocks(report: Report, width: int) -> Iterator[LineBlock]:
     yield _crossed(report, width)
     yield from list_changes(report, width)
     yield _loads(report, width)
+    yield from _without_comparison(report, width)
+    if document.capacity is not None:
+        yield list_facts(document.capacity.facts, width, _MOST_FACTS)
     yield _failures(report, width)
     yield list_notes(
         {
             "without an answer": _vanished(report),
             **describe_cautions(report),
+            "level": _level(report),
             "finding": document.findings,
             "warning": document.warnings,
             "alert": document.alerts,
@@ -143,6 +149,18 @@ def _loads(report: Report, width: int) -> LineBlock:
     return list_rows(time_table(summary), width, _MOST_LOADS)
 
 
+def _without_comparison(report: Report, width: int) -> Iterator[LineBlock]:
+    """Yield throughput, slowest tier and kept thresholds of a run that is compared with nothing."""
+    result = report.result
+    if report.comparison.metrics or result.capacity is not None or report.decision is Decision.INVALID:
+        return
+    known = dict(measured_facts(result))
+    facts = [(label, known[label]) for label in ("answered", "bottleneck") if label in known]
+    yield list_facts(facts, width, _MOST_FACTS)
+    if not any(threshold.crossed for threshold in result.thresholds):
+        yield list_rows(threshold_table(result), width, _MOST_CROSSED, Rank.FAILURES)
+
+
 def _failures(report: Report, width: int) -> LineBlock:
     """Return the failed requests by outcome, with the first words of the server."""
     summary = report.result.summary
@@ -172,6 +190,12 @@ def _reasons(report: Report, width: int) -> LineBlock:
         describe_rest=lambda omitted: f"{omitted} more reasons",
         is_apart=False,
     )
+
+
+def _level(report: Report) -> tuple[str, ...]:
+    """Return the head's first runs compared with the committed baseline; empty without both."""
+    level = report.comparison.level
+    return () if level is None else (level,)
 
 
 def _vanished(report: Report) -> tuple[str, ...]:
