@@ -19,7 +19,7 @@ from bench.core.verdict.compare import Decision
 from bench.render.document.document import split_headline
 from bench.render.html.links import SiteLinks
 from bench.render.html.parts import ENVIRONMENT
-from bench.render.html.run.overview import split_command
+from bench.render.html.run.overview import headline_size, split_command
 from bench.render.html.site_files import POLICY, path_of
 from bench.render.html.sparkline import SPARK_HEIGHT, SPARK_WIDTH, Spark, draw_spark
 
@@ -105,6 +105,7 @@ def render_front(board: Dashboard, links: SiteLinks = SiteLinks()) -> str:
         board=board,
         decision=decision,
         headline=headline,
+        size=headline_size(headline),
         step=split_command(board.next_step),
         word=DECISIONS[board.decision],
         status_tones=_STATUS_TONES,

@@ -21,7 +21,7 @@ from bench.render.html.history_answers import Answer, make_answers, newest_links
 from bench.render.html.links import Links, SiteLinks, link
 from bench.render.html.newest_run import newest_run_facts
 from bench.render.html.parts import ENVIRONMENT, DrawnTable, chart_data, draw_intervals
-from bench.render.html.run.overview import NextStep, split_command
+from bench.render.html.run.overview import NextStep, headline_size, split_command
 from bench.render.html.site_files import POLICY, badge_path, path_of, year_path
 from bench.render.html.trend_charts import cost_charts, deciding_charts, long_term_charts, tier_charts
 
@@ -107,6 +107,7 @@ def render_history(
         policy=POLICY,
         home=home,
         name=name,
+        size=headline_size(section.headline),
         it=section,
         years={year: f"{home}{year_path(page.where, year)}" for year in years},
         badges={badge: f"{home}{badge_path(page.where, badge)}" for badge in badges},

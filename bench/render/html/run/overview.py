@@ -24,7 +24,7 @@ from bench.render.document.document import Document, split_headline
 from bench.render.html.run.decisive import Decisive, draw_decisive
 from bench.render.html.run.tiles import RunTile, make_tiles
 
-_COMMAND = re.compile(r"^(.*\brun: )(bench .*?)(\.?)$", re.DOTALL)
+_COMMAND = re.compile(r"^(.*\b(?:run|them|load): )(bench .*?)(\.?)$", re.DOTALL)
 _MOST_REASONS = 3
 _LONGEST_REASON = 120
 """A longer reason is folded, so that the numbers stay on the first screen."""
@@ -103,7 +103,7 @@ def make_overview(report: Report, series: RunSeries, document: Document) -> Over
         cautions=(*list_cautions(report), *_count_notes(document)),
         decision=decision,
         headline=sentence.strip(),
-        size=_size(sentence if document.capacity is None else document.capacity.answer),
+        size=headline_size(sentence if document.capacity is None else document.capacity.answer),
         change=decisive.main.change if decisive is not None and is_proven else "",
         next_step=split_command(document.next_step),
         reasons=reasons[:shown],
@@ -120,7 +120,8 @@ def make_overview(report: Report, series: RunSeries, document: Document) -> Over
     )
 
 
-def _size(headline: str) -> str:
+def headline_size(headline: str) -> str:
+    """Return the CSS class of a headline: a longer one is smaller."""
     return next((size for most, size in _HEADLINE_SIZES.items() if len(headline) <= most), "long")
 
 
