@@ -4,6 +4,7 @@ from hypothesis import given
 
 from bench.core.run.recording import RecordingFile, recording_file, request_line
 from bench.core.samples.request import RequestSample
+from bench.core.samples.sample import Stall
 from bench.core.tiers.trace_ids import run_prefix
 from bench.core.tiers.traced_loads import TracedLoad
 from bench.core.values.histogram import Histogram
@@ -30,10 +31,12 @@ def test_the_rest_of_a_recording_survives_json() -> None:
             token_spans={1: ((0.5, 2.0),)},
             remainder="backend",
             traced_loads=(load,),
+            pauses=(Stall(at_s=3.0, length_s=0.5),),
         )
     )
     assert RecordingFile.model_validate_json(written.model_dump_json()) == written
     assert sorted(written.token_gaps[1].counts.values()) == [1, 2]
     assert (written.remainder, written.traced_loads) == ("backend", (load,))
+    assert written.pauses == ((3.0, 0.5),)
     assert written.token_spans == {1: ((0.5, 2.0),)}
     assert (written.planned_s, written.elapsed_s, len(written.resources)) == (30.0, 31.0, 2)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bench.core.run.summary import summarise
-from bench.core.run.tails import Tail, tails_of
+from bench.core.run.tails import Tail, tail_quantile_ms, tails_of
 from bench.core.samples.sample import Outcome
 from tests.factories import make_recording, make_sample
 
@@ -44,3 +44,21 @@ def test_a_run_without_durations_has_no_tails() -> None:
     """An older result without histograms is compared without tails."""
     assert tails_of(summarise(make_recording([]))) == {}
     assert Tail(total=0).counts == {}
+
+
+@pytest.mark.parametrize("probability", [0.76, 0.9, 0.95, 0.99])
+def test_a_quantile_of_a_tail_is_that_of_all_requests(probability: float) -> None:
+    """A quantile in the tail is that of the requests, to the width of a bucket."""
+    times_ms = np.random.default_rng(1).lognormal(6.0, 0.5, 2_000)
+    samples = [make_sample(seq, latency_ms=float(time_ms)) for seq, time_ms in enumerate(times_ms)]
+    tail = tails_of(summarise(make_recording(samples)))["e2e_ms"]
+    expected_ms = float(np.quantile(times_ms, probability))
+    assert tail_quantile_ms(tail, probability) == pytest.approx(expected_ms, rel=0.03)
+
+
+def test_a_quantile_outside_the_tail_is_unknown() -> None:
+    """The median is not in the tail, and the 99th percentile of ten requests would be the longest one."""
+    tail = tails_of(summarise(make_recording([make_sample(seq) for seq in range(10)])))["e2e_ms"]
+    assert tail_quantile_ms(tail.model_copy(update={"counts": {300: 2}}), 0.5) is None
+    assert tail_quantile_ms(tail, 0.99) is None
+    assert tail_quantile_ms(Tail(total=0), 0.9) is None

@@ -116,10 +116,8 @@ def _percentile_curve(distribution: Distribution) -> Chart:
 def _percentile_lines(distribution: Distribution) -> Iterable[Line]:
     curve = distribution.percentiles
     if curve.basis is not None:
-        runs = wording.counted(distribution.baseline_runs, "run")
-        of_what = f"{curve.basis} in {runs} of the baseline"
-        yield Line(f"{of_what}, highest", "quiet", curve.highest_ms, "edge")
-        yield Line(f"{of_what}, lowest", "quiet", curve.lowest_ms, "edge")
+        yield Line(f"{curve.basis} of the baseline, highest", "quiet", curve.highest_ms, "edge")
+        yield Line(f"{curve.basis} of the baseline, lowest", "quiet", curve.lowest_ms, "edge")
         yield Line("their median", "quiet", curve.middle_ms, "dashed")
     if curve.basis is Basis.MESSAGES:
         yield Line("messages, this run", "accent", curve.messages_ms)
@@ -129,11 +127,11 @@ def _percentile_lines(distribution: Distribution) -> Iterable[Line]:
 
 
 def _percentile_text(distribution: Distribution) -> str:
-    text = "Longest time of the fastest requests, up to this share; each nine has the same width."
+    runs = wording.counted(distribution.baseline_runs, "run")
     match distribution.percentiles.basis:
         case None:
-            return f"{text} No baseline to compare with."
+            return "Each nine has the same width. No baseline to compare with."
         case Basis.REQUESTS:
-            return f"{text} The baseline keeps its slowest quarter."
+            return f"Each nine has the same width. Band: {runs} of the baseline, from the p75 on."
         case Basis.MESSAGES:
-            return f"{text} This baseline keeps only typical times of messages."
+            return f"Each nine has the same width. Band: {runs}, of which only typical times are kept."

@@ -98,7 +98,7 @@ async function pictureOf(panel) {
   picture.height = (bottom - box.top + 2 * PICTURE_MARGIN) * PICTURE_SCALE;
   const ctx = picture.getContext("2d");
   ctx.scale(PICTURE_SCALE, PICTURE_SCALE);
-  ctx.fillStyle = colour(panel, "paper");
+  ctx.fillStyle = colour(panel, "raised");
   ctx.fillRect(0, 0, picture.width, picture.height);
   drawFields(ctx, panel, frame);
   for (const svg of panel.querySelectorAll("svg")) {

@@ -88,7 +88,7 @@ function mark(plot, marks, element, unit) {
   });
 }
 
-// Draw failed requests as crosses, at their time or, if there are too many, at the top of their slice.
+// Draw failed requests as crosses, at their time or, if there are too many, at the foot of their slice.
 function cross(plot, lines, element, unit) {
   inField(plot, false, (ctx, bbox) => {
     ctx.lineWidth = 1.75 * unit;
@@ -96,10 +96,13 @@ function cross(plot, lines, element, unit) {
       if (line.look !== "crosses" && line.look !== "counts") return;
       ctx.strokeStyle = colour(element, line.tone);
       ctx.beginPath();
+      let free = -Infinity; // a slice without room for its cross has its number in the legend
       plot.data[number + 1].forEach((value, index) => {
         if (value === null || value === undefined) return;
         const x = plot.valToPos(plot.data[0][index], "x", true);
-        const y = line.look === "counts" ? bbox.top + 8 * unit : plot.valToPos(value, "y", true);
+        if (line.look === "counts" && x < free) return;
+        free = x + 9 * unit;
+        const y = line.look === "counts" ? bbox.top + bbox.height - 7 * unit : plot.valToPos(value, "y", true);
         const arm = 3.5 * unit;
         ctx.moveTo(x - arm, y - arm); ctx.lineTo(x + arm, y + arm);
         ctx.moveTo(x - arm, y + arm); ctx.lineTo(x + arm, y - arm);
@@ -226,7 +229,7 @@ function optionsOf(chart, element, scale = 1) {
     width: canvas.clientWidth * scale,
     height: canvas.clientHeight * scale,
     legend: { show: false },
-    padding: [(10 + ROW * rows.length) * scale, 20 * scale, 0, 0],
+    padding: [(10 + ROW * rows.length) * scale, 26 * scale, 0, 0],
     scales: {
       x: { time: chart.across === "date", range: (_, from, to) => [from, to] },
       y: { range: (_, least, most) => reach(chart, least, most) },

@@ -17,6 +17,23 @@ function sample(tone, dash) {
 
 const LOOKS = { dots: "dot", crosses: "cross", counts: "cross", bars: "bars" };
 
+function crossSample(tone) {
+  const drawing = sample(tone);
+  drawing.firstChild.setAttribute("x2", "8");
+  drawing.firstChild.setAttribute("y1", "0");
+  drawing.firstChild.setAttribute("y2", "8");
+  const other = drawing.firstChild.cloneNode();
+  other.setAttribute("y1", "8");
+  other.setAttribute("y2", "0");
+  drawing.append(other);
+  return drawing;
+}
+
+function swatch({ look, tone, dash }) {
+  if (look === "line") return sample(tone, dash);
+  return look === "cross" ? crossSample(tone) : make("i", `swatch ${look} ${tone}`);
+}
+
 // Show both edges of a band as one entry: lowest to highest.
 function legend(chart) {
   const lines = linesOf(chart).map((line, number) => ({ ...line, series: String(number) }));
@@ -45,7 +62,7 @@ function frame(id, chart, element) {
     const key = make("span", "key");
     const value = make("b", "value");
     value.dataset.series = series;
-    if (look) key.append(look === "line" ? sample(tone, dash) : make("i", `swatch ${look} ${tone}`), label);
+    if (look) key.append(swatch({ look, tone, dash }), label);
     key.append(value);
     keys.append(key);
   });
