@@ -31,7 +31,7 @@ def side_by_side(runs: Sequence[Path | str], form: str = "text") -> str:
 
     Args:
         runs: Folders of runs, or their result.json files. The first run is the base of all differences.
-        form: Name of the format: text, markdown, json or csv.
+        form: Name of the format: text, markdown, json, csv or html.
 
     Raises:
         ConfigError: The format is unknown, a run is named twice, or there are too few or too many runs.

@@ -44,6 +44,26 @@ def test_each_format_is_written(bench: Bench, form: str) -> None:
     assert "e2e_ms" in text if form in {"json", "csv"} else "response time" in text
 
 
+def test_a_page_needs_a_file(bench: Bench) -> None:
+    """Several runs have no folder of their own, so the page is written where the option names it."""
+    runs = [store(1.0, 0), store(1.3, 1)]
+    refused = bench("report", *runs, "--out", "html")
+    assert refused.code == Exit.USAGE
+    assert "--out html=runs.html" in refused.err
+    assert bench("report", *runs, "--out", "html=out/runs.html").code == Exit.PASS
+    assert Path("out/runs.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_a_run_without_stored_requests_keeps_its_numbers(bench: Bench) -> None:
+    """Only its curves over time are missing, and the page names it."""
+    runs = [store(1.0, 0), store(1.2, 1), store(1.3, 2)]
+    for file in Path(runs[2]).iterdir():
+        if file.name != "result.json":
+            file.unlink()
+    assert bench("report", *runs, "--out", "html=runs.html").code == Exit.PASS
+    assert "their requests are not stored: run C" in Path("runs.html").read_text(encoding="utf-8")
+
+
 def test_bad_input_is_refused(bench: Bench) -> None:
     """The same run twice, eleven runs, and a baseline are usage errors with a hint."""
     first = store(1.0, 0)
