@@ -8,6 +8,7 @@ import codecs
 import io
 import os
 import secrets
+import shutil
 import stat
 import sys
 from collections.abc import Iterator
@@ -149,9 +150,24 @@ def print_line(text: str) -> None:
     print(one_line(text))
 
 
+class _Said:
+    """The messages of this process on a terminal."""
+
+    lines = 0
+
+
 def say(text: str) -> None:
     """Print lines on stderr. They may contain the words of a server, so they have no control sequences."""
     print(escape_output(text), file=sys.stderr, flush=True)
+    if sys.stderr.isatty():
+        columns = shutil.get_terminal_size().columns
+        for line in text.split("\n"):
+            _Said.lines += max(1, -(-len(line) // columns))
+
+
+def count_said_lines() -> int:
+    """Return the number of lines that messages have on the terminal of stderr; 0 without a terminal."""
+    return _Said.lines
 
 
 def warn(text: str) -> None:

@@ -79,23 +79,26 @@ def _log(name: str) -> Listener:
 
 @contextmanager
 def _one_line(name: str) -> Iterator[Listener]:
-    """Rewrite one line in place, and print notes below it."""
+    """Rewrite one line in place; notes replace it, and the end of the run clears it."""
     is_open = False
     is_dumb = _is_dumb()
+
+    def write(line: str) -> None:
+        columns = shutil.get_terminal_size().columns - 1
+        ending = " " * (columns - len(line)) if is_dumb else _CLEAR_TO_END
+        print(f"\r{line}{ending}", end="", file=sys.stderr, flush=True)
 
     def show(progress: Progress) -> None:
         nonlocal is_open
         is_open = True
-        columns = shutil.get_terminal_size().columns - 1
-        line = progress_line(name, progress, columns)
-        ending = " " * (columns - len(line)) if is_dumb else _CLEAR_TO_END
-        print(f"\r{line}{ending}", end="", file=sys.stderr, flush=True)
+        write(progress_line(name, progress, shutil.get_terminal_size().columns - 1))
 
     def close_line() -> None:
         nonlocal is_open
         if is_open:
             is_open = False
-            say("")
+            write("")
+            print("\r", end="", file=sys.stderr, flush=True)
 
     def note(text: str) -> None:
         close_line()

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Generic
 import typer
 from rich.cells import cell_len
 
-from bench.cli.console import foreign_output, has_colours, say
+from bench.cli.console import count_said_lines, foreign_output, has_colours, say
 from bench.errors import ConfigError
 from bench.render.document.format import (
     COLUMNS,
@@ -29,6 +29,8 @@ from bench.store.files import write_chunks
 _WIDEST = 120
 _FEWEST_LINES = 10
 """Lines of a short report, also if the command names many files below it."""
+_MOST_ABOVE = 6
+"""Lines of messages above a report that count; more of them scroll away."""
 _WRITTEN = "written to {}"
 Render = Callable[[Format[Input], Terminal], Iterator[str]]
 
@@ -127,15 +129,16 @@ def count_lines(texts: Iterable[str]) -> int:
 
 
 def short_layout(folder: Path | None, *, below: int = 0) -> ShortLayout:
-    """Return the space of the short report on a run.
+    """Return the space of the short report on a run: that of a screen without the messages above it.
 
     Args:
         folder: The folder of the run; None for several runs.
         below: Lines that the command prints below the report.
     """
     page = None if folder is None else folder / RUN_FORMATS["html"].file
+    above = min(_MOST_ABOVE, count_said_lines())
     return ShortLayout(
-        lines=SCREEN_LINES - below,
+        lines=SCREEN_LINES - above - below,
         folder=None if folder is None else str(folder),
         page=str(page) if page is not None and page.exists() else None,
     )

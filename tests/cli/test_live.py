@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from bench.cli.console import count_said_lines, say
 from bench.cli.live import listen
 from bench.core.load.progress import Progress
 
@@ -41,11 +42,35 @@ def _fail_during_a_run(error: BaseException) -> None:
 
 
 def test_progress_rewrites_its_line_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A terminal shows one line that changes; at the end the cursor is on a new line."""
+    """A terminal shows one line that changes; at the end it is cleared, for the report."""
     screen = _make_terminal(monkeypatch)
     _watch(live=False)
-    assert screen.getvalue().count("\r") == 22
-    assert screen.getvalue().endswith("\n")
+    assert screen.getvalue().count("\r") == 22 + 2
+    assert screen.getvalue().endswith("\r\x1b[K\r")
+    assert "\n" not in screen.getvalue()
+
+
+def test_a_dumb_terminal_gets_no_control_sequence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blanks clear the rest of the line there, and no line is wider than the terminal."""
+    screen = _make_terminal(monkeypatch)
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setenv("COLUMNS", "60")
+    _watch(live=False)
+    assert "\x1b" not in screen.getvalue()
+    assert {len(line) for line in screen.getvalue().split("\r")} == {0, 59}
+
+
+def test_messages_on_a_terminal_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A report leaves space for the messages above it, with the lines that wrap; a log has no screen."""
+    _make_terminal(monkeypatch)
+    monkeypatch.setenv("COLUMNS", "80")
+    before = count_said_lines()
+    say("x" * 81)
+    say("one\ntwo")
+    assert count_said_lines() - before == 4
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    say("three")
+    assert count_said_lines() - before == 4
 
 
 def test_an_early_error_leaves_no_empty_line(monkeypatch: pytest.MonkeyPatch) -> None:
