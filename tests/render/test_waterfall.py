@@ -1,4 +1,5 @@
 import json
+import random
 import re
 from dataclasses import replace
 from typing import Any
@@ -16,14 +17,18 @@ from bench.core.report.request_words import (
 )
 from bench.core.report.series import RunSeries
 from bench.core.report.waterfall import waterfall
+from bench.core.run.recording import Recording
+from bench.core.samples.metrics import tier_key
 from bench.core.samples.request import RequestSample
 from bench.core.samples.sample import Outcome
 from bench.core.samples.samples import Samples
-from bench.core.tiers.traced_loads import TracedLoad
+from bench.core.tiers.request_trace import RequestTrace, TierPeriod
+from bench.core.tiers.trace_ids import RequestKey
+from bench.core.tiers.traced_loads import TracedLoad, list_traced
 from bench.render.html.page import render_page
 from bench.render.html.run.waterfall import WaterfallView, end_of_axis, make_waterfall
 from tests.core.samples.test_samples import MANY
-from tests.factories import make_recording, make_sample
+from tests.factories import TIER_TIMES, make_recording, make_sample
 from tests.render import capacities
 from tests.render.drawn import HOSTILE, judge, many, no_data, passed, recording, regressed
 from tests.render.parsed_page import check_page
@@ -179,13 +184,47 @@ def test_trace_ids_can_be_copied() -> None:
     assert "no trace id" in render_page(*passed(), ASSETS)
 
 
-def test_a_hundred_thousand_requests_take_little_of_the_page() -> None:
-    """The waterfall and its data have at most 80 kB, also if each request differs from the others."""
-    drawn = many()
-    page = render_page(*drawn, ASSETS)
+def random_run(count: int) -> Recording:
+    """Return a run whose requests differ in everything, and have spans."""
+    dice = random.Random(3)
+    samples: list[RequestSample] = []
+    for seq in range(count):
+        at_s = 300.0 * seq / count
+        length_s = dice.uniform(0.5, 4.0)
+        moments = sorted(at_s + length_s * dice.random() for _ in range(3))
+        samples.append(
+            make_sample(
+                seq,
+                at_s=at_s,
+                vu=seq,
+                iteration=0,
+                sent_s=at_s + 0.001 * dice.random(),
+                first_byte_s=moments[0],
+                first_token_s=moments[1],
+                last_token_s=moments[2],
+                finished_s=at_s + length_s,
+                tokens=dice.randrange(2_000),
+                tier_times={tier: 70.0 * dice.random() for tier in TIER_TIMES},
+            )
+        )
+    traces: dict[RequestKey, RequestTrace] = {}
+    for sample in sorted(samples, key=lambda sample: sample.scheduled_s - sample.finished_s)[:1_000]:
+        periods = [TierPeriod(dice.choice([*TIER_TIMES]), 25.0 * number, 25.0) for number in range(20)]
+        length_ms = 1_000.0 * (sample.finished_s - sample.scheduled_s)
+        traces[RequestKey(0, sample.vu, 0, 0)] = RequestTrace({}, {}, length_ms, tuple(periods))
+    load = TracedLoad(prefix="0123456789", requests=list_traced(traces))
+    return make_recording(samples, elapsed_s=305.0, traced_loads=(load,))
+
+
+@pytest.mark.parametrize(("count", "most_bytes"), [(1_000, 140_000), (100_000, 80_000)])
+def test_a_waterfall_takes_little_of_the_page(count: int, most_bytes: int) -> None:
+    """Its part of the page is bounded, also if each request differs from the others and has many spans."""
+    kept = random_run(count)
+    phases = [ConstantVus(executor="constant-vus", vus=10, duration_s=300)]
+    requests = waterfall(kept, phases, [*map(tier_key, TIER_TIMES)])
+    page = render_page(REPORT, RunSeries(waterfall=requests), ASSETS)
     start = page.index('<section class="panel waterfall"')
     html = page[start : page.index("</section>", start)]
     start = page.index('id="requests">')
     data = page[start : page.index("</script>", start)]
-    assert len(html) + len(data) < 80_000
-    assert len(page) < 400_000
+    assert len(html) + len(data) < most_bytes, (len(html), len(data))

@@ -26,6 +26,8 @@ _SLOWEST = 10
 """Number of slowest requests."""
 _FAILED = 3
 """Failed requests of each outcome, the longest first."""
+_MOST_PLACES = 1_000
+"""Places of tiers in all requests; more would make a page too large."""
 _MOST_FAILED = 12
 """Failed requests of all outcomes."""
 _LONGEST_TEXT = 120
@@ -129,16 +131,19 @@ def waterfall(
     is_complete = len(samples) <= MOST_DOTS
     rows = np.arange(len(samples))
     if not is_complete:
-        shown = np.concatenate([slowest, failed, median])
-        rows = np.union1d(shown, _sample(run, recording.elapsed_s))
+        sample = _sample(run, recording.elapsed_s)
+        rows = np.unique(np.concatenate([slowest, failed, median, sample]))
     rows = rows[np.argsort(samples.column("scheduled_s")[rows], kind="stable")]
     groups, places = typical_times(run, rows)
     numbers = dict(zip(rows.tolist(), range(len(rows)), strict=True))
+    finder = TraceFinder(recording.traced_loads, tiers)
+    requests = [*_list_requests(run, rows, places, finder)]
+    shown = map(numbers.__getitem__, np.concatenate([slowest, failed, median]).tolist())
     return Waterfall(
         tiers=tuple(tiers),
         loads=tuple(map(_load_in_words, phases)) if len(phases) > 1 else (),
         end_s=recording.elapsed_s,
-        requests=tuple(_list_requests(run, rows, places, TraceFinder(recording.traced_loads, tiers))),
+        requests=tuple(_limit_places(requests, shown)),
         is_complete=is_complete,
         slowest=tuple(map(numbers.__getitem__, slowest.tolist())),
         failed=tuple(map(numbers.__getitem__, failed.tolist())),
@@ -246,6 +251,17 @@ def _list_requests(
             trace=finder.trace(sample),
             typical=place,
         )
+
+
+def _limit_places(requests: list[WaterfallRequest], shown: Iterable[int]) -> list[WaterfallRequest]:
+    """Remove the places of tiers beyond the limit, first those of fast requests that are not shown."""
+    slowest_first = sorted(range(len(requests)), key=lambda number: -requests[number].total_ms)
+    left = _MOST_PLACES
+    for number in dict.fromkeys([*shown, *slowest_first]):
+        left -= len(requests[number].placed)
+        if left < 0:
+            requests[number] = requests[number].model_copy(update={"placed": (), "place_error_ms": 0.0})
+    return requests
 
 
 def _round_tiers(tiers_ms: Floats) -> Iterator[float | None]:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from bench.core.tiers.span import TraceSpan
 
 _MS_PER_NS = 1e-6
-_MOST_PERIODS = 60
+_MOST_PERIODS = 20
 _DEEPEST = 200  # spans within spans; a deeper one, or a circle, ends here
 
 
