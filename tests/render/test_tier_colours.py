@@ -1,5 +1,7 @@
 """The colours of tiers on a page."""
 
+import pytest
+
 from bench.core.report.report import make_report
 from bench.core.samples.metrics import UNATTRIBUTED
 from bench.core.verdict.compare import compare
@@ -23,8 +25,9 @@ def test_twenty_tiers_have_colours_and_none_is_that_of_unattributed_time() -> No
     assert {colours[name] for name in names} == {*range(UNATTRIBUTED_COLOUR)}
 
 
-def test_a_tier_without_time_takes_no_colour_away() -> None:
-    """Seven tiers of which one took no time have six colours for the others."""
-    run = run_at(tier_times=TIER_TIMES | {"idle": 0.0})
+@pytest.mark.parametrize("idle_ms", [0.0, 0.01])
+def test_the_longest_tiers_have_different_colours(idle_ms: float) -> None:
+    """Of seven tiers, the one that took the least time shares its colour."""
+    run = run_at(tier_times=TIER_TIMES | {"idle": idle_ms})
     colours = colour_tiers(make_report(run, compare(run, None)))
     assert len({colours[name] for name in TIER_TIMES}) == len(TIER_TIMES)
