@@ -203,7 +203,7 @@ def _fail(sample: RequestSample) -> RequestSample:
 
 
 def _use_resources(change: Change, dice: Random) -> Iterator[ResourceSample]:
-    usual = {
+    use_of = {
         "model": (4.0 * change.cpu, 33_000_000, 60_000),
         "agent": (2.5 * change.cpu, 46_000_000, 110_000),
         "backend": (3.0 * change.cpu, 53_000_000, 140_000),
@@ -211,7 +211,7 @@ def _use_resources(change: Change, dice: Random) -> Iterator[ResourceSample]:
         HOST: (14.0 + change.generator_cpu_pct / 2.0, 829_000_000, 0),
     }
     for second in range(int(_PLANNED_S)):
-        for source, (cpu_pct, memory_bytes, growth_bytes) in usual.items():
+        for source, (cpu_pct, memory_bytes, growth_bytes) in use_of.items():
             yield ResourceSample(
                 at_s=second + 0.5,
                 source=source,

@@ -11,6 +11,7 @@ PAGE = ROOT / "docs" / "explanation" / "methodology.md"
 
 # Constants that do not influence a verdict: the reason. `module.*` stands for all constants of a module.
 IMPLEMENTATION_DETAILS = {
+    "load_steps._MOST_STAGES": "how many next stages a progress line names",
     "safe_load_posterior._FEWEST_ALLOWED": "keeps the logarithm of 0 finite",
     "safe_load_posterior._LEAST_MISS": "keeps the logarithm of 0 finite",
     "prediction.PREDICTED_FACTOR": "an example of a prediction, which decides nothing",

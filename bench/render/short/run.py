@@ -40,6 +40,7 @@ _MOST_LOADS = 7
 _MOST_FAILURES = 3
 _MOST_CROSSED = 4
 _MOST_REASONS = 4
+_SHORT_FACTS = ("answered", "bottleneck")
 _MOST_FACTS = 8
 
 
@@ -154,8 +155,7 @@ def _without_comparison(report: Report, width: int) -> Iterator[LineBlock]:
     result = report.result
     if report.comparison.metrics or result.capacity is not None or report.decision is Decision.INVALID:
         return
-    known = dict(measured_facts(result))
-    facts = [(label, known[label]) for label in ("answered", "bottleneck") if label in known]
+    facts = [(label, text) for label, text in measured_facts(result) if label in _SHORT_FACTS]
     yield list_facts(facts, width, _MOST_FACTS)
     if not any(threshold.crossed for threshold in result.thresholds):
         yield list_rows(threshold_table(result), width, _MOST_CROSSED, Rank.FAILURES)
