@@ -16,10 +16,12 @@ METHOD = Path(__file__).with_name("method.md")
 
 def table(pages: Iterable[MeasuredPage]) -> str:
     """Return the measurements as a table."""
-    rows = ["| page | size | drawn after | height |", "| :--- | ---: | ---: | ---: |"]
+    rows = ["| page | size | drawn after | processor time | height |", "| :--- | ---: | ---: | ---: | ---: |"]
     for page in pages:
         size = f"{page.size_bytes / 1000:.0f} kB"
-        rows.append(f"| {page.title} | {size} | {page.drawn_s:.2f} s | {page.height_px:,} px |")
+        rows.append(
+            f"| {page.title} | {size} | {page.drawn_s:.2f} s | {page.work_s:.2f} s | {page.height_px:,} px |"
+        )
         sys.stderr.write(f"{rows[-1]}\n")
     return "\n".join(rows)
 

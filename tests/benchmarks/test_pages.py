@@ -4,8 +4,8 @@ from benchmarks.pages.measure import MeasuredPage
 
 def test_a_page_is_a_row() -> None:
     """The table has the size, the time and the height of each page."""
-    rows = table([MeasuredPage("run of 100 requests", 183_400, 0.304, 5_899)]).splitlines()
-    assert rows[2:] == ["| run of 100 requests | 183 kB | 0.30 s | 5,899 px |"]
+    rows = table([MeasuredPage("run of 100 requests", 183_400, 0.304, 0.21, 5_899)]).splitlines()
+    assert rows[2:] == ["| run of 100 requests | 183 kB | 0.30 s | 0.21 s | 5,899 px |"]
 
 
 def test_the_document_has_the_present_method() -> None:
