@@ -27,7 +27,7 @@ from bench.core.verdict.baseline import Baseline
 from bench.core.verdict.levels import accept
 from bench.core.watch.host import Host
 
-FIRST = datetime(2026, 11, 2, 6, 15, tzinfo=UTC)
+FIRST = datetime(2026, 10, 26, 6, 15, tzinfo=UTC)
 BASELINE_RUNS = 10
 _PLANNED_S = 30.0
 _SLOTS = 4

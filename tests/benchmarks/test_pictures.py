@@ -6,7 +6,7 @@ from bench.core.report.words import Tone
 from bench.core.verdict.compare import Decision
 from benchmarks.pictures.badges import BADGES, draw_badge
 from benchmarks.pictures.examples import COMPARISON, RUNS, quick, render_example, render_site
-from benchmarks.pictures.page_pictures import SHOTS
+from benchmarks.pictures.page_pictures import LARGEST, SHOTS
 from benchmarks.pictures.world import Change, make_quick_run
 
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
@@ -40,6 +40,14 @@ def test_an_example_is_computed_without_chance() -> None:
     first, _ = make_quick_run(quick(), Change(), 3)
     again, _ = make_quick_run(quick(), Change(), 3)
     assert first == again
+
+
+def test_each_picture_is_small_and_used() -> None:
+    """A picture has at most 200 kB, and a page of the documentation shows it."""
+    text = "".join(page.read_text(encoding="utf-8") for page in PICTURES.parent.rglob("*.md"))
+    for name in {*SHOTS, *BADGES}:
+        assert (PICTURES / name).stat().st_size <= LARGEST, name
+        assert f"pictures/{name})" in text, name
 
 
 def test_each_picture_has_a_page() -> None:
