@@ -98,7 +98,7 @@ class Waterfall(Record):
     requests: tuple[WaterfallRequest, ...]
     """Requests in the order of their planned start."""
     is_complete: bool
-    """Whether `requests` has all requests of the run; otherwise a part of them, of each time of the run."""
+    """Whether `requests` has all requests of the run; otherwise the slowest of each slice."""
     slowest: tuple[Count, ...]
     """Numbers of the slowest answered requests, the slowest first."""
     failed: tuple[Count, ...]
@@ -206,13 +206,12 @@ def _find_median(run: TimedRequests) -> Column:
 
 
 def _sample(run: TimedRequests, end_s: float) -> Column:
-    """Return requests of each time of the run: the slowest and the median one of each slice."""
+    """Return requests of each time of the run: the slowest one of each slice."""
     planned_s = run.samples.column("scheduled_s")
     slices = np.floor(planned_s / slice_width_s(end_s, len(planned_s))).astype(np.int64)
     order = np.lexsort((run.times.total_ms, slices))
-    starts = np.flatnonzero(np.diff(slices[order], prepend=slices[order[0]] - 1))
-    ends = np.append(starts[1:], len(order))
-    return np.concatenate([order[ends - 1], order[(starts + ends) // 2]])
+    ends = np.flatnonzero(np.diff(slices[order], append=slices[order[-1]] + 1))
+    return order[ends]
 
 
 def _list_requests(
