@@ -19,6 +19,7 @@ from bench.core.verdict.verdict import MetricComparison, Verdict
 MOST_ROWS = 3
 """Messages, classes or tiers that the first screen shows; it counts the others."""
 _COMMIT = 9
+CONFIRMED = "confirmed by a second run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +184,7 @@ def describe_since(report: Report) -> str:
         name = "the newest run" if commit is None else f"commit {commit[:_COMMIT]}"
         parts.append(f"{name}{of_day} (baseline, {wording.counted(comparison.baseline_runs, 'run')})")
     if comparison.confirmed_by is not None:
-        parts.append("confirmed by a second run")
+        parts.append(CONFIRMED)
     return ", ".join(parts)
 
 

@@ -5,7 +5,7 @@ import shlex
 from rich.cells import cell_len
 from rich.text import Text
 
-from bench.core.report.affected import describe_since
+from bench.core.report.affected import CONFIRMED, describe_since
 from bench.core.report.report import Report
 from bench.core.report.reproduce import describe_reproduction
 from bench.render.document.format import ShortLayout
@@ -47,6 +47,8 @@ def list_commands(layout: ShortLayout) -> dict[str, str]:
 def describe_versions(report: Report, width: int) -> str:
     """Return the base and since when it is valid, with the measured commit if there is space for it."""
     since = describe_since(report)
+    if cell_len(since) > width:
+        since = since.removesuffix(f", {CONFIRMED}")
     commit = report.result.provenance.commit
     if not since or commit is None:
         return since
