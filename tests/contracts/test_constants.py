@@ -31,7 +31,6 @@ IMPLEMENTATION_DETAILS = {
     "scaling._TOLERANCE": "when an instance of the stack starts or ends, not how a run is judged",
     "retry_budget.*": "retries that a quiet time saves up; the scenario declares their share",
     "repeat._LONGEST_ID": "length of the id of a message with a number",
-    "load_steps._MOST_STAGES": "next stages that the progress of a run shows",
     "quick_load.*": "the load from the command line without options",
     "description.*": "the number of requests that `bench scenarios plan` shows",
     "chat_call.*": "length of a message in a report of probes",

@@ -10,8 +10,9 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from bench.core.report.affected import find_decisive_row
-from bench.core.report.report import Report
+from bench.core.report.report import Report, make_report
 from bench.core.run.result import RunResult
+from bench.core.verdict.compare import Decision
 from bench.core.verdict.verdict import Verdict
 from bench.render.document.format import SCREEN_LINES, ShortLayout, Terminal
 from bench.render.results import results_text
@@ -34,7 +35,7 @@ from bench.render.short.change_bar import (
 from bench.render.short.run import short_run_text
 from bench.render.short.suite import short_suite_text
 from tests.render.capacities import capacities, run_with
-from tests.render.reports import reports, suites
+from tests.render.reports import make_row, reports, suites
 from tests.render.short_reports import all_reports, all_suites
 
 FOLDER = "results/20260105T120000Z-quick-0000"
@@ -220,3 +221,14 @@ def test_drawings_use_known_characters() -> None:
         for letter in short_text(report):
             if "\u2500" <= letter <= "\u25ff":
                 assert letter in DRAWN + "▶"
+
+
+def test_costs_of_services_have_different_names() -> None:
+    """The service comes first, since a long name loses its end."""
+    keys = [f"service.{name}.{cost}" for name in ("agent", "backend") for cost in ("cpu_ms", "memory_bytes")]
+    rows = tuple(make_row(key, Verdict.WORSE, 50.0, 0.4) for key in keys)
+    report = REPORTS["tolerated"]
+    comparison = report.comparison.model_copy(update={"metrics": rows, "decision": Decision.FAIL})
+    text = short_text(make_report(report.result, comparison))
+    for name in ("agent CPU time", "agent memory", "backend CPU time", "backend memory"):
+        assert f"\n{name} " in text

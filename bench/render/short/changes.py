@@ -11,6 +11,7 @@ from rich.text import Text
 from bench.core.report.report import Report
 from bench.core.report.sentences import change_text, compared_head, interval_text, values_text
 from bench.core.report.words import PROVEN, VERDICTS, verdict_text
+from bench.core.samples.cost_metrics import cost_service, growth_key, memory_key
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import RESPONSE_TIME, metric, step_name, tier_name
 from bench.core.values import wording
@@ -230,7 +231,17 @@ def _name(row: Compared) -> str:
     if isinstance(row, MessageComparison):
         is_class = row.kind is MessageKind.CLASS
         return clean(f"class {row.name}" if is_class else row.name)
-    return clean(tier_name(row.key) or step_name(row.key) or metric(row.key).label)
+    return clean(tier_name(row.key) or step_name(row.key) or _name_cost(row.key) or metric(row.key).label)
+
+
+def _name_cost(key: str) -> str | None:
+    """Return the name of a service's cost, with the service first, because long names lose their end."""
+    service = cost_service(key)
+    if service is None:
+        return None
+    if key == growth_key(service):
+        return f"{service} memory growth"
+    return f"{service} {'memory' if key == memory_key(service) else 'CPU time'}"
 
 
 def _name_with_metric(row: Compared) -> str:
