@@ -18,7 +18,6 @@ from benchmarks.pictures.terminal import last_screen, picture
 
 _ROOT = Path(__file__).parents[2]
 _FOLDER = _ROOT / "docs" / "pictures"
-_CHECK = ("check", "quick", "--inject", "model.slowdown=1.3")
 _MONITOR = ("monitor", "--stack", "embedded", "--duration", "12", "--health-checks")
 _BENCH = (sys.executable, "-m", "bench")
 _ENVIRONMENT = {**os.environ, "JWT_SECRET": secrets.token_hex(32)}
@@ -41,14 +40,9 @@ def main() -> None:
 
 
 def _draw_terminals() -> None:
-    """Measure a run and draw what terminals show."""
+    """Draw what terminals show while a run is measured and a stack is watched."""
     with tempfile.TemporaryDirectory() as folder:
-        results = Path(folder)
-        # It exits with 1, because it finds what was made worse.
-        subprocess.run([*_BENCH, *_CHECK, "--results", folder], cwd=_ROOT, check=False)
-        run = min(results.glob("*/result.json")).parent
-        _draw("terminal.svg", ("report", str(run)), _ROOT)
-        _draw("live.svg", ("run", "quick", "--live"), results)
+        _draw("live.svg", ("run", "quick", "--live"), Path(folder))
     up = subprocess.run([*_BENCH, "stack", "up"], cwd=_ROOT, env=_ENVIRONMENT, check=False)
     if up.returncode != 0:
         sys.exit("the stack that is to be watched did not start")
@@ -60,8 +54,7 @@ def _draw_terminals() -> None:
 
 def _draw(name: str, arguments: tuple[str, ...], folder: Path) -> None:
     text = last_screen([*_BENCH, *arguments], folder, _ENVIRONMENT)
-    shown = ["results/RUN" if "/" in argument else argument for argument in arguments]
-    (_FOLDER / name).write_text(picture(text, " ".join(["bench", *shown])), encoding="utf-8")
+    (_FOLDER / name).write_text(picture(text, " ".join(["bench", *arguments])), encoding="utf-8")
     sys.stderr.write(f"{name}: {(_FOLDER / name).stat().st_size / 1000:.0f} kB\n")
 
 

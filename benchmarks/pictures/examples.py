@@ -9,6 +9,8 @@ from bench.core.report.series import RunSeries, make_series
 from bench.core.report.trend_page import TrendPage, trend_page
 from bench.core.verdict.baseline import Baseline
 from bench.core.verdict.compare import compare
+from bench.render.document.format import SCREEN_COLUMNS, RunInput, ShortLayout, Terminal
+from bench.render.formats import RUN_FORMATS
 from bench.render.html.page import render_page
 from bench.render.html.side_by_side.page import render_side_by_side_page
 from bench.store import scenarios
@@ -77,6 +79,15 @@ RUNS: dict[str, Callable[[], Judged]] = {
 def render_example(name: str) -> str:
     """Return the page of a kind of result."""
     return render_page(*RUNS[name]())
+
+
+def print_example(name: str) -> str:
+    """Return the report that `bench report` prints of a kind of result, with its colours."""
+    report, series = RUNS[name]()
+    layout = ShortLayout(folder="results/RUN", page="results/RUN/report.html")
+    terminal = Terminal(SCREEN_COLUMNS, colour=True, short=layout)
+    run = RunInput(report, lambda: series, lambda: (), terminal)
+    return "".join(RUN_FORMATS["text"].render(run))
 
 
 COMPARISON = "comparison"

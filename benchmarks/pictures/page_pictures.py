@@ -11,7 +11,15 @@ from playwright.sync_api import Browser, Page
 from bench.render.html.site_files import FRONT
 from benchmarks.pictures.badges import write_badges
 from benchmarks.pictures.browser import browser
-from benchmarks.pictures.examples import COMPARISON, RUNS, render_comparison, render_example, render_site
+from benchmarks.pictures.examples import (
+    COMPARISON,
+    RUNS,
+    print_example,
+    render_comparison,
+    render_example,
+    render_site,
+)
+from benchmarks.pictures.terminal import picture
 
 LARGEST = 200_000
 """Bytes of a picture."""
@@ -49,14 +57,16 @@ SHOTS: Mapping[str, Shot] = {
 
 
 def take_pages(chromium: Path, pictures: Path) -> None:
-    """Render each example and take its pictures."""
+    """Render each example and take its pictures, and draw the report of one on a terminal."""
     pictures.mkdir(exist_ok=True)
     write_badges(pictures)
-    with TemporaryDirectory() as name, browser(chromium) as opened:
-        folder = Path(name)
+    shown = picture(print_example("page"), "bench report results/RUN")
+    (pictures / "terminal.svg").write_text(shown, encoding="utf-8")
+    with TemporaryDirectory() as temporary, browser(chromium) as opened:
+        folder = Path(temporary)
         write_examples(folder)
-        for picture, shot in SHOTS.items():
-            take_shot(opened, folder, shot, pictures / picture)
+        for name, shot in SHOTS.items():
+            take_shot(opened, folder, shot, pictures / name)
 
 
 def write_examples(folder: Path) -> None:
@@ -69,7 +79,7 @@ def write_examples(folder: Path) -> None:
         file.write_text(text, encoding="utf-8")
 
 
-def take_shot(opened: Browser, folder: Path, shot: Shot, picture: Path) -> None:
+def take_shot(opened: Browser, folder: Path, shot: Shot, file: Path) -> None:
     """Take one picture."""
     width, height = shot.size
     page = opened.new_page(
@@ -81,14 +91,14 @@ def take_shot(opened: Browser, folder: Path, shot: Shot, picture: Path) -> None:
     name = shot.page if shot.page.endswith(".html") else f"{shot.page}.html"
     page.goto((folder / name).as_uri())
     if shot.part is None:
-        page.screenshot(path=picture)
+        page.screenshot(path=file)
     else:
-        page.screenshot(path=picture, full_page=True, clip=_clip(page, shot.part))  # type: ignore[arg-type]
+        page.screenshot(path=file, full_page=True, clip=_clip(page, shot.part))  # type: ignore[arg-type]
     page.close()
-    size = picture.stat().st_size
-    sys.stderr.write(f"{picture.name}: {size / 1000:.0f} kB\n")
+    size = file.stat().st_size
+    sys.stderr.write(f"{file.name}: {size / 1000:.0f} kB\n")
     if size > LARGEST:
-        sys.exit(f"{picture.name} has {size:,} bytes, more than {LARGEST:,}")
+        sys.exit(f"{file.name} has {size:,} bytes, more than {LARGEST:,}")
 
 
 def _clip(page: Page, part: tuple[str, str]) -> dict[str, float]:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.terminal_theme import SVG_EXPORT_THEME
 from rich.text import Text
 
-COLUMNS = 104
+COLUMNS = 80
 _ERASED = "\x1b[2K"
 _CONTROLS = re.compile(r"\x1b\[\?\d+[hl]|\x1b\[\d*[A-KST]|\r")
 # A picture asks nobody for a font.

@@ -1,11 +1,13 @@
+import re
 from pathlib import Path
 
 import pytest
 
 from bench.core.report.words import Tone
 from bench.core.verdict.compare import Decision
+from bench.render.document.format import SCREEN_COLUMNS, SCREEN_LINES
 from benchmarks.pictures.badges import BADGES, draw_badge
-from benchmarks.pictures.examples import COMPARISON, RUNS, quick, render_example, render_site
+from benchmarks.pictures.examples import COMPARISON, RUNS, print_example, quick, render_example, render_site
 from benchmarks.pictures.page_pictures import LARGEST, SHOTS
 from benchmarks.pictures.world import Change, make_quick_run
 
@@ -48,6 +50,15 @@ def test_each_picture_is_small_and_used() -> None:
     for name in {*SHOTS, *BADGES}:
         assert (PICTURES / name).stat().st_size <= LARGEST, name
         assert f"pictures/{name})" in text, name
+
+
+def test_a_terminal_shows_the_report_on_one_screen() -> None:
+    """The drawn report has at most 25 lines of 80 columns, in colours."""
+    text = print_example("page")
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    assert plain != text
+    assert len(plain.rstrip().splitlines()) <= SCREEN_LINES
+    assert max(map(len, plain.splitlines())) <= SCREEN_COLUMNS
 
 
 def test_each_picture_has_a_page() -> None:
