@@ -58,11 +58,12 @@ def make_measured(factor: float, number: int, **changes: Any) -> tuple[RunResult
     Args:
         factor: Response times as a multiple of the usual ones.
         number: Number of the run; it is in its id and its commit.
-        changes: Parts of the run, or `failed` and `injections`.
+        changes: Parts of the run, or `failed`, `injections`, `cpu_pct` and `subject`.
     """
     failed = changes.pop("failed", ())
     injections = changes.pop("injections", {})
     cpu_pct = changes.pop("cpu_pct", 20.0)
+    subject = changes.pop("subject", None)
     kept = recording(factor, failed=failed)
     uses = tuple(
         make_use("backend", second, cpu_pct=cpu_pct, memory_bytes=50_000_000) for second in range(30)
@@ -73,6 +74,7 @@ def make_measured(factor: float, number: int, **changes: Any) -> tuple[RunResult
         started_at=NOON + timedelta(hours=number),
         commit=f"{number:x}" * 40,
         injections=injections,
+        subject=subject,
     )
     content: dict[str, Any] = {"provenance": origin, "spec": make_spec(make_scenario(phases=_PHASES))}
     return make_run(kept, **(content | changes)), kept
@@ -100,7 +102,7 @@ def three() -> RunSet:
     """Return three versions on the Pareto front and behind it; the third had failed requests."""
     return join(
         make_measured(1.0, 0),
-        make_measured(0.8, 1, cpu_pct=30.0),
+        make_measured(0.8, 1, cpu_pct=30.0, subject="Answer with four workers"),
         make_measured(1.2, 2, cpu_pct=34.0, failed=(7, 40)),
     )
 
@@ -145,10 +147,18 @@ def mixed() -> RunSet:
     return join((run_at(1.0), make_recording()), (search, None))
 
 
+_SUBJECT = HOSTILE.partition("\u2028")[0][:120]
+"""The part of a hostile text that a subject can have."""
+
+
+def _hostile_runs() -> tuple[tuple[RunResult, Recording], ...]:
+    return make_measured(1.0, 0, subject=_SUBJECT), make_measured(1.4, 1, subject=_SUBJECT)
+
+
 def hostile() -> RunSet:
     """Return two runs whose names and texts are all hostile."""
     injected: list[tuple[RunResult, Recording]] = []
-    for number, (result, kept) in enumerate((make_measured(1.0, 0), make_measured(1.4, 1))):
+    for number, (result, kept) in enumerate(_hostile_runs()):
         scenario = result.scenario.model_copy(update={"name": HOSTILE, "purpose": HOSTILE, "target": HOSTILE})
         place = result.fingerprint.model_copy(
             update={

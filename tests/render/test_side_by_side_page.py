@@ -6,11 +6,13 @@ from dataclasses import replace
 import pytest
 
 from bench.core.report.side_by_side import SideBySide
+from bench.render.document.side_by_side import list_summary_metrics
 from bench.render.html.assets import Assets, content_security_policy, load_assets
 from bench.render.html.side_by_side.drawings import draw_differences, draw_safe_loads, draw_tiers
 from bench.render.html.side_by_side.front import draw_front
 from bench.render.html.side_by_side.overlays import make_line
 from bench.render.html.side_by_side.page import render_side_by_side_page
+from bench.render.html.side_by_side.run_table import find_best
 from tests.render.parsed_page import Element, charts_of, check_page, table_of
 from tests.render.side_runs import SETS, RunSet, reorder
 
@@ -142,6 +144,55 @@ def test_safe_loads_are_drawn_with_their_intervals() -> None:
     assert one.text == "run A: 17 users (15 to 19)"
     assert draw_safe_loads(SETS["pair"]().report) == ()
     assert "Throughput by load" in page_of(SETS["searches"]()).text
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_the_best_values_are_marked_with_a_word(name: str) -> None:
+    """No marked value is beaten by more than 5 %; doubtful runs and doubtful values are not marked."""
+    side = SETS[name]().report
+    heads, rows = table_of(page_of(SETS[name]()), "Runs")
+    for row in list_summary_metrics(side):
+        cells = [cells[heads.index(row.label)] for cells in rows]
+        marked = {number for number, cell in enumerate(cells) if cell.startswith("best: ")}
+        assert marked == find_best(side.runs, row)
+        assert len(marked) < len(side.runs)
+        for number in marked:
+            assert side.runs[number].excluded is None
+            assert "?" not in cells[number]
+    times = [cells[heads.index("response time")] for cells in rows] if "response time" in heads else []
+    if name == "three":
+        assert times == ["434 ms", "best: 348 ms", "521 ms"]
+
+
+def test_the_marks_at_values_are_explained_at_the_table() -> None:
+    """The reader needs no search for the meaning of `?`."""
+    panel = page_of(SETS["three"]()).find("section", aria_labelledby="runs").text
+    assert "?: too few requests for a reliable value" in panel
+    assert "★: the best value, or within 5 % of it" in panel
+
+
+def test_what_all_runs_have_in_common_stands_once() -> None:
+    """Equal stacks and loads are no columns; different ones are."""
+    heads, _ = table_of(page_of(SETS["three"]()), "Runs")
+    assert not {"stack", "load"} & {*heads}
+    assert "10 VUs, 15 s; then 20 VUs, 15 s" in page_of(SETS["three"]()).find("p", class_="about").text
+    heads, _ = table_of(page_of(SETS["other-load"]()), "Runs")
+    assert "load" in heads
+
+
+def test_the_subject_of_a_commit_stands_next_to_it() -> None:
+    """In the table of the runs, and in that of the differences; a run without one has none."""
+    page = page_of(SETS["three"]())
+    subjects = [each.text for each in page.find_all("span", class_="subject")]
+    assert subjects == ["Answer with four workers"] * 2
+
+
+def test_the_command_of_the_next_step_can_be_copied() -> None:
+    """The complete command is an element of its own, with a button."""
+    page = page_of(SETS["three"]())
+    command = "bench ab embedded@000000000 embedded@111111111 --scenario quick"
+    assert page.find("code", id="next").text == command
+    assert page.find("button", data_copies="next").text == "Copy"
 
 
 def test_hostile_text_stays_text() -> None:

@@ -35,6 +35,8 @@ class ListedRun(Record):
     """Commit of the repository in which it was started; null outside a repository."""
     dirty: bool
     """Whether that repository had uncommitted changes."""
+    subject: str | None = None
+    """First line of the commit's message; null if it is unknown."""
     requests: Count
     """Number of answered and failed requests."""
     ok: Count
@@ -72,6 +74,7 @@ def list_run(letter: str, result: RunResult) -> ListedRun:
         started_at=provenance.started_at,
         commit=provenance.commit,
         dirty=provenance.dirty is True,
+        subject=provenance.subject,
         requests=summary.requests,
         ok=summary.ok,
         problems=tuple(_list_problems(result)),

@@ -19,7 +19,13 @@ from bench.core.report.compared_metrics import (
 from bench.core.report.listed_run import LETTERS, ListedRun, list_run
 from bench.core.report.run_conditions import ConditionRow, SharedCondition, compare_conditions
 from bench.core.report.side_curves import SearchCurve, find_search_curves
-from bench.core.report.side_headline import describe_runs, describe_searches, find_cost, find_metric
+from bench.core.report.side_headline import (
+    describe_runs,
+    describe_searches,
+    find_cost,
+    find_metric,
+    find_rivals,
+)
 from bench.core.run.result import RunResult
 from bench.core.samples.cost_metrics import THROUGHPUT
 from bench.core.samples.metrics import RESPONSE_TIME, SUCCESS_RATIO
@@ -110,7 +116,7 @@ def make_side_by_side(results: Sequence[RunResult]) -> SideBySide:
     differing, shared = compare_conditions(results)
     return SideBySide(
         headline=headline,
-        next_step=_SEARCHES if searches == len(results) else _describe_next_step(results),
+        next_step=_SEARCHES if searches == len(results) else _describe_next_step(runs, results, metrics),
         warnings=(*_warn_of_problems(runs), *_warn_of_conditions(runs, results, differing)),
         runs=tuple(runs),
         metrics=metrics,
@@ -125,19 +131,24 @@ def make_side_by_side(results: Sequence[RunResult]) -> SideBySide:
 _NO_COST = "Fewer than two runs have processor time, memory or tokens, so no cost is drawn."
 
 
-def _describe_next_step(results: Sequence[RunResult]) -> str:
-    """Return the command that proves a change: for two versions, with their names."""
-    command = _find_pairs(results) if len(results) == 2 else None  # noqa: PLR2004 - a pair
-    if command is None:
-        return f"{_SINGLE} Prove one with bench ab, or compare a run with its baseline: bench compare RUN."
-    return f"{_SINGLE} To prove one, run both versions in turns: {command}"
+def _describe_next_step(
+    runs: Sequence[ListedRun], results: Sequence[RunResult], metrics: Sequence[ComparedMetric]
+) -> str:
+    """Return the command that proves a difference: for the two versions that the first sentence compares."""
+    rivals = find_rivals(runs, metrics)
+    if rivals is not None:
+        base, head = rivals
+        command = _find_pairs(results[base], results[head])
+        if command is not None:
+            names = f"run {runs[head].letter} against run {runs[base].letter}"
+            return f"{_SINGLE} To test {names} in pairs, run: {command}"
+    return f"{_SINGLE} Prove one with bench ab, or compare a run with its baseline: bench compare RUN."
 
 
-def _find_pairs(results: Sequence[RunResult]) -> str | None:
+def _find_pairs(base: RunResult, head: RunResult) -> str | None:
     """Return the command that runs two versions in pairs; None if no command can repeat these runs."""
-    base, head = results
     versions: list[str] = []
-    for result in results:
+    for result in (base, head):
         provenance = result.provenance
         if provenance.commit is None or provenance.dirty or provenance.injections:
             return None
@@ -180,8 +191,7 @@ def _compare_mixed(
     load = loads.pop()
     if load is not None and not loads and any(map(find_trial, results, repeat(load))):
         metrics = compare_with_trials(results, load)
-        sentence = describe_runs(runs, metrics)
-        return metrics, f"At a load of {load:g}, {sentence[:1].lower()}{sentence[1:]}"
+        return metrics, describe_runs(runs, metrics, f"At a load of {load:g}, ")
     return (), (
         "A capacity search has many loads, and none of its trials has the load of the other runs: "
         "there is no metric to compare."

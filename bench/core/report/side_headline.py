@@ -1,7 +1,6 @@
 """The first sentences about several runs side by side: which is fastest, answers most, and costs least."""
 
 from collections.abc import Iterator, Sequence
-from itertools import repeat
 from typing import NamedTuple
 
 from bench.core.capacity.load_trial import LoadUnit, SafeLoad
@@ -20,6 +19,9 @@ _PAIR = 2
 """With this number of runs, one sentence compares them."""
 
 
+_SINGLE = "In these single runs, "
+
+
 class _Words(NamedTuple):
     """The words for a metric in a sentence about runs."""
 
@@ -29,35 +31,75 @@ class _Words(NamedTuple):
     """After a percentage, if the value is lower: `faster`."""
     higher: str
     """If the value is higher: `slower`."""
-    best: str
-    """For the best run: `fastest`."""
     same: str
     """For equal values: `as fast`."""
+    best: str
+    """For the best run: `responds fastest`."""
+    alike: str
+    """For all runs, if they are equal: `respond as fast`."""
 
 
 _WORDS = {
-    RESPONSE_TIME: _Words("responds", "faster", "slower", "fastest", "as fast"),
-    THROUGHPUT: _Words("answers", "less", "more", "most", "as much"),
+    RESPONSE_TIME: _Words("responds", "faster", "slower", "as fast", "responds fastest", "respond as fast"),
+    THROUGHPUT: _Words("answers", "less", "more", "as much", "answers most", "answer as much"),
 }
 
 
-_ALIKE = {RESPONSE_TIME: "respond as fast", THROUGHPUT: "answer as much"}
-"""For a metric in which all runs are equal."""
+def _words_of(row: ComparedMetric) -> _Words:
+    """Return the words for a metric; those of a cost contain its name."""
+    words = _WORDS.get(row.key)
+    if words is not None:
+        return words
+    name = row.label
+    return _Words(
+        "needs",
+        f"less {name}",
+        f"more {name}",
+        f"as much {name}",
+        f"needs the least {name}",
+        f"need as much {name}",
+    )
 
 
-def describe_runs(runs: Sequence[ListedRun], metrics: Sequence[ComparedMetric]) -> str:
-    """Return the sentences about response time, throughput and cost of runs with a load of their own."""
-    able = [number for number, run in enumerate(runs) if run.excluded is None]
+def describe_runs(runs: Sequence[ListedRun], metrics: Sequence[ComparedMetric], lead: str = _SINGLE) -> str:
+    """Return the sentences about response time, throughput and cost of runs with a load of their own.
+
+    Args:
+        runs: The runs.
+        metrics: Their metrics.
+        lead: The start of the first sentence, with a space at its end.
+    """
+    able = _list_able(runs)
     if len(able) < _PAIR:
         return f"{_list_excluded(runs)}: there are no two runs to compare"
-    clauses = []
-    for row in _list_headline_metrics(metrics, able):
-        clauses.append(_Clause(row, [number for number in able if row.values[number] is not None]))
+    clauses = _list_clauses(metrics, able)
+    if not clauses:
+        return "The runs have no metric in common."
     left_out = f" {_list_excluded(runs)} and takes no part in this." if len(able) == len(runs) - 1 else ""
     if len(able) < len(runs) - 1:
         left_out = f" {_list_excluded(runs)}; they take no part in this."
     text = _describe_pair(runs, clauses) if len(able) == _PAIR else _describe_best(runs, clauses)
-    return f"{text}{left_out}"
+    return f"{lead}{text}{left_out}"
+
+
+def find_rivals(runs: Sequence[ListedRun], metrics: Sequence[ComparedMetric]) -> tuple[int, int] | None:
+    """Return the positions of the two runs that the first sentence compares, the earlier one first."""
+    clauses = _list_clauses(metrics, _list_able(runs))
+    if not clauses:
+        return None
+    first, second = sorted(clauses[0].rivals)
+    return first, second
+
+
+def _list_able(runs: Sequence[ListedRun]) -> list[int]:
+    return [number for number, run in enumerate(runs) if run.excluded is None]
+
+
+def _list_clauses(metrics: Sequence[ComparedMetric], able: Sequence[int]) -> "list[_Clause]":
+    clauses = []
+    for row in _list_headline_metrics(metrics, able):
+        clauses.append(_Clause(row, [number for number in able if row.values[number] is not None]))
+    return clauses
 
 
 class _Clause(NamedTuple):
@@ -77,6 +119,28 @@ class _Clause(NamedTuple):
         """The positions of the runs, the best first."""
         sign = -1.0 if self.row.higher_is_better else 1.0
         return sorted(self.able, key=lambda number: sign * self.value(number).value)
+
+    def differs(self, one: int, other: int) -> bool:
+        """Whether the difference of two runs is larger than the tolerance, and visible to people."""
+        values = self.value(one), self.value(other)
+        if _size_of(values[1].value, values[0].value) is None:
+            return False
+        base = self.row.values[0]
+        if base is None:
+            return True  # no size is known
+        return abs(_signed_size(values[0]) - _signed_size(values[1])) >= 1.0
+
+    @property
+    def rivals(self) -> tuple[int, int]:
+        """The positions of the best run and of its partner: the first run, or the next one."""
+        winner, following = self.ranking[:2]
+        return winner, 0 if winner != 0 and 0 in self.able else following
+
+
+def _signed_size(value: ComparedValue) -> float:
+    """Return the size of a difference from the first run, negative if the value is lower."""
+    size = value.size or 0.0
+    return -size if (value.difference or 0.0) < 0 else size
 
 
 def _list_headline_metrics(
@@ -111,32 +175,34 @@ def find_cost(metrics: Sequence[ComparedMetric], able: Sequence[int]) -> Compare
 
 def _describe_pair(runs: Sequence[ListedRun], clauses: Sequence[_Clause]) -> str:
     """Compare two runs in one sentence, the later one with the earlier one."""
-    if not clauses:
-        return "The runs have no metric in common"
     first, second = clauses[0].able
-    parts = [_compare(clause, first, second, runs[first].letter) for clause in clauses]
-    return f"Run {runs[second].letter} {wording.listing(parts)}."
+    letter = runs[first].letter
+    parts = []
+    for number, clause in enumerate(clauses):
+        base, head = clause.value(first).value, clause.value(second).value
+        values = _write_pair(base, head, clause.row.unit)
+        if number:
+            parts.append(_compare(clause.row, base, head))
+        elif _size_of(base, head) is None:
+            parts.append(f"{_compare(clause.row, base, head)} as run {letter} ({values})")
+        else:
+            parts.append(f"{_compare(clause.row, base, head)} than run {letter} ({values})")
+    return f"run {runs[second].letter} {wording.listing(parts)}."
 
 
-def _compare(clause: _Clause, first: int, second: int, letter: str) -> str:
-    """Return `responds 24 % faster than run A (794 → 607 ms)`."""
-    row = clause.row
-    base, head = clause.value(first).value, clause.value(second).value
-    values = _write_pair(base, head, row.unit)
-    words = _WORDS.get(row.key)
-    than = f" than run {letter}" if row.key == RESPONSE_TIME else ""
+def _compare(row: ComparedMetric, base: float, head: float) -> str:
+    """Return `responds 24 % faster`, or `answers as much`."""
+    words = _words_of(row)
     size = _size_of(base, head)
     if size is None:
-        same = f"{words.verb} {words.same}" if words else f"needs as much {row.label}"
-        as_run = f" as run {letter}" if than else ""
-        return f"{same}{as_run} ({_write_one(head, row.unit)})"
-    if words is None:
-        return f"needs {size} {'less' if head < base else 'more'} {row.label} ({values})"
-    return f"{words.verb} {size} {words.lower if head < base else words.higher}{than} ({values})"
+        return f"{words.verb} {words.same}"
+    return f"{words.verb} {size} {words.lower if head < base else words.higher}"
 
 
 def _write_pair(base: float, head: float, unit: str) -> str:
-    """Write two values with one unit: `794 → 607 ms`, `1.62 → 1.4 requests/s`."""
+    """Write two values with one unit, `794 → 607 ms`; one value if they are the same to people."""
+    if _size_of(base, head) is None:
+        return _write_one(head, unit)
     if unit == "requests/s":
         return f"{wording.rate(base)} → {wording.rate(head)} {unit}"
     return wording.pair(base, head, unit)
@@ -154,29 +220,49 @@ def _size_of(base: float, head: float) -> str | None:
 
 
 def _describe_best(runs: Sequence[ListedRun], clauses: Sequence[_Clause]) -> str:
-    """Name the best run of each metric, compared with the first run; the first is compared with the next."""
-    return " ".join(map(_describe_winner, repeat(runs), clauses)) or "The runs have no metric in common."
+    """Name the best run of the first metric with its trade-offs, then the best runs of the others."""
+    first, *others = clauses
+    winner, partner = first.rivals
+    best = first.value(winner).value
+    size = _size_of(first.value(partner).value, best)
+    words = _words_of(first.row)
+    value = _write_one(best, first.row.unit)
+    letter, other = runs[winner].letter, runs[partner].letter
+    if _size_of(first.value(first.ranking[-1]).value, best) is None:
+        text = f"all runs {words.alike} ({value})."
+    elif size is None:
+        text = f"run {letter} {words.best}, like run {other} ({value}){_describe_costs(runs, first, others)}."
+    else:
+        side = "above" if first.row.higher_is_better else "below"
+        text = f"run {letter} {words.best}: {value}, {size} {side} run {other}"
+        text = f"{text}{_describe_costs(runs, first, others)}."
+    return f"{text}{_describe_others(runs, winner, others)}"
 
 
-def _describe_winner(runs: Sequence[ListedRun], clause: _Clause) -> str:
-    row = clause.row
-    ranking = clause.ranking
-    winner, following = ranking[:2]
-    other = 0 if winner != 0 and 0 in clause.able else following
-    best = clause.value(winner).value
-    value = clause.value(other).value
-    words = _WORDS.get(row.key)
-    claim = f"{words.verb} {words.best}" if words else f"needs least {row.label}"
-    size = _size_of(value, best)
-    if size is None:
-        unit = _write_one(best, row.unit)
-        if _size_of(clause.value(ranking[-1]).value, best) is None:
-            return f"All {_ALIKE.get(row.key, f'need as much {row.label}')} ({unit})."
-        return f"Run {runs[winner].letter} {claim}, like run {runs[other].letter} ({unit})."
-    less, more = (words.lower, words.higher) if words else ("less", "more")
-    direction = less if best < value else more
-    values = _write_pair(value, best, row.unit)
-    return f"Run {runs[winner].letter} {claim}, {size} {direction} than run {runs[other].letter} ({values})."
+def _describe_costs(runs: Sequence[ListedRun], first: _Clause, others: Sequence[_Clause]) -> str:
+    """Return the other differences between the same two runs that are larger than the tolerance."""
+    winner, partner = first.rivals
+    parts = []
+    for clause in others:
+        if winner not in clause.able or partner not in clause.able:
+            continue
+        if clause.differs(winner, partner):
+            base, head = clause.value(partner).value, clause.value(winner).value
+            parts.append(_compare(clause.row, base, head))
+    return f"; it {wording.listing(parts)} than run {runs[partner].letter}" if parts else ""
+
+
+def _describe_others(runs: Sequence[ListedRun], winner: int, others: Sequence[_Clause]) -> str:
+    """Return a sentence on the best runs of the other metrics, if they differ by more than the tolerance."""
+    parts: dict[int, list[str]] = {}
+    for clause in others:
+        best = clause.ranking[0]
+        if best != winner and (winner not in clause.able or clause.differs(best, winner)):
+            value = _write_one(clause.value(best).value, clause.row.unit)
+            parts.setdefault(best, []).append(f"{_words_of(clause.row).best} ({value})")
+    texts = [f"run {runs[best].letter} {wording.listing(words)}" for best, words in parts.items()]
+    text = wording.listing(texts)
+    return f" {text[:1].upper()}{text[1:]}." if texts else ""
 
 
 def _list_excluded(runs: Sequence[ListedRun]) -> str:
@@ -207,7 +293,7 @@ def describe_searches(runs: Sequence[ListedRun], results: Sequence[RunResult]) -
     (unit,) = units
     overlap = _describe_overlap(best.low, next_best.high)
     return (
-        f"Run {letter} has the largest safe load: {_describe_safe(best, unit)}; "
+        f"In these single searches, run {letter} has the largest safe load: {_describe_safe(best, unit)}; "
         f"run {next_letter} is next: {_describe_safe(next_best, unit)}. {overlap}"
     )
 

@@ -6,6 +6,7 @@ from itertools import repeat
 from operator import attrgetter
 
 from bench.core.report.compared_metrics import ComparedMetric, ComparedValue
+from bench.core.report.listed_run import ListedRun
 from bench.core.report.run_conditions import MAIN
 from bench.core.report.side_by_side import SideBySide
 from bench.core.report.side_headline import find_cost, find_metric
@@ -65,26 +66,34 @@ def list_summary_metrics(side: SideBySide) -> list[ComparedMetric]:
     return [row for row in rows if row is not None]
 
 
+_LISTED = {"stack": "stack", "commit": "version", "load": "load"}
+"""Columns of the table of runs, and the field of a run; a stack or a load that all runs have stands below."""
+
+
 def _list_runs(side: SideBySide) -> Table:
     summary = list_summary_metrics(side)
+    listed = list_listed_fields(side)
     rows = []
     for number, run in enumerate(side.runs):
+        fields = [getattr(run, _LISTED[name]) for name in listed]
         values = [write_value(row, row.values[number]) for row in summary]
-        started = f"{run.started_at:%Y-%m-%d %H:%M}"
-        answered = f"{run.ok:,} of {run.requests:,}"
-        rows.append(
-            (f"{run.letter}: {run.run_id}", run.stack, run.version, run.load, started, answered, *values)
-        )
-    columns = (
-        "run",
-        "stack",
-        "commit",
-        "load",
-        "started (UTC)",
-        "answered",
-        *map(attrgetter("label"), summary),
-    )
+        rows.append((f"{run.letter}: {run.run_id}", *fields, *write_origin(run), *values))
+    columns = ("run", *listed, "started (UTC)", "answered", *map(attrgetter("label"), summary))
     return Table("Runs", columns, tuple(rows), ends_in_number=True)
+
+
+def list_listed_fields(side: SideBySide) -> list[str]:
+    """Return the names of the columns with a text: the commit, and the stack and the load if they differ."""
+    names = []
+    for name, field in _LISTED.items():
+        if name == "commit" or len({*map(attrgetter(field), side.runs)}) > 1:
+            names.append(name)
+    return names
+
+
+def write_origin(run: ListedRun) -> tuple[str, str]:
+    """Write the start of a run, and how many of its requests succeeded."""
+    return f"{run.started_at:%Y-%m-%d %H:%M}", f"{run.ok:,} of {run.requests:,}"
 
 
 def metric_table(side: SideBySide) -> Table:

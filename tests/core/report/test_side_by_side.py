@@ -1,5 +1,6 @@
 """Several runs side by side: what the description states about them, and what it never states."""
 
+from collections.abc import Sequence
 from itertools import permutations
 
 import pytest
@@ -106,10 +107,12 @@ def test_a_report_survives_json() -> None:
 def test_the_headline_states_who_is_faster_and_by_how_much() -> None:
     """The response time, the throughput and the cost of the second run are compared with the first."""
     headline = SETS["pair"]().report.headline
-    assert headline.startswith("Run B responds 30 % slower than run A (434 → 565 ms), answers as much (3.23")
-    assert "needs 2.5 % more processor time per request" in headline
+    assert headline == (
+        "In these single runs, run B responds 30 % slower than run A (434 → 565 ms), "
+        "answers as much and needs 2.5 % more processor time per request."
+    )
     turned = reorder(SETS["pair"](), (1, 0)).report.headline
-    assert turned.startswith("Run B responds 23 % faster than run A (565 → 434 ms)")
+    assert turned.startswith("In these single runs, run B responds 23 % faster than run A (565 → 434 ms)")
 
 
 def test_the_best_of_several_runs_does_not_depend_on_their_order() -> None:
@@ -117,13 +120,59 @@ def test_the_best_of_several_runs_does_not_depend_on_their_order() -> None:
     runs = SETS["three"]()
     for order in permutations(range(3)):
         letter = LETTERS[order.index(1)]
-        assert f"Run {letter} responds fastest" in reorder(runs, order).report.headline
+        assert (
+            f"In these single runs, run {letter} responds fastest: 348 ms"
+            in reorder(runs, order).report.headline
+        )
+
+
+def make_costly(order: Sequence[int]) -> SideBySide:
+    """Return three runs in some order: a cheap one, the fastest one, which costs most, and a slow one."""
+    made = (
+        make_measured(1.0, 0, cpu_pct=20.0),
+        make_measured(0.8, 1, cpu_pct=300.0),
+        make_measured(1.2, 2, cpu_pct=200.0),
+    )
+    return make_side_by_side([made[number][0] for number in order])
+
+
+def test_the_first_sentence_states_the_cost_of_the_fastest_run_against_the_same_partner() -> None:
+    """Time and cost are compared with one run; the cheapest run has a sentence of its own."""
+    assert make_costly((0, 1, 2)).headline == (
+        "In these single runs, run B responds fastest: 348 ms, 20 % below run A; "
+        "it needs 118 % more processor time per request than run A. "
+        "Run A needs the least processor time per request (367 ms)."
+    )
+    for order in permutations(range(3)):
+        first, second = make_costly(order).headline.split(". ")
+        partner = "A" if order[0] != 1 else LETTERS[order.index(0)]
+        assert first.count(f"run {partner}") == 2
+        assert second.startswith(f"Run {LETTERS[order.index(0)]} needs the least")
+
+
+def test_differences_below_the_tolerance_are_no_trade_off() -> None:
+    """The fastest of three runs needs 6 % more processor time, which is tolerated."""
+    headline = SETS["three"]().report.headline
+    assert headline == "In these single runs, run B responds fastest: 348 ms, 20 % below run A."
+
+
+def test_the_next_step_tests_the_two_runs_of_the_first_sentence() -> None:
+    """With more than two runs, the command has the versions of the fastest run and of its partner."""
+    for order in permutations(range(3)):
+        side = make_costly(order)
+        partner = 0 if order[0] != 1 else order.index(0)
+        base, head = sorted((partner, order.index(1)))
+        versions = (
+            f"embedded@{order[base]}{8 * str(order[base])} embedded@{order[head]}{8 * str(order[head])}"
+        )
+        assert side.next_step.endswith(f"run: bench ab {versions} --scenario quick")
+        assert f"run {LETTERS[head]} against run {LETTERS[base]}" in side.next_step
 
 
 def test_invalid_and_failed_runs_are_never_the_best() -> None:
     """A refusal is fast and costs little; a run that is not valid proves nothing."""
     side = SETS["invalid"]().report
-    assert side.headline.startswith("Run B responds 10 % slower than run A")
+    assert side.headline.startswith("In these single runs, run B responds 10 % slower than run A")
     assert "Run C is invalid and run D answered only 0 % of its requests" in side.headline
     assert [point.letter for point in side.fronts[0].points if point.on_front] == ["A"]
     alone = reorder(SETS["invalid"](), (0, 2)).report
@@ -134,7 +183,9 @@ def test_equal_runs_differ_in_nothing() -> None:
     """Two runs with equal requests have no difference, and the sentence states it."""
     side = make_side_by_side([make_measured(1.0, 0)[0], make_measured(1.0, 1)[0]])
     assert all(row.size == 0 for row in side.metrics)
-    assert side.headline.startswith("Run B responds as fast as run A (434 ms), answers as much")
+    assert side.headline.startswith(
+        "In these single runs, run B responds as fast as run A (434 ms), answers as much"
+    )
     assert [row.name for row in side.differing] == ["commit"]
 
 
@@ -179,7 +230,7 @@ def test_a_declared_field_differs_by_its_path() -> None:
 def test_searches_are_compared_by_their_safe_loads() -> None:
     """The safe loads have their intervals, and the sentence states whether they overlap."""
     side = SETS["searches"]().report
-    assert "Run B has the largest safe load: 24 users (90 % 22 to 26)" in side.headline
+    assert "run B has the largest safe load: 24 users (90 % 22 to 26)" in side.headline
     assert "do not overlap" in side.headline
     (row,) = [row for row in side.metrics if row.key == "safe_load"]
     assert [(value.low, value.high) for value in row.values if value] == [(15, 19), (22, 26)]
@@ -195,13 +246,13 @@ def test_searches_without_an_answer_or_with_other_units_have_a_sentence() -> Non
     units = make_side_by_side([make_search((18, 16, 20), 0, "requests/s"), make_search((18, 16, 20), 1)])
     assert units.headline.startswith("The safe loads have different units")
     more = make_side_by_side([make_search((18, 18, None), 0), make_search((14, 12, 16), 1)])
-    assert "Run A has the largest safe load: at least 18 users" in more.headline
+    assert "run A has the largest safe load: at least 18 users" in more.headline
 
 
 def test_a_search_and_a_run_share_the_trial_of_the_same_load() -> None:
     """Only what both have is compared; without such a trial, nothing is."""
     side = SETS["mixed"]().report
-    assert side.headline == "At a load of 10, run B answers 41 % less (3.23 → 1.9 requests/s)."
+    assert side.headline == "At a load of 10, run B answers 41 % less than run A (3.23 → 1.9 requests/s)."
     assert any("only trials of the same load" in warning for warning in side.warnings)
     alone = make_side_by_side([run_at(1.0), make_search((17, 15, 19), 1)])
     assert alone.metrics == ()

@@ -8,6 +8,7 @@ from operator import attrgetter
 from bench.core.report.compared_metrics import ComparedMetric
 from bench.core.report.side_by_side import SideBySide
 from bench.core.samples.cost_metrics import SAFE_LOADS
+from bench.core.values import wording
 from bench.render.document.side_by_side import list_letters, write_both, write_difference, write_value
 from bench.render.document.table import Table
 
@@ -19,6 +20,8 @@ _THINNEST = 4
 _ROW = 16
 _BLANK = 1.15
 """The scale of loads reaches this much further than the largest one."""
+_LONGEST = 24
+"""Shown characters of a tier's name."""
 _LABELLED_PCT = 14.0
 """A narrower tier has no label."""
 
@@ -158,7 +161,7 @@ def _stack_tiers(tiers: Sequence[ComparedMetric], number: int, longest_ms: float
             continue
         width = 100.0 * value.value / longest_ms
         name = row.label.removeprefix("time in ").removesuffix(" time")
-        label = f"{name} {write_value(row, value)}"
+        label = f"{wording.shorten(name, _LONGEST)} {write_value(row, value)}"
         difference = "" if value.difference is None else f" ({write_difference(row, value)})"
         shown = label if width >= _LABELLED_PCT else ""
         parts.append(StackedTier(round(start, 2), round(width, 2), place % 3, shown, f"{label}{difference}"))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from operator import attrgetter
 
+from bench.core.experiment.pareto import SAME_RATIO
 from bench.core.report.compared_metrics import ComparedMetric, ComparedValue
 from bench.core.report.listed_run import ListedRun
 from bench.core.report.side_by_side import FrontPoint, ParetoFront, SideBySide
@@ -15,14 +16,17 @@ from bench.render.document.side_by_side import write_value
 from bench.render.document.table import Table
 from bench.render.html.load_curve import LinePiece, Tick
 
-_HEIGHT = 260
+_HEIGHT = 210
 _HEAD = 16.0
-_FOOT = 220.0
+_FOOT = 170.0
 """Heights of the upper and the lower end of the scale, in pixels."""
 _BLANK_RATIO = 0.18
 """The scales reach this share of the range further, so that letters have room."""
 _LEAST_RATIO = 0.05
 """The scales have at least this share of the largest value, so that noise looks small."""
+_MOST_LABELS = 5
+"""More runs have their letters above, so that these do not touch the next run."""
+_SAME = wording.percent(SAME_RATIO)
 _TICKS = 4
 _MULTIPLES = (1.0, 2.0, 2.5, 5.0, 10.0)
 """Distances of ticks, as multiples of a power of ten."""
@@ -58,11 +62,9 @@ class DrawnFront:
     title: str
     """Heading."""
     text: str
-    """Explanation in a sentence or two."""
+    """Explanation in a sentence."""
     summary: str
     """The drawing in a sentence, for readers who cannot see it."""
-    up_label: str
-    """Name of the vertical scale, with the better direction."""
     x_ticks: tuple[Tick, ...]
     """Response times."""
     y_ticks: tuple[Tick, ...]
@@ -75,6 +77,11 @@ class DrawnFront:
     """The same values in rows."""
     height: int = _HEIGHT
     """Height of the drawing."""
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether the letters stand above the runs."""
+        return len(self.points) > _MOST_LABELS
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +119,8 @@ def draw_front(side: SideBySide, front: ParetoFront) -> DrawnFront:
     direction = "higher" if front.higher_is_better else "lower"
     return DrawnFront(
         title=f"Response time against {front.label}",
-        text=f"Further to the left and {direction} is better. No run beats those on the line in both.",
+        text=f"Further to the left and {direction} is better; less than {_SAME} counts as equal.",
         summary=f"On the front: {names or 'none'}. {'; '.join(map(attrgetter('text'), points))}.",
-        up_label=f"{front.label}, {direction} is better",
         x_ticks=_list_times(across),
         y_ticks=_list_values(front, up),
         line=tuple(pieces),

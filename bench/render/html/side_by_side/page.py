@@ -22,6 +22,7 @@ from bench.render.html.side_by_side.drawings import (
 )
 from bench.render.html.side_by_side.front import draw_front
 from bench.render.html.side_by_side.overlays import draw_overlays
+from bench.render.html.side_by_side.run_table import group_conditions, make_opening, make_run_table
 
 _STYLE = "side_by_side"
 _OPEN_ROWS = 15
@@ -43,15 +44,18 @@ def render_side_by_side_page(side: SideBySide, curves: SideCurves, assets: Asset
     """
     used = assets or load_assets(_STYLE)
     charts = draw_overlays(side, curves)
-    fronts = [*map(draw_front, repeat(side), side.fronts)]
+    fronts = [*map(draw_front, repeat(side), reversed(side.fronts))]  # the cost first
+    document = make_side_by_side_document(side)
     data = {}
     for name, chart in charts.items():
         data[f"chart-{name}"] = chart_data(chart)
     return ENVIRONMENT.get_template("side_by_side.html.j2").render(
         title=f"Runs side by side: {side.headline}",
         side=side,
-        headline=_split_sentences(side.headline),
-        document=make_side_by_side_document(side),
+        opening=make_opening(side, document),
+        document=document,
+        run_table=make_run_table(side, document),
+        conditions=group_conditions(side),
         curves=charts,
         missing=_find_missing(side, curves),
         fronts=fronts,
@@ -67,11 +71,6 @@ def render_side_by_side_page(side: SideBySide, curves: SideCurves, assets: Asset
         policy=content_security_policy(used),
         charts=embed_json(data),
     )
-
-
-def _split_sentences(headline: str) -> list[str]:
-    """Return the sentences of a headline; a number has no space after its point."""
-    return [f"{sentence.removesuffix('.')}." for sentence in headline.split(". ")]
 
 
 def _find_missing(side: SideBySide, curves: SideCurves) -> tuple[str, ...]:
