@@ -4,7 +4,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import combinations, pairwise
 from operator import attrgetter
 
 from bench.core.experiment.pareto import SAME_RATIO
@@ -24,8 +24,9 @@ _BLANK_RATIO = 0.18
 """The scales reach this share of the range further, so that letters have room."""
 _LEAST_RATIO = 0.05
 """The scales have at least this share of the largest value, so that noise looks small."""
-_MOST_LABELS = 5
-"""More runs have their letters above, so that these do not touch the next run."""
+_NEAR_PCT = 12.0
+_NEAR_PX = 14.0
+"""Runs that are nearer to each other have no room for a letter at their side."""
 _SAME = wording.percent(SAME_RATIO)
 _TICKS = 4
 _MULTIPLES = (1.0, 2.0, 2.5, 5.0, 10.0)
@@ -80,8 +81,11 @@ class DrawnFront:
 
     @property
     def is_crowded(self) -> bool:
-        """Whether the letters stand above the runs."""
-        return len(self.points) > _MOST_LABELS
+        """Whether a letter at the side of its run would touch another one; letters stand above then."""
+        near = 0
+        for one, other in combinations(self.points, 2):
+            near += abs(one.at - other.at) < _NEAR_PCT and abs(one.height - other.height) < _NEAR_PX
+        return near > 0
 
 
 @dataclass(frozen=True, slots=True)
