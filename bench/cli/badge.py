@@ -7,6 +7,7 @@ import typer
 
 from bench.render.badge import BadgeValue
 from bench.store.files import write_text
+from bench.store.lines import STDOUT
 from bench.usecases.badge import badge as draw_badge
 
 RunOrHistory = Annotated[
@@ -30,7 +31,7 @@ def badge(
     Exits with 0 for every verdict.
     """
     svg = draw_badge(run, show, label=label)
-    if out is None:
+    if out is None or str(out) == STDOUT:
         print(svg, end="")
     else:
         write_text(out, svg)

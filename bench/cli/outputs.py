@@ -60,7 +60,7 @@ def parse_outputs(texts: Sequence[str] | None, formats: Mapping[str, Format[Inpu
         formats: The formats of the command, by name.
 
     Raises:
-        ConfigError: A format is unknown, or the name of a file is empty.
+        ConfigError: A format is unknown, or the name of a file is empty or `-`.
     """
     outputs: dict[str, Output[Input]] = {}
     for text in texts or ():
@@ -68,6 +68,9 @@ def parse_outputs(texts: Sequence[str] | None, formats: Mapping[str, Format[Inpu
         form = _find_format(formats, name)
         if equals and not file:
             raise ConfigError(f"--out {text}: the name of the file is missing", f"--out {name}={form.file}")
+        if file == "-":
+            hint = f"--out {name}" if form.printable else f"--out {name}={form.file}"
+            raise ConfigError(f"--out {text}: - is not a file; a format without a file is printed", hint)
         outputs[text] = Output(form, Path(file) if file else None)
     return list(outputs.values())
 

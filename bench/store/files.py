@@ -39,8 +39,10 @@ def write_chunks(path: Path, chunks: Iterable[bytes], *, is_durable: bool = True
         is_durable: Wait until the disk has the content; not needed for a file that can be made again.
 
     Raises:
-        StoreError: The disk is full, or the folder is not writable.
+        StoreError: The disk is full, the folder is not writable, or the path is a folder.
     """
+    if path.is_dir():  # also the empty path and the root, which have no name
+        raise StoreError(f"cannot write {path}: it is a folder", "name a file")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, chunks, _READABLE, is_durable=is_durable)

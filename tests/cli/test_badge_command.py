@@ -45,3 +45,14 @@ def test_a_missing_value_is_refused(bench: Bench) -> None:
     assert "verdict, safe-load or p95" in unknown.err
     absent = bench("badge", "history/quick.jsonl")
     assert absent.code == Exit.MEASUREMENT
+
+
+def test_a_badge_needs_the_name_of_a_file(bench: Bench) -> None:
+    """`-` is stdout; a folder, or no name, is refused and nothing is written."""
+    run = store()
+    assert bench("badge", run, "--out", "-").out.startswith("<svg ")
+    assert not Path("-").exists()
+    for folder in ("", ".", "/", "results"):
+        refused = bench("badge", run, "--out", folder)
+        assert (refused.code, refused.out) == (Exit.MEASUREMENT, "")
+        assert "it is a folder" in refused.err

@@ -76,6 +76,15 @@ def test_a_file_without_a_name_is_refused(bench: Bench) -> None:
     assert "--out json=report.json" in done.err
 
 
+@pytest.mark.parametrize(("name", "hint"), [("text", "--out text"), ("html", "--out html=report.html")])
+def test_a_dash_is_not_a_file(bench: Bench, name: str, hint: str) -> None:
+    """`--out text=-` writes no file of this name: a usage error with the option that prints."""
+    done = bench("report", str(store_slow_run()), "--out", f"{name}=-")
+    assert (done.code, done.out) == (Exit.USAGE, "")
+    assert f"hint: {hint}\n" in done.err
+    assert not Path("-").exists()
+
+
 def test_an_unknown_format_is_refused_with_the_list(bench: Bench) -> None:
     """An unknown format is a usage error, which lists the formats of the command."""
     done = bench("report", str(store_slow_run()), "--out", "pdf=report.pdf")

@@ -41,7 +41,7 @@ from bench.core.samples.metrics import (
     tier_name,
 )
 from bench.core.values import stats
-from bench.core.values.record import Number, Record
+from bench.core.values.record import LARGEST, Number, Record
 from bench.core.verdict.accepted_runs import MARGIN_RATIO
 from bench.core.verdict.margins import margin_of
 
@@ -364,7 +364,8 @@ def _compare_value(
 ) -> ComparedValue:
     ratio = None
     if difference is not None and base is not None and base.value > 0 and row.unit != "ratio":
-        ratio = difference / base.value
+        ratio = _storable(difference / base.value)
+    size = None if difference is None or not scale else _storable(abs(difference) / scale)
     return ComparedValue(
         value=reading.value,
         low=reading.low,
@@ -373,8 +374,13 @@ def _compare_value(
         unreliable=reading.unreliable,
         difference=difference,
         difference_ratio=ratio,
-        size=None if difference is None or not scale else abs(difference) / scale,
+        size=size,
     )
+
+
+def _storable(ratio: float) -> float:
+    """Return a ratio that a file can contain: the rest of a subtraction in the base makes it boundless."""
+    return max(-LARGEST, min(LARGEST, ratio))
 
 
 def _scale_of(

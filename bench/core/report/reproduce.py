@@ -1,5 +1,6 @@
 """The commands that measure a run again, as far as its result knows them."""
 
+import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from bench.core.verdict.compare import Comparison
 
 _USUAL_STACK = "embedded"
 _ADDRESS_STACK = "external"
+_COMMIT = re.compile(r"[0-9a-f]{7,64}")
+_OPTION = re.compile(r"--[a-z][a-z-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +35,15 @@ def describe_reproduction(report: Report) -> Reproduction:
     For example: `git checkout 5e511ed79`, `bench check quick --inject model.slowdown=1.3`.
     """
     result = report.result
-    commit = result.provenance.commit
-    checkout = [] if commit is None else [f"git checkout {shlex.quote(commit)}"]
+    commit = _known_commit(result.provenance.commit)
+    checkout = [] if commit is None else [f"git checkout {commit}"]
     command = " ".join([*_command(report), *_options(result)])
     return Reproduction(commands=(*checkout, command), notes=tuple(_notes(report)))
+
+
+def _known_commit(commit: str | None) -> str | None:
+    """Return a commit; None for a text that git could take for an option or for a branch."""
+    return commit if commit is not None and _COMMIT.fullmatch(commit) else None
 
 
 def _command(report: Report) -> list[str]:
@@ -53,10 +61,11 @@ def _command(report: Report) -> list[str]:
         return ["bench run ADDRESS"]
     if comparison.base_name is None:
         return [f"bench {'check' if comparison.baseline_runs else 'run'} {name}"]
-    base_commit = comparison.newest_baseline_commit
+    base_commit = _known_commit(comparison.newest_baseline_commit)
     if _compares_commits(result, comparison) and base_commit is not None:
-        return [f"bench check {name} --against {shlex.quote(base_commit)}"]
-    return [f"bench ab {shlex.quote(comparison.base_name)} HEAD --scenario {name}"]
+        return [f"bench check {name} --against {base_commit}"]
+    base_name = "BASE" if comparison.base_name.startswith("-") else shlex.quote(comparison.base_name)
+    return [f"bench ab {base_name} HEAD --scenario {name}"]
 
 
 def _is_address(result: RunResult) -> bool:
@@ -96,7 +105,8 @@ def _options(result: RunResult) -> Iterator[str]:
         yield f"--stack {shlex.quote(stack)}"
     for override in result.overrides:
         name, space, value = override.partition(" ")
-        yield f"{name} {shlex.quote(value)}" if space else name
+        if _OPTION.fullmatch(name):
+            yield f"{name} {shlex.quote(value)}" if space else name
     for knob, factor in result.provenance.injections.items():
         yield f"--inject {shlex.quote(f'{knob}={_exact(factor)}')}"
     generators = [source for source in result.summary.resources if is_generator(source)]
@@ -117,7 +127,7 @@ def _notes(report: Report) -> Iterator[str]:
 
 def _unknown_version(report: Report) -> Iterator[str]:
     provenance = report.result.provenance
-    if provenance.commit is None:
+    if _known_commit(provenance.commit) is None:
         yield "The run was started outside a repository, so its commit is unknown."
     if provenance.dirty:
         yield "The run had uncommitted changes, which the commit does not contain."

@@ -10,10 +10,10 @@ from pydantic_core import CoreSchema
 from bench.core.values.field_docs import field_docs
 
 # No measurement reaches this number, and sums of such numbers stay finite; files may contain any number.
-_LARGEST = 10**15
-Count = Annotated[int, Field(ge=0, le=_LARGEST)]
-NotNegative = Annotated[float, Field(ge=0, le=_LARGEST)]
-Number = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST)]
+LARGEST = 10**15
+Count = Annotated[int, Field(ge=0, le=LARGEST)]
+NotNegative = Annotated[float, Field(ge=0, le=LARGEST)]
+Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
 
 _field_docs = cache(field_docs)
 

@@ -104,3 +104,22 @@ def test_names_from_outside_are_one_word_of_the_shell() -> None:
     report = changed(scenario={"name": HOSTILE}, result={"overrides": (f"--set x={HOSTILE}",)})
     words = shlex.split(command(report))
     assert words == ["bench", "check", HOSTILE, "--set", f"x={HOSTILE}"]
+
+
+@pytest.mark.parametrize("text", ["-f", "main", "$(x)", "a;rm -rf ~", "HEAD\nrm", ""])
+def test_a_commit_that_is_no_digest_is_in_no_command(text: str) -> None:
+    """`git checkout -f` would discard the reader's changes; a note states that the commit is unknown."""
+    known = describe_reproduction(changed(provenance={"commit": text}))
+    assert known.commands == ("bench check quick",)
+    assert any("its commit is unknown" in note for note in known.notes)
+    pair = REPORTS["long-messages"]
+    comparison = pair.comparison.model_copy(update={"newest_baseline_commit": text, "base_name": text})
+    words = shlex.split(command(pair.model_copy(update={"comparison": comparison})))
+    assert words[:2] == ["bench", "ab"]
+    assert words[2] == ("BASE" if text.startswith("-") else text)
+
+
+@pytest.mark.parametrize("text", ["a;rm\t-rf", "--vus;x 5", "$(x)", "x 5", "-rf ~"])
+def test_an_override_that_is_no_option_is_in_no_command(text: str) -> None:
+    """The name of an option is not quoted, so only a name of letters is repeated."""
+    assert command(changed(result={"overrides": (text, "--vus 5")})) == "bench check quick --vus 5"

@@ -10,7 +10,7 @@ from bench.core.report.side_by_side import MOST_RUNS, SideBySide, make_side_by_s
 from bench.core.run.result import RunResult
 from bench.core.samples.metrics import RESPONSE_TIME
 from bench.errors import ConfigError
-from tests.factories import make_scenario, make_spec, run_at
+from tests.factories import make_recording, make_run, make_sample, make_scenario, make_spec, run_at
 from tests.render.side_runs import SETS, make_measured, reorder
 from tests.searches import make_search
 
@@ -291,3 +291,20 @@ def test_bad_sets_are_refused() -> None:
     ):
         with pytest.raises(ConfigError, match=message):
             make_side_by_side(runs)
+
+
+def test_a_base_that_is_almost_zero_has_a_bounded_ratio() -> None:
+    """The time outside all tiers is the rest of a subtraction: 1e-13 ms instead of 0 is no crash."""
+    runs: list[RunResult] = []
+    for number, latency_ms in enumerate((2.0, 3.6e6)):
+        samples = [make_sample(seq, latency_ms=latency_ms, tier_times={}) for seq in range(50)]
+        origin = run_at(1.0, number).provenance
+        runs.append(make_run(make_recording(samples), provenance=origin))
+    summary = runs[0].summary
+    rest = summary.metrics["service_ms"].model_copy(update={"mean": 1e-13, "typical": 1e-13, "p50": 1e-13})
+    metrics = {**summary.metrics, "service_ms": rest, RESPONSE_TIME: rest}
+    runs[0] = runs[0].model_copy(update={"summary": summary.model_copy(update={"metrics": metrics})})
+    report = make_side_by_side(runs)
+    ratios = [row.values[1].difference_ratio for row in report.metrics if row.values[1] is not None]
+    assert max(abs(ratio) for ratio in ratios if ratio is not None) == 10**15
+    assert SideBySide.model_validate_json(report.model_dump_json()) == report
