@@ -27,6 +27,7 @@ def list_notes(notes: Mapping[str, Sequence[str]], width: int) -> LineBlock:
     return LineBlock(
         tuple(lines),
         rank=Rank.NOTES,
+        least=2,
         most=_MOST_NOTES,
         describe_rest=lambda omitted: f"{omitted} more note{'' if omitted == 1 else 's'}: --verbose",
     )
