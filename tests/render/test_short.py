@@ -232,3 +232,12 @@ def test_costs_of_services_have_different_names() -> None:
     text = short_text(make_report(report.result, comparison))
     for name in ("agent CPU time", "agent memory", "backend CPU time", "backend memory"):
         assert f"\n{name} " in text
+
+
+def test_a_confirmed_run_names_the_file_with_the_numbers_of_both_runs() -> None:
+    """`bench report` judges the first run alone, so its numbers may be others."""
+    report = REPORTS["regression"]
+    confirmed = report.comparison.model_copy(update={"confirmed_by": "20260105T120100Z-quick-0001"})
+    text = short_text(make_report(report.result, confirmed))
+    assert f"\nnumbers   {FOLDER}/report.md\n" in text
+    assert "--verbose" not in text

@@ -23,6 +23,7 @@ def list_places(report: Report, layout: ShortLayout, width: int) -> LineBlock:
     places = {
         "since": describe_versions(report, width - _LABEL),
         **list_commands(layout),
+        **_find_confirmed(report, layout),
         "again": _measure_again(report),
     }
     lines: list[Text] = []
@@ -30,6 +31,13 @@ def list_places(report: Report, layout: ShortLayout, width: int) -> LineBlock:
         if text:
             lines += place_lines(label, text, width)
     return LineBlock(tuple(lines), rank=Rank.PLACES, least=len(lines))
+
+
+def _find_confirmed(report: Report, layout: ShortLayout) -> dict[str, str]:
+    """Return the file with the numbers of both runs; `bench report` judges the first one alone."""
+    if report.comparison.confirmed_by is None or layout.folder is None or layout.page is None:
+        return {}
+    return {"numbers": f"{layout.folder}/report.md"}
 
 
 def _measure_again(report: Report) -> str:
