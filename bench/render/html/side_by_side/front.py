@@ -24,7 +24,7 @@ _BLANK_RATIO = 0.18
 """The scales reach this share of the range further, so that letters have room."""
 _LEAST_RATIO = 0.05
 """The scales have at least this share of the largest value, so that noise looks small."""
-_NEAR_PCT = 12.0
+_NEAR_PCT = 16.0
 _NEAR_PX = 14.0
 """Runs that are nearer to each other have no room for a letter at their side."""
 _SAME = wording.percent(SAME_RATIO)
