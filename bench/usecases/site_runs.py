@@ -13,7 +13,7 @@ from bench.core.values.record import Record
 from bench.core.verdict.baseline import Baseline, baseline_path
 from bench.errors import BenchError, StoreError
 from bench.render.html.page import render_page
-from bench.render.html.site_files import RUNS, run_path
+from bench.render.html.site_files import RUNS, path_of, run_path
 from bench.store import baselines, results
 from bench.store.files import read_text
 from bench.store.own_code import pages_code
@@ -177,7 +177,8 @@ def _render(run: RunToShow, result: RunResult) -> str:
         report = judge_run(result, find_baseline=find_others)
     recording = results.load_recording(run.folder)
     expected = None if paired is not None else find_others(result)
-    return render_page(report, make_series(report.result, recording, expected)) + "\n"
+    history = f"../{path_of(run.note.where)}"
+    return render_page(report, make_series(report.result, recording, expected), history=history) + "\n"
 
 
 def _check_files(folder: Path) -> None:

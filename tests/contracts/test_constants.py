@@ -37,6 +37,7 @@ IMPLEMENTATION_DETAILS = {
     "exchange._SHOWN": "length of an answer in a report of probes",
     "judge_answers.TOO_MANY": "a status of HTTP",
     "origin.LONGEST_COMMIT_TEXT": "length of a subject, an author and a branch",
+    "site_findings.*": "which scenarios a page names first; the limit of success is that of alerts",
     "site_tiles.*": "what a tile shows; the limit of success is that of alerts",
     "leaks.*": "length of a text that counts as a secret",
     "probe_plan.*": "sizes of bad input; a probe gives no verdict on a measurement",

@@ -1,4 +1,5 @@
 import os
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -156,13 +157,13 @@ def names_of(shown: Opened) -> list[str]:
 def test_filters_choose_by_text_stack_and_verdict(browser: Browser, write_site: WriteSite) -> None:
     """Filters count together; the status says the number of matches, and "Show all" removes them."""
     with shown_file(browser, write_site(SEVERAL()) / FRONT) as shown:
-        assert shown.page.get_by_role("status").inner_text() == "6 scenarios"
+        assert shown.page.locator("#matches").inner_text() == "6 scenarios"
         shown.page.get_by_role("radio", name="not worse").check()
         assert names_of(shown) == ["chat-stream", "medium on compose", "medium on embedded", "spike"]
         shown.page.get_by_role("combobox", name="Stack").select_option("embedded")
         shown.page.get_by_role("searchbox", name="Search").fill("MEDIUM")
         assert names_of(shown) == ["medium on embedded"]
-        assert shown.page.get_by_role("status").inner_text() == "1 of 6 scenarios"
+        assert shown.page.locator("#matches").inner_text() == "1 of 6 scenarios"
         shown.page.get_by_role("button", name="Show all").click()
         shown.page.get_by_text("6 scenarios").wait_for()
         assert len(names_of(shown)) == 6
@@ -178,6 +179,39 @@ def test_filters_work_by_keyboard(browser: Browser, write_site: WriteSite) -> No
         shown.page.keyboard.press("Tab")
         shown.page.keyboard.press("ArrowDown")
         assert names_of(shown) == ["quick"]
+
+
+def test_a_search_for_worse_does_not_match_not_worse(browser: Browser, write_site: WriteSite) -> None:
+    """The verdict is compared from its start, and other texts anywhere."""
+    with shown_file(browser, write_site(SEVERAL()) / FRONT) as shown:
+        search = shown.page.get_by_role("searchbox", name="Search")
+        for text, matches in (
+            ("worse", 1),
+            ("not worse", 4),
+            ("quick worse", 1),
+            ("cannot tell", 1),
+            ("tream", 1),
+        ):
+            search.fill(text)
+            assert shown.page.locator(ROWS).count() == matches
+        search.fill("worse")
+        assert names_of(shown) == ["quick"]
+        assert shown.messages == []
+
+
+def test_the_next_step_of_the_front_page_can_be_copied(browser: Browser, write_site: WriteSite) -> None:
+    """The button copies the command, or selects it."""
+    with shown_file(browser, write_site(SEVERAL()) / FRONT) as shown:
+        shown.page.get_by_role("button", name="Copy the command").click()
+        shown.page.get_by_text(re.compile("Copied|Selected")).wait_for()
+        assert shown.value("getSelection().toString()").startswith("bench ab embedded@")
+
+
+def test_a_scale_that_does_not_start_at_zero_names_its_foot(browser: Browser, write_site: WriteSite) -> None:
+    """The text below the chart has the lowest value of the scale."""
+    with shown_file(browser, write_site(SEVERAL()) / QUICK) as shown:
+        foot = shown.page.locator("#main .foot")
+        assert re.fullmatch(r"scale from \d+ ms", foot.inner_text())
 
 
 def test_the_address_keeps_the_filters(browser: Browser, write_site: WriteSite) -> None:

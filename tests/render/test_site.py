@@ -91,10 +91,15 @@ def test_the_front_page_has_tiles_and_one_list() -> None:
     heading = heading_of(DECISIONS[BOARD.decision], BOARD.headline)
     assert header.find("h1").text == shown(heading)
     assert header.find("p", class_="next").text == shown(BOARD.next_step)
+    findings = [f"{finding.entry.name}: {shown(finding.text)}" for finding in BOARD.findings]
+    assert [row.text[2:] for row in header.find("ul", class_="findings").find_all("li")] == findings
+    assert len(findings) == 2
     assert len(BOARD.tiles) == 4
     for tile, item in zip(BOARD.tiles, page.find_all("li", class_="site-tile"), strict=True):
         assert item.find("h2").text.endswith(f"{tile.title} {tile.status}")
-        assert item.find("p", class_="figure").text == shown(tile.figure)
+        assert item.find("p", class_="figure").text == shown(f"{tile.figure} {tile.unit}")
+        bars = [bar.attributes["class"] for bar in item.find_all("rect")][1::2]
+        assert bars == ["over" if row.is_bad else "part" for row in tile.rows]
         texts = [bar.text for bar in item.find_all("span", class_="value")]
         assert texts == [shown(row.text) for row in tile.rows]
         links = [link.attributes["href"] for link in item.find_all("a")]
@@ -115,7 +120,9 @@ def test_the_front_page_lists_each_history() -> None:
         link = row.find("th").find("a")
         assert link.attributes["href"] == path_of(entry.summary.where)
         assert link.text == entry.name
-        assert row.find("td", class_="verdict-cell").text == verdicts[entry.trend.decision]
+        verdict, *needs = row.find("td", class_="verdict-cell").text.split(" △ ")
+        assert verdict == verdicts[entry.trend.decision]
+        assert needs == (["9 of 100 requests failed"] if entry.name == "spike" else [])
         spark = draw_spark(entry.summary.line, entry.trend)
         assert [path.attributes["d"] for path in row.find_all("path")][-1] == spark.path
         dot = row.find("circle").attributes
@@ -126,15 +133,21 @@ def test_the_front_page_lists_each_history() -> None:
         assert row.attributes["data-branch"] == "main"
     changes = {row.find("th").find("a").text: row.find("td", class_="change").text for row in rows}
     assert changes["chat-stream"] == "none in 34 runs"
-    assert changes["heavy"] == "too few runs 4 of 12"
-    assert re.fullmatch(r"\+2\d % response time since 2026-01-25", changes["quick"])
+    assert changes["heavy"] == "too few runs 4 of 12 runs needed"
+    assert re.fullmatch(r"\+2\d % response time since 2026-01-25, in decode", changes["quick"])
     assert re.fullmatch(r"−\d\d % response time since 2026-01-27", changes["medium on embedded"])  # noqa: RUF001
 
 
 def test_a_search_shows_its_safe_load_and_a_run_its_costs() -> None:
     """One column has both; it is left out if no scenario has a value."""
     searches = [to_history_point(make_search(safe, number)) for number, safe in enumerate([(17, 15, 19)] * 3)]
-    text = check_page(site_of([trend_page(searches)])[FRONT], POLICY).find("td", class_="limits").text
+    front = check_page(site_of([trend_page(searches)])[FRONT], POLICY)
+    text = front.find("td", class_="limits").text
+    assert [head.text for head in front.find_all("th", scope="col")][4:6] == ["safe load now", "safe load"]
+    heads = [head.text for head in parsed(FRONT).find_all("th", scope="col")]
+    assert heads[4:6] == ["response time now", "cost"]
+    mixed = check_page(site_of([trend_page(searches), worse()])[FRONT], POLICY)
+    assert [head.text for head in mixed.find_all("th", scope="col")][4:6] == ["level now", "safe load, cost"]
     assert text == "safe load 17 users (90 % 15 to 19)"
     costs = parsed(FRONT).find_all("td", class_="limits")[0].text
     assert re.fullmatch(r"\d+ ms CPU per request ?4\d MB memory", costs)

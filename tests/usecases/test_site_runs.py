@@ -62,6 +62,9 @@ def test_the_newest_runs_of_each_history_have_a_page() -> None:
     text = Path(f"site/{history_key(to_history_point(runs[0]))}.html").read_text()
     assert all(f'href="../../runs/{run_id}.html"' in text for run_id in newest[:-1])
     assert f"{runs[0].provenance.run_id}.html" not in text
+    address = f"../{history_key(to_history_point(other))}.html"
+    assert f'<a href="{address}">History of heavy</a>' in page_of(other).read_text()
+    assert (page_of(other).parent / address).exists()
 
 
 def test_the_number_of_pages_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

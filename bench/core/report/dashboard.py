@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from bench.core.history.levels import MIN_TREND_RUNS
 from bench.core.report.latest_change import latest_change
 from bench.core.report.site_entry import Entry, name_histories
+from bench.core.report.site_findings import Finding, find_findings
 from bench.core.report.site_tiles import Tile, make_tiles
 from bench.core.report.trend_page import HistorySummary
 from bench.core.report.trend_wording import next_step
@@ -27,6 +28,8 @@ class Dashboard:
     """The judgement in one sentence."""
     next_step: str
     """What the reader can do now."""
+    findings: tuple[Finding, ...]
+    """The scenarios that became worse, and those that need a look; at most three of each."""
     entries: tuple[Entry, ...]
     """All histories, the worst first."""
     tiles: tuple[Tile, ...]
@@ -47,6 +50,7 @@ def dashboard(summaries: Sequence[HistorySummary]) -> Dashboard:
         decision=decision,
         headline=_headline(decision, entries),
         next_step=_next_step(entries[0], len(entries)),
+        findings=find_findings(entries),
         entries=tuple(entries),
         tiles=make_tiles(entries),
     )
@@ -66,14 +70,16 @@ def _headline(decision: Decision, entries: Sequence[Entry]) -> str:
         if entry.trend.decision is Decision.FAIL:
             failed.append(entry.name)
         inconclusive += entry.trend.decision is Decision.INCONCLUSIVE
-    judged = wording.counted(len(entries) - inconclusive, "scenario")
+    judged = wording.counted(len(entries) - inconclusive, "judged scenario")
+    few = ""
+    if inconclusive:
+        few = f"; {inconclusive} {'has' if inconclusive == 1 else 'have'} too few runs"
     if failed:
         verb = "is" if len(failed) == 1 else "are"
-        return f"{len(failed)} of {judged} {verb} worse than before: {_listing(failed)}."
+        return f"{len(failed)} of {judged} {verb} worse than before: {_listing(failed)}{few}."
     if decision is Decision.INCONCLUSIVE:
         return f"Cannot tell yet: no scenario has the {MIN_TREND_RUNS} comparable runs that are needed."
-    more = f" {inconclusive} more have too few runs." if inconclusive else ""
-    return f"No lasting regression in {judged}.{more}"
+    return f"No lasting regression in {judged}{few}."
 
 
 def _next_step(worst: Entry, count: int) -> str:

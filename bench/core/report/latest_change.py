@@ -1,4 +1,4 @@
-"""The change of a history that its row on the front page shows: when, and by how much."""
+"""The change of a history that its row on the front page shows: when, by how much, and in which tier."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -54,6 +54,27 @@ def latest_change(trend: Trend) -> LatestChange | None:
             points += row.change_points
     newest = max(points, key=lambda point: (point.position, point.key), default=None)
     return None if newest is None else _of_point(newest)
+
+
+def grown_tiers(trend: Trend) -> tuple[ChangePoint, ...]:
+    """Return the unresolved changes of tiers, the largest one in milliseconds first."""
+    grown: list[ChangePoint] = []
+    for row in trend.metrics:
+        if tier_name(row.key):
+            grown += filter(lambda point: point.unresolved, row.change_points)
+    grown.sort(key=lambda point: (point.before - point.after, point.key))
+    return tuple(grown)
+
+
+def describe_since(trend: Trend, change: LatestChange) -> str:
+    """Return since when a change lasts, and the tier that grew most: ``since 2026-02-02, in `decode```."""
+    since = "since the pinned baseline"
+    if change.since is not None:
+        since = f"since {change.since:%Y-%m-%d}" if change.point else f"{since} of {change.since:%Y-%m-%d}"
+    grown = grown_tiers(trend)
+    if not grown or not change.is_worse or tier_name(change.key):
+        return since
+    return f"{since}, in `{tier_name(grown[0].key)}`"
 
 
 def describe_change(change: LatestChange) -> str:

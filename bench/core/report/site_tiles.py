@@ -1,19 +1,19 @@
 """The four tiles of the site's front page: what matters across all scenarios, in their newest runs."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bench.core.config.watching import AlertLimits
 from bench.core.history.vitals import ServiceUsage
 from bench.core.report.latest_change import LatestChange, describe_change, latest_change
 from bench.core.report.site_entry import Entry, success_of, typical_of, uses_of, wait_of
+from bench.core.report.site_findings import LEAST_SUCCESS, describe_downtime
 from bench.core.values import wording
 from bench.core.verdict.compare import Decision
 from bench.core.verdict.success import SUCCESS
 
-LEAST_SUCCESS = AlertLimits().success_ratio
-"""A run with a lower success ratio needs attention: the limit of alerts, unless a stack declares its own."""
+_CORE_PCT = 100.0
 _MOST_ROWS = 3
 """A tile shows at most this number of scenarios or services."""
 _MOST_ALERTS = 3
@@ -23,6 +23,8 @@ _MOST_ALERTS = 3
 class Status(StrEnum):
     """The status of a tile."""
 
+    WORSE = "worse"
+    """A scenario became worse than before."""
     GOOD = "good"
     LOOK = "look"
     """Somebody should look at it."""
@@ -41,6 +43,8 @@ class TileRow:
     """The number."""
     share: float
     """Length of the bar, from 0 to 1."""
+    is_bad: bool = False
+    """Whether the number is a change for the worse, or beyond a limit that the tile states."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +57,14 @@ class Tile:
     """Status of the subject."""
     figure: str
     """The number that represents the subject."""
+    unit: str
+    """What that number counts; may be empty."""
     about: str
-    """What the bars show; may be empty."""
+    """What the bars show, and what a full bar is; may be empty."""
     rows: tuple[TileRow, ...]
     """The worst scenarios or services."""
     text: str = ""
-    """Details in sentences; may be empty."""
+    """Details in sentences, above the bars; may be empty."""
 
 
 def make_tiles(entries: Sequence[Entry]) -> tuple[Tile, ...]:
@@ -79,19 +85,21 @@ def _performance(entries: Sequence[Entry]) -> Tile | None:
             worse.append((entry, change))
     if worse:
         worse.sort(key=lambda row: (-abs(row[1].ratio or 0.0), row[0].name))
-        largest = abs(worse[0][1].ratio or 0.0) or 1.0
+        full = max(1.0, abs(worse[0][1].ratio or 0.0))
         rows = []
         for entry, change in worse[:_MOST_ROWS]:
-            rows.append(TileRow("", entry, describe_change(change), abs(change.ratio or 0.0) / largest))
-        figure = f"{len(worse)} of {judged} worse"
-        return Tile(title, Status.LOOK, figure, "Largest changes for the worse", tuple(rows))
+            share = abs(change.ratio or 0.0) / full
+            rows.append(TileRow("", entry, describe_change(change), share, is_bad=True))
+        figure = f"{len(worse)} of {judged}"
+        about = f"Largest changes; a full bar is {wording.change(full)}"
+        return Tile(title, Status.WORSE, figure, "judged scenarios worse", about, tuple(rows))
     longest = _longest_responses(entries)
     if not judged and not longest:
         return None
     if not judged:
-        return Tile(title, Status.UNKNOWN, "Too few runs", "Longest response times", longest)
-    figure = "Not worse" if judged == 1 else f"0 of {judged} worse"
-    return Tile(title, Status.GOOD, figure, "Longest response times" if longest else "", longest)
+        return Tile(title, Status.UNKNOWN, "Too few runs", "", "Longest response times", longest)
+    about = "Longest response times" if longest else ""
+    return Tile(title, Status.GOOD, f"0 of {judged}", "judged scenarios worse", about, longest)
 
 
 def _longest_responses(entries: Sequence[Entry]) -> tuple[TileRow, ...]:
@@ -123,17 +131,28 @@ def _health(entries: Sequence[Entry]) -> Tile | None:
     if not is_watched and not uses:
         return None
     uses.sort(key=lambda row: (-row[2].cpu_pct, row[0].name, row[1]))
-    rows = []
-    for entry, service, use in uses[:_MOST_ROWS]:
-        share = max(0.0, use.cpu_pct) / (uses[0][2].cpu_pct or 1.0)
-        rows.append(TileRow(service, entry, f"{use.cpu_pct:.0f} %", share))
-    status, figure = Status.UNKNOWN, "Not watched"
+    rows = _most_cpu(uses[: 1 if alerts else _MOST_ROWS])
+    status, figure, unit = Status.UNKNOWN, "Not watched", ""
     if is_watched:
-        status, figure = Status.GOOD, "No alert"
+        status, figure, unit = Status.GOOD, "0", "alerts"
     if alerts:
-        status, figure = Status.LOOK, wording.counted(len(alerts), "alert")
-    about = "Most CPU, of one core" if rows else ""
-    return Tile("System health", status, figure, about, tuple(rows), _first_sentences(alerts))
+        status, figure, unit = Status.LOOK, str(len(alerts)), "alert" if len(alerts) == 1 else "alerts"
+    about = f"Most CPU; a full bar is {wording.counted(_full_cores(uses), 'core')}" if rows else ""
+    return Tile("System health", status, figure, unit, about, rows, _first_sentences(alerts))
+
+
+def _full_cores(uses: Sequence[tuple[Entry, str, ServiceUsage]]) -> int:
+    """Return the number of complete cores that has room for the highest use."""
+    return max(1, math.ceil(uses[0][2].cpu_pct / _CORE_PCT))
+
+
+def _most_cpu(uses: Sequence[tuple[Entry, str, ServiceUsage]]) -> tuple[TileRow, ...]:
+    """Return a row for each use, of which the first one is the highest."""
+    rows = []
+    for entry, service, use in uses:
+        share = max(0.0, use.cpu_pct) / (_CORE_PCT * _full_cores(uses))
+        rows.append(TileRow(service, entry, f"{use.cpu_pct:.0f} % of a core", share))
+    return tuple(rows)
 
 
 def _first_sentences(sentences: Sequence[str]) -> str:
@@ -157,18 +176,14 @@ def _services(entries: Sequence[Entry]) -> Tile | None:
     down.sort(key=lambda row: (row[0], row[1].name, row[2]))
     rows = []
     for up_ratio, entry, check in down[:_MOST_ROWS]:
-        rows.append(TileRow(check, entry, _downtime(entry, up_ratio), 1.0 - up_ratio))
-    figure = f"{count - len(down)} of {count} up"
+        rows.append(TileRow(check, entry, describe_downtime(entry, up_ratio), 1.0 - up_ratio, is_bad=True))
+    figure = f"{count - len(down):,} of {count:,}"
+    unit = "health checks always up"
     if down:
-        return Tile("Service status", Status.LOOK, figure, "Down the longest", tuple(rows))
+        about = "Down the longest, of the run's time"
+        return Tile("Service status", Status.LOOK, figure, unit, about, tuple(rows))
     text = "Every health check of the newest runs was up all the time."
-    return Tile("Service status", Status.GOOD, figure, "", (), text)
-
-
-def _downtime(entry: Entry, up_ratio: float) -> str:
-    elapsed_s = entry.newest.vitals.elapsed_s if entry.newest.vitals else 0.0
-    down_s = (1.0 - up_ratio) * elapsed_s
-    return f"{down_s:.1f} s of {elapsed_s:.0f} s"
+    return Tile("Service status", Status.GOOD, figure, unit, "", (), text)
 
 
 def _users(entries: Sequence[Entry]) -> Tile | None:
@@ -186,12 +201,15 @@ def _users(entries: Sequence[Entry]) -> Tile | None:
     if not runs:
         return None
     status = Status.LOOK if unhappy else Status.GOOD
+    if any(SUCCESS in entry.trend.worse for entry in runs):
+        status = Status.WORSE
     figure = wording.percent(ok / (ok + failed))
-    about, rows = "longest waits, p95", _longest_waits(runs)
+    unit = f"of {ok + failed:,} requests succeeded"
+    about, rows = "Longest waits, p95", _longest_waits(runs)
     if failed:
-        about, rows = "most failures", _failures(runs)
-    about = f"of {ok + failed:,} requests succeeded; {about}" if rows else "of all requests succeeded"
-    return Tile("User experience", status, figure, about, rows, _count_crossed(runs))
+        about = f"Most failures; the limit is {wording.percent(1.0 - LEAST_SUCCESS)}"
+        rows = _failures(runs)
+    return Tile("User experience", status, figure, unit, about if rows else "", rows, _count_crossed(runs))
 
 
 def _count_crossed(runs: Sequence[Entry]) -> str:
@@ -207,7 +225,15 @@ def _failures(runs: Sequence[Entry]) -> tuple[TileRow, ...]:
         if not run.failed:
             break
         ratio = 1.0 - success_of(run)
-        rows.append(TileRow("", entry, f"{run.failed:,} of {run.ok + run.failed:,} failed", ratio))
+        rows.append(
+            TileRow(
+                "",
+                entry,
+                f"{run.failed:,} of {run.ok + run.failed:,} failed",
+                ratio,
+                success_of(run) < LEAST_SUCCESS,
+            )
+        )
     return tuple(rows)
 
 

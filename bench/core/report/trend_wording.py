@@ -65,7 +65,7 @@ def _regression(standing: tuple[ChangePoint, ...]) -> str:
         levels = " → ".join(load_pair(worst.before, worst.after, row.unit, exact=True)) + f" {row.unit}"
     change = "" if worst.key == SUCCESS else f" ({wording.change(worst.change_ratio)})"
     others = len({change_point.key for change_point in standing} - {worst.key})
-    more = f", and {others} more" if others else ""
+    more = f", and {wording.counted(others, 'more metric')}" if others else ""
     return f"{label} became worse on {worst.started_at:%Y-%m-%d}: {levels}{change}{more}."
 
 

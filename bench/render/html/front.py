@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from bench.core.history.levels import MIN_TREND_RUNS
 from bench.core.report.dashboard import Dashboard
-from bench.core.report.latest_change import describe_change, latest_change
+from bench.core.report.latest_change import describe_change, describe_since, latest_change
 from bench.core.report.load_change import describe_load_with_interval
 from bench.core.report.run_costs import cpu_per_request_ms, memory_bytes
 from bench.core.report.site_entry import Entry, describe_commit
+from bench.core.report.site_findings import list_needs
 from bench.core.report.site_tiles import Status
 from bench.core.report.trend_wording import commit
 from bench.core.report.words import DECISIONS, Tone, Word
@@ -25,7 +26,12 @@ from bench.render.html.sparkline import SPARK_HEIGHT, SPARK_WIDTH, Spark, draw_s
 
 OPEN_ROWS = 25
 """Rows that stay open; the reader unfolds the others, or the script shows them in parts."""
-_STATUS_TONES = {Status.GOOD: Tone.GOOD, Status.LOOK: Tone.BAD, Status.UNKNOWN: Tone.QUIET}
+_STATUS_TONES = {
+    Status.WORSE: Tone.BAD,
+    Status.LOOK: Tone.CAUTION,
+    Status.GOOD: Tone.GOOD,
+    Status.UNKNOWN: Tone.QUIET,
+}
 _VERDICTS = {
     Decision.FAIL: Word("worse", DECISIONS[Decision.FAIL].tone),
     Decision.INVALID: DECISIONS[Decision.INVALID],
@@ -51,8 +57,12 @@ class FrontRow:
     """Branch of the newest run; empty if it is unknown."""
     word: Word
     """The verdict."""
+    needs: str
+    """What needs a look in the newest run; may be empty."""
+    metric: str
+    """Name of the small line's metric."""
     level: str
-    """Level of the small line's metric."""
+    """Present level of that metric."""
     spark: Spark
     """The small line."""
     change: str
@@ -112,7 +122,8 @@ def render_front(board: Dashboard, links: SiteLinks = SiteLinks()) -> str:
         path_of=path_of,
         open_rows=rows[:OPEN_ROWS],
         folded_rows=rows[OPEN_ROWS:],
-        has_limits=any(map(_limits, board.entries)),
+        limits_head=_limits_head(board.entries),
+        metrics=sorted({row.metric for row in rows}),
         verdicts=_verdict_choices(rows),
         stacks=_choices([row.stack for row in rows]),
         branches=_choices([row.branch for row in rows if row.branch]),
@@ -149,6 +160,8 @@ def _make_row(entry: Entry, links: SiteLinks) -> FrontRow:
         environment=trend.environment,
         branch=newest.branch or "",
         word=_VERDICTS[trend.decision],
+        needs="; ".join(list_needs(entry)[:1]),
+        metric=metric(line.key).label,
         level=wording.value(line.level, metric(line.key).unit),
         spark=draw_spark(line, trend),
         change=change,
@@ -166,14 +179,21 @@ def _make_row(entry: Entry, links: SiteLinks) -> FrontRow:
 def _describe_change(entry: Entry) -> tuple[str, str]:
     trend = entry.trend
     if trend.decision is Decision.INCONCLUSIVE:
-        return "too few runs", f"{trend.runs} of {MIN_TREND_RUNS}"
+        return "too few runs", f"{trend.runs} of {MIN_TREND_RUNS} runs needed"
     change = latest_change(trend)
     if change is None:
         return "none", f"in {wording.counted(trend.runs, 'run')}"
-    since = "since the pinned baseline"
-    if change.since is not None:
-        since = f"since {change.since:%Y-%m-%d}" if change.point else f"{since} of {change.since:%Y-%m-%d}"
-    return describe_change(change), since
+    return describe_change(change), describe_since(trend, change)
+
+
+def _limits_head(entries: Sequence[Entry]) -> str:
+    """Return the heading of the column of safe loads and costs; empty if no row has one."""
+    heads = []
+    if any(entry.newest.safe_load is not None for entry in entries):
+        heads.append("safe load")
+    if any(entry.newest.safe_load is None and _limits(entry) for entry in entries):
+        heads.append("cost")
+    return ", ".join(heads)
 
 
 def _limits(entry: Entry) -> tuple[str, ...]:

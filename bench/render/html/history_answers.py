@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 from bench.core.history.change_points import ChangePoint
-from bench.core.report.latest_change import LatestChange, describe_change, latest_change
-from bench.core.report.site_entry import describe_commit
+from bench.core.report.latest_change import LatestChange, describe_change, grown_tiers, latest_change
 from bench.core.report.trend_page import TrendPage
 from bench.core.report.trend_wording import commit
 from bench.core.samples.cost_metrics import SAFE_LOADS
@@ -95,26 +94,24 @@ def _since(page: TrendPage, change: LatestChange, links: Links) -> Answer:
         day = "" if change.since is None else f"{change.since:%Y-%m-%d}"
         return Answer("Since", day or "the pinned baseline", "compared with the pinned baseline")
     run = page.runs[point.position]
-    note = f"{commit(run.commit)}: {describe_commit(run)}" if run.subject else commit(run.commit)
     runs = wording.counted(len(page.runs) - point.position, "run")
+    day = f"{point.started_at:%Y-%m-%d} ({runs})"
     address = links.between(point.last_commit, point.commit)
     shown = (link("Show these commits", address),) if address else ()
-    return Answer("Since", f"{point.started_at:%Y-%m-%d} ({runs})", note, shown)
+    if run.subject is None:
+        return Answer("Since", day, commit(run.commit), shown)
+    author = f" by {run.author}" if run.author else ""
+    return Answer("Since", run.subject, f"{day}, commit {commit(run.commit)}{author}", shown)
 
 
 def _where(page: TrendPage) -> Answer | None:
     """Return the tier that grew most; None if the history has no tiers."""
-    has_tiers = False
-    grown: list[ChangePoint] = []
-    for row in page.trend.metrics:
-        if tier_name(row.key):
-            has_tiers = True
-            grown += filter(lambda point: point.unresolved, row.change_points)
-    if not has_tiers:
+    if not any(tier_name(row.key) for row in page.trend.metrics):
         return None
-    worst = max(grown, key=lambda point: point.after - point.before, default=None)
-    if worst is None:
+    grown = grown_tiers(page.trend)
+    if not grown:
         return Answer("Tier", "none", "no tier became worse for long")
+    worst = grown[0]
     others = {point.key for point in grown} - {worst.key}
     note = _levels(worst)
     if others:

@@ -23,16 +23,19 @@ def render_suite(suite: SuiteInput) -> Iterator[str]:
     yield render_suite_page(suite.report, suite.series()) + "\n"
 
 
-def render_page(report: Report, series: RunSeries, assets: Assets | None = None) -> str:
+def render_page(
+    report: Report, series: RunSeries, assets: Assets | None = None, history: str | None = None
+) -> str:
     """Return the page of a run.
 
     Args:
         report: The judged run.
         series: Its curves.
         assets: Style and script; None for those of the package.
+        history: Address of the page of its history; None without one.
     """
     title = f"{report.word.text.upper()} {report.result.scenario.name}: {report.headline}"
-    return _render(title, [make_section("run", report, series)], assets or load_assets())
+    return _render(title, [make_section("run", report, series)], assets or load_assets(), history=history)
 
 
 def render_suite_page(suite: SuiteReport, series: Sequence[RunSeries], assets: Assets | None = None) -> str:
@@ -51,7 +54,11 @@ def render_suite_page(suite: SuiteReport, series: Sequence[RunSeries], assets: A
 
 
 def _render(
-    title: str, sections: Sequence[RunSection], assets: Assets, suite: SuiteReport | None = None
+    title: str,
+    sections: Sequence[RunSection],
+    assets: Assets,
+    suite: SuiteReport | None = None,
+    history: str | None = None,
 ) -> str:
     charts = {}
     requests = {}
@@ -64,6 +71,7 @@ def _render(
         title=title,
         sections=sections,
         suite=suite,
+        history=history,
         style=Markup(assets.style),  # noqa: S704 - the package's own files
         script=Markup(assets.script),  # noqa: S704 - likewise
         policy=content_security_policy(assets),

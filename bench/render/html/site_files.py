@@ -22,7 +22,7 @@ def render_shared(assets: Assets | None = None) -> dict[str, str]:
     return {
         STYLE: f"{shared.style}\n{read_style('site')}\n",
         SCRIPT: f"{shared.script}\n",
-        FILTER: f"{read_script('filter')}\n",
+        FILTER: f"{read_script('copy')}\n{read_script('filter')}\n",
     }
 
 

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable
 from bench.core.history.change_points import ChangePoint
 from bench.core.history.history import HistoryPoint
 from bench.core.history.levels import MIN_TREND_RUNS
+from bench.core.report.latest_change import latest_change
 from bench.core.report.long_term import LongTermCurve
 from bench.core.report.run_costs import tokens_per_cpu_second
 from bench.core.report.site_entry import describe_commit
@@ -14,6 +15,7 @@ from bench.core.samples.cost_metrics import SAFE_LOADS
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import RESPONSE_TIME, metric, tier_name
 from bench.core.values import wording
+from bench.core.verdict.compare import Decision
 from bench.core.verdict.success import SUCCESS
 from bench.render.document.table import Table
 from bench.render.html.charts import Chart, Layer, Line, Mark, format_value, make_table
@@ -157,12 +159,25 @@ def _text(page: TrendPage, history: MetricHistory) -> Iterable[str]:
         yield (
             "No change of the level detected." if enough else "Too few runs to detect a change of the level."
         )
+    told = _told_by_headline(page)
     for change in history.change_points:
+        if change is told:
+            yield "Each dot is a run, the line is its level."
+            continue
         direction = "Worse" if change.worse else "Better"
         values = f"{wording.value(change.before, unit)} → {wording.value(change.after, unit)}"
         yield f"{direction} since {change.started_at:%Y-%m-%d}, {_commits(change)}: {values}."
     if history.pinned is not None and page.trend.pinned_at is not None:
-        yield f"The pinned baseline is of {page.trend.pinned_at:%Y-%m-%d}."
+        pinned = f"pinned baseline is of {page.trend.pinned_at:%Y-%m-%d}"
+        if history.band is None:
+            yield f"The {pinned}."
+        else:
+            yield f"The baseline is the newest accepted runs; the {pinned} and stays until you pin again."
+
+
+def _told_by_headline(page: TrendPage) -> ChangePoint | None:
+    change = latest_change(page.trend) if page.trend.decision is Decision.FAIL else None
+    return None if change is None else change.point
 
 
 def _commits(change: ChangePoint) -> str:

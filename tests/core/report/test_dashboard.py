@@ -1,3 +1,4 @@
+import re
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from bench.core.samples.sample import GENERATOR, HOST
 from bench.core.verdict.compare import Decision
 from tests.factories import make_fingerprint, make_history, make_point
 from tests.render.histories import board_of as dashboard
+from tests.render.histories import history
 
 NO_VITALS: tuple[dict[str, Any] | None, ...] = (None, {})
 USES = {
@@ -53,7 +55,7 @@ def tile(board: Dashboard, title: str) -> Tile:
 @pytest.mark.parametrize(
     ("pages", "decision", "headline"),
     [
-        ([regressed()], Decision.FAIL, "1 of 1 scenario is worse than before: quick."),
+        ([regressed()], Decision.FAIL, "1 of 1 judged scenario is worse than before: quick."),
         (
             [
                 regressed(),
@@ -62,13 +64,13 @@ def tile(board: Dashboard, title: str) -> Tile:
                 with_few_runs(scenario="medium"),
             ],
             Decision.FAIL,
-            "2 of 3 scenarios are worse than before: quick and spike.",
+            "2 of 3 judged scenarios are worse than before: quick and spike; 1 has too few runs.",
         ),
-        ([steady()], Decision.PASS, "No lasting regression in 1 scenario."),
+        ([steady()], Decision.PASS, "No lasting regression in 1 judged scenario."),
         (
             [steady(), steady(scenario="heavy"), with_few_runs(scenario="medium")],
             Decision.PASS,
-            "No lasting regression in 2 scenarios. 1 more have too few runs.",
+            "No lasting regression in 2 judged scenarios; 1 has too few runs.",
         ),
         (
             [with_few_runs()],
@@ -114,7 +116,7 @@ def test_an_entry_has_the_shortest_unique_name() -> None:
 def test_a_long_list_of_scenarios_is_shortened() -> None:
     """The headline names at most five scenarios and the number of others."""
     board = dashboard([regressed(scenario=f"s{number}") for number in range(8)])
-    assert board.headline == "8 of 8 scenarios are worse than before: s0, s1, s2, s3, s4 and 3 more."
+    assert board.headline == "8 of 8 judged scenarios are worse than before: s0, s1, s2, s3, s4 and 3 more."
 
 
 def shown_rows(shown: Tile) -> list[tuple[str, str, str]]:
@@ -123,21 +125,28 @@ def shown_rows(shown: Tile) -> list[tuple[str, str, str]]:
 
 
 def test_performance_shows_the_largest_changes() -> None:
-    """The largest change for the worse has the longest bar; other scenarios have none."""
+    """The largest change for the worse comes first; a full bar is a change of 100 %, or the largest one."""
     smaller = runs([1.0] * 14 + [1.2] * 10, scenario="spike")
     performance = tile(dashboard([steady(scenario="heavy"), smaller, regressed()]), "Real-time performance")
-    assert (performance.status, performance.figure) == (Status.LOOK, "2 of 3 worse")
+    assert (performance.status, performance.figure) == (Status.WORSE, "2 of 3")
     largest, second = performance.rows
     assert [row.entry.name for row in performance.rows] == ["quick", "spike"]
     assert largest.text.endswith(" % response time")
-    assert (largest.share, round(second.share, 1)) == (1.0, 0.5)
+    assert (round(largest.share, 1), round(second.share, 1)) == (0.4, 0.2)
+    assert (performance.unit, performance.about) == (
+        "judged scenarios worse",
+        "Largest changes; a full bar is +100 %",
+    )
+    huge = tile(dashboard([runs([1.0] * 14 + [4.0] * 10)]), "Real-time performance")
+    assert [row.share for row in huge.rows] == [1.0]
+    assert huge.about.startswith("Largest changes; a full bar is +")
 
 
 def test_performance_without_a_change_shows_the_longest_response_times() -> None:
     """A scenario that cannot be judged is shown, too; at most three scenarios have a row."""
     pages = [steady(scenario=f"s{number}") for number in range(4)]
     performance = tile(dashboard([*pages, runs([2.0] * 15, scenario="slow")]), "Real-time performance")
-    assert (performance.status, performance.figure) == (Status.GOOD, "0 of 5 worse")
+    assert (performance.status, performance.figure) == (Status.GOOD, "0 of 5")
     assert performance.rows[0].entry.name == "slow"
     assert performance.rows[0].share == 1.0
     assert len(performance.rows) == 3
@@ -156,14 +165,18 @@ def test_a_tile_without_content_is_left_out() -> None:
 def test_health_shows_alerts_and_processor_time() -> None:
     """The load generator and the machine are not services."""
     health = tile(dashboard([steady({"usage": USES, "alerts": ()})]), "System health")
-    assert (health.status, health.figure) == (Status.GOOD, "No alert")
-    assert shown_rows(health) == [("model", "quick", "83 %"), ("backend", "quick", "14 %")]
-    assert health.rows[0].share == 1.0
+    assert (health.status, health.figure, health.unit) == (Status.GOOD, "0", "alerts")
+    assert shown_rows(health) == [
+        ("model", "quick", "83 % of a core"),
+        ("backend", "quick", "14 % of a core"),
+    ]
+    assert (health.rows[0].share, health.about) == (0.83, "Most CPU; a full bar is 1 core")
     alerts = tuple(f"model: {number} % of its memory in use" for number in range(91, 96))
     health = tile(dashboard([steady({"alerts": alerts})]), "System health")
-    assert (health.status, health.figure) == (Status.LOOK, "5 alerts")
+    assert (health.status, health.figure) == (Status.LOOK, "5")
     assert health.text == " ".join([*(f"quick: {alert}." for alert in alerts[:3]), "2 more."])
-    assert tile(dashboard([steady({"alerts": alerts[:1]})]), "System health").figure == "1 alert"
+    one = tile(dashboard([steady({"alerts": alerts[:1], "usage": USES})]), "System health")
+    assert (one.figure, one.unit, len(one.rows)) == ("1", "alert", 1)
     unwatched = tile(dashboard([steady({"usage": USES})]), "System health")
     assert (unwatched.status, unwatched.figure) == (Status.UNKNOWN, "Not watched")
 
@@ -171,11 +184,11 @@ def test_health_shows_alerts_and_processor_time() -> None:
 def test_service_status_comes_from_the_health_checks() -> None:
     """A service is up if it was always up; the one that was down the longest comes first."""
     services = tile(dashboard([steady({"up": {"backend": 1.0, "agent": 1.0}})]), "Service status")
-    assert (services.status, services.figure, services.rows) == (Status.GOOD, "2 of 2 up", ())
+    assert (services.status, services.figure, services.rows) == (Status.GOOD, "2 of 2", ())
     assert services.text == "Every health check of the newest runs was up all the time."
     checks = {"backend": 0.99, "agent": 0.5, "model": 1.0}
     services = tile(dashboard([steady({"up": checks})]), "Service status")
-    assert (services.status, services.figure) == (Status.LOOK, "1 of 3 up")
+    assert (services.status, services.figure) == (Status.LOOK, "1 of 3")
     assert shown_rows(services) == [
         ("agent", "quick", "15.0 s of 30 s"),
         ("backend", "quick", "0.3 s of 30 s"),
@@ -187,21 +200,63 @@ def test_user_experience_needs_success_and_kept_thresholds() -> None:
     newest = {"latencies": {"e2e_ms": LatencyPercentiles(p95=610.0)}}
     experience = tile(dashboard([steady(newest)]), "User experience")
     assert (experience.status, experience.figure) == (Status.GOOD, "100 %")
-    assert experience.about == "of 100 requests succeeded; longest waits, p95"
+    assert (experience.unit, experience.about) == ("of 100 requests succeeded", "Longest waits, p95")
     assert shown_rows(experience) == [("", "quick", "610 ms")]
     experience = tile(
         dashboard([steady(newest), steady(scenario="heavy", ok=98, failed=2)]), "User experience"
     )
     assert (experience.status, experience.figure) == (Status.GOOD, "99 %")
-    assert experience.about == "of 200 requests succeeded; most failures"
+    assert experience.unit == "of 200 requests succeeded"
+    assert experience.about == "Most failures; the limit is 5 %"
+    assert [row.is_bad for row in experience.rows] == [False]
     assert shown_rows(experience) == [("", "heavy", "2 of 100 failed")]
     failing = steady(ok=94, failed=6)
     assert success_of(failing.newest) < LEAST_SUCCESS
     dropped = [make_point(number, ok=100 - 3 * (number > 9), failed=3 * (number > 9)) for number in range(20)]
     crossed = steady({"crossed": ("e2e_ms p(95)<100",)})
-    for page in (failing, crossed, trend_page(dropped)):
-        assert tile(dashboard([page]), "User experience").status is Status.LOOK
+    for page, status in (
+        (failing, Status.LOOK),
+        (crossed, Status.LOOK),
+        (trend_page(dropped), Status.WORSE),
+    ):
+        assert tile(dashboard([page]), "User experience").status is status
+    assert tile(dashboard([failing]), "User experience").rows[0].is_bad
     assert tile(dashboard([crossed]), "User experience").text == "1 scenario crossed a threshold."
+
+
+def test_only_a_change_for_the_worse_is_red() -> None:
+    """An alert, a failed check and failed requests need a look; the processor time has no limit."""
+    newest = {"alerts": ("requests: 9 % failed",), "up": {"agent": 0.93}, "usage": USES}
+    board = dashboard([steady(newest, ok=91, failed=9)])
+    assert [shown.status for shown in board.tiles] == [Status.GOOD, *[Status.LOOK] * 3]
+    assert not any(row.is_bad for row in tile(board, "System health").rows)
+
+
+def test_the_findings_name_the_worse_scenarios_and_those_that_need_a_look() -> None:
+    """A row has amount, day, tier and commit of a change, or failures, checks and alerts."""
+    failing = {
+        "alerts": ("requests: 9 % failed",),
+        "up": {"agent": 0.93, "model": 0.99},
+        "crossed": ("p95<1",),
+    }
+    pages = [
+        steady(scenario="heavy"),
+        steady(failing, scenario="spike", ok=91, failed=9),
+        with_few_runs(scenario="medium"),
+        trend_page(history([1.0] * 14 + [1.4] * 10)),
+    ]
+    worse, look = dashboard(pages).findings
+    assert (worse.entry.name, worse.is_worse) == ("quick", True)
+    assert re.fullmatch(
+        r"\+\d\d % response time since \d{4}-\d\d-\d\d, in `decode`, commit [0-9a-f]{7}", worse.text
+    )
+    assert (look.entry.name, look.is_worse) == ("spike", False)
+    assert look.text == (
+        "9 of 100 requests failed; agent was down 2.1 s of 30 s, and 1 more; 1 crossed threshold; 1 alert"
+    )
+    many = dashboard([regressed(scenario=f"s{number}") for number in range(8)])
+    assert len(many.findings) == 3
+    assert dashboard([steady()]).findings == ()
 
 
 def test_an_older_history_point_has_no_vitals() -> None:

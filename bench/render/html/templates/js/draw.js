@@ -156,7 +156,7 @@ function reach(chart, least, most) {
   return [Math.max(0, middle - half), chart.unit === "share" ? Math.min(1.002, middle + half) : middle + half];
 }
 
-// A label at the foot of the scale would overlap the dates below it.
+// A label at the foot of the scale would overlap the dates below it, so its line is left out, too.
 function low(plot, chart, value) {
   const { min, max } = plot.scales.y;
   return !chart.from_zero && value - min < 0.08 * (max - min);
@@ -188,7 +188,7 @@ function axesOf(chart, element, scale, isSmall) {
   const percentiles = (plot, _, least, most) => percentileTicks(plot, least, most, 44 * scale * uPlot.pxRatio);
   return [
     { ...axis, size: (isSmall ? 22 : 28) * scale, space: (chart.across === "date" ? 96 : 72) * scale, grid: { show: false }, values: across, ...(chart.across === "percentile" && { splits: percentiles }) },
-    { ...axis, size: 64 * scale, space: (isSmall ? 30 : 26) * scale, values: (plot, ticks) => ticks.map((each) => (low(plot, chart, each) ? "" : formatValue(each, chart.unit))) },
+    { ...axis, size: 64 * scale, space: (isSmall ? 30 : 26) * scale, grid: { ...axis.grid, filter: (plot, ticks) => ticks.map((each) => (low(plot, chart, each) ? null : each)) }, values: (plot, ticks) => ticks.map((each) => (low(plot, chart, each) ? "" : formatValue(each, chart.unit))) },
   ];
 }
 
@@ -242,6 +242,13 @@ function optionsOf(chart, element, scale = 1) {
   };
 }
 
+// Name the foot of a scale that does not start at 0.
+function nameFoot(plot, chart, element) {
+  const { min } = plot.scales.y;
+  const foot = element.querySelector(".foot");
+  foot.textContent = !chart.from_zero && min > 0 ? `scale from ${formatValue(min, chart.unit)}` : "";
+}
+
 function draw(id, chart, element) {
   const data = joinLayers(chart);
   const options = optionsOf(chart, element);
@@ -253,7 +260,7 @@ function draw(id, chart, element) {
     points: { size: 7 },
   };
   options.hooks.setCursor = [(plot) => read(plot, chart, element)];
-  options.hooks.setScale = [(plot, key) => key === "x" && onZoom(plot, element)];
+  options.hooks.setScale = [(plot, key) => key === "x" && onZoom(plot, element), (plot, key) => key === "y" && nameFoot(plot, chart, element)];
   const plot = new uPlot(options, data, element.querySelector(".canvas"));
   const all = whole(chart, data[0]);
   plot.setScale("x", all);

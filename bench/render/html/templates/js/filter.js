@@ -7,7 +7,8 @@
   const status = document.getElementById("matches");
   const more = document.getElementById("more");
   const rows = [...document.querySelectorAll("#rows tbody tr")];
-  const texts = rows.map((row) => row.textContent.toLowerCase());
+  // The verdict is compared as a whole: "worse" does not match "not worse".
+  const texts = rows.map((row) => [...row.cells].filter((cell) => !cell.matches(".verdict-cell")).map((cell) => cell.textContent).join(" ").toLowerCase());
   const NAMES = ["search", "stack", "branch", "verdict"];
   const names = NAMES.filter((name) => form.elements[name]); // a page with one stack has no choice of it
   let limit = STEP;
@@ -26,9 +27,11 @@
 
   function matchesOf(choice) {
     const words = choice.search.toLowerCase().split(/\s+/).filter(Boolean);
+    const phrase = words.join(" ");
     return rows.filter((row, number) =>
       NAMES.slice(1).every((name) => !choice[name] || row.dataset[name] === choice[name]) &&
-      words.every((word) => texts[number].includes(word)));
+      (row.dataset.verdict.startsWith(phrase) ||
+        words.every((word) => texts[number].includes(word) || row.dataset.verdict.startsWith(word))));
   }
 
   const chosen = () => Object.fromEntries(NAMES.map((name) => [name, form.elements[name]?.value ?? ""]));
@@ -88,5 +91,6 @@
   });
   addEventListener("hashchange", recall);
   form.hidden = false;
+  document.querySelectorAll("[data-copies]").forEach(enableCopying);
   recall();
 })();

@@ -69,6 +69,6 @@ function frame(id, chart, element) {
   const reset = make("button", "reset", "Show all");
   reset.type = "button";
   reset.hidden = true;
-  keys.append(make("span", "place"), reset);
+  keys.append(make("span", "foot"), make("span", "place"), reset);
   element.append(canvas, keys);
 }
