@@ -7,7 +7,8 @@ from bench.core.history.history import HistoryPoint
 from bench.core.history.vitals import LatencyPercentiles, ServiceUsage, Vitals
 from bench.core.report.dashboard import Dashboard
 from bench.core.report.site_entry import success_of, uses_of, wait_of
-from bench.core.report.site_tiles import LEAST_SUCCESS, Status, Tile
+from bench.core.report.site_findings import LEAST_SUCCESS
+from bench.core.report.site_tiles import Status, Tile
 from bench.core.report.trend_page import TrendPage, trend_page
 from bench.core.samples.sample import GENERATOR, HOST
 from bench.core.verdict.compare import Decision
