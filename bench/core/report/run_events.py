@@ -108,11 +108,15 @@ def _stalls(stalls: Iterable[TargetStall]) -> Iterator[RunEvent]:
 
 
 def _pauses(pauses: Iterable[Stall]) -> Iterator[RunEvent]:
+    """Yield the pauses that did not end in the warm-up."""
     for pause in pauses:
+        end_s = pause.at_s + pause.length_s
+        if end_s <= 0.0:
+            continue
         yield RunEvent(
             kind=EventKind.PAUSE,
             label="load generator paused",
             start_s=max(0.0, pause.at_s),
-            end_s=pause.at_s + pause.length_s,
+            end_s=end_s,
             effect="requests of this time look slow",
         )

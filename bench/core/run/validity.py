@@ -138,8 +138,11 @@ def _check_pauses(pauses: Sequence[Stall]) -> list[str]:
     longest = max(pauses, key=lambda pause: pause.length_s, default=None)
     if longest is None:
         return []
-    pause = f"for {longest.length_s:.1f} s, {longest.at_s:.0f} s after its start"
-    return [f"the load generator was paused {pause}: requests of that time look slow"]
+    pause = f"for {longest.length_s:.1f} s"
+    if longest.at_s + longest.length_s <= 0.0:
+        return [f"the load generator was paused {pause} in the warm-up: the load did not begin as planned"]
+    place = f"{max(0.0, longest.at_s):.0f} s after the start of the measured load"
+    return [f"the load generator was paused {pause}, {place}: requests of that time look slow"]
 
 
 def _fault_of_trials(calibration: Calibration | None) -> tuple[GeneratorFault, str] | None:

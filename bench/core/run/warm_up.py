@@ -8,7 +8,6 @@ import numpy as np
 from bench.core.config.executors import Phase
 from bench.core.faults.fault_times import shift_faults
 from bench.core.run.recording import Recording, Watched, shift_clock, shift_stalls
-from bench.core.samples.sample import Stall
 from bench.core.samples.token_times import shift_spans
 
 
@@ -36,7 +35,7 @@ def drop_warm_up(recording: Recording, phases: Sequence[Phase]) -> Recording:
             for phase, spans in recording.token_spans.items()
             if phase not in warm_ups
         },
-        pauses=_without_ended(shift_stalls(recording.pauses, -begin_s)),
+        pauses=shift_stalls(recording.pauses, -begin_s),  # also those of the warm-up: it was not as planned
         long_turns=shift_stalls(recording.long_turns, -begin_s),
         resources=_since(begin_s, recording.resources),
         probes=_since(begin_s, recording.probes),
@@ -44,11 +43,6 @@ def drop_warm_up(recording: Recording, phases: Sequence[Phase]) -> Recording:
         faults=shift_faults(recording.faults, -begin_s),
         work={},  # counters of services also count the warm-up
     )
-
-
-def _without_ended(pauses: Sequence[Stall]) -> tuple[Stall, ...]:
-    """Return the pauses that end after 0: others disturbed the warm-up only."""
-    return tuple(pause for pause in pauses if pause.at_s + pause.length_s > 0.0)
 
 
 def _since(begin_s: float, watched: Sequence[Watched]) -> tuple[Watched, ...]:

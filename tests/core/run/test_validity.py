@@ -9,9 +9,10 @@ from bench.core.load.needs import Needs
 from bench.core.run.recording import Recording
 from bench.core.run.summary import summarise
 from bench.core.run.validity import GENERATOR_CPU_PCT, Validity, judge_validity
+from bench.core.run.warm_up import drop_warm_up
 from bench.core.samples.sample import GENERATOR, Culprit, Outcome, Stall, Stop, StopCause
 from bench.core.samples.samples import Samples
-from tests.factories import make_recording, make_sample, make_use
+from tests.factories import make_recording, make_sample, make_scenario, make_use
 
 
 def judged(recording: Recording) -> Validity:
@@ -175,8 +176,28 @@ def test_an_unsent_request_of_the_calibration_counts() -> None:
 def test_a_pause_of_the_load_generator_is_the_reason() -> None:
     """The longest pause is named, with its place."""
     recording = replace(lagging([900.0] * 20), pauses=(Stall(1.0, 2.0), Stall(12.0, 5.25)))
-    pause = "the load generator was paused for 5.2 s, 12 s after its start: requests of that time look slow"
+    place = "12 s after the start of the measured load"
+    pause = f"the load generator was paused for 5.2 s, {place}: requests of that time look slow"
     assert judged(recording) == Validity(valid=False, reasons=(pause,))
+
+
+@pytest.mark.parametrize("at_s", [1.0, 9.0, 12.0])
+def test_a_pause_in_the_warm_up_makes_the_run_invalid_too(at_s: float) -> None:
+    """The warm-up is part of the planned load, so a pause counts wherever it is."""
+    warm_up = make_scenario(
+        phases=[
+            {"executor": "constant-vus", "vus": 1, "duration_s": 10, "think_time_s": (1, 1), "warm_up": True},
+            {"executor": "constant-vus", "vus": 1, "duration_s": 20, "think_time_s": (1, 1)},
+        ]
+    ).phases
+    samples = [make_sample(0, at_s=2.0, phase=0), make_sample(1, at_s=10.0, phase=1)]
+    recording = make_recording(samples, elapsed_s=30.0, pauses=(Stall(at_s, 2.5),))
+    validity = judged(drop_warm_up(recording, warm_up))
+    assert not validity.valid
+    (reason,) = validity.reasons
+    place = "in the warm-up" if at_s + 2.5 <= 10.0 else "of the measured load"
+    assert place in reason
+    assert " -" not in reason
 
 
 def test_a_lost_load_generator_is_the_reason() -> None:
