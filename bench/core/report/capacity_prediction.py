@@ -1,7 +1,8 @@
 """A prediction from the queue of a capacity search, as people read it."""
 
+from bench.core.capacity.capacity_result import CapacityResult
 from bench.core.capacity.curve_point import FittedValue
-from bench.core.capacity.prediction import LoadPrediction, Prediction
+from bench.core.capacity.prediction import PREDICTED_FACTOR, LoadPrediction, Prediction
 from bench.core.report.capacity_words import describe_load
 from bench.core.values import wording
 
@@ -25,6 +26,23 @@ def describe_load_prediction(prediction: LoadPrediction) -> str:
         return f"none for {slots}: {prediction.refused}"
     load = f"{describe_load(prediction.load.value, prediction.unit)}{_interval(prediction.load)}"
     return f"at {slots}: {load} within {_write_limit(prediction.objective_ms)}"
+
+
+def explain_predictions(capacity: CapacityResult) -> str:
+    """Return why these loads are predicted, and what a slot is; empty without a prediction."""
+    predictions = [each for each in capacity.predictions if each.refused is None]
+    if not predictions:
+        return ""
+    sentences: list[str] = []
+    safe = capacity.safe_load
+    if safe is not None and safe.load > 0:
+        for each in predictions:
+            ratio = each.load / safe.load
+            multiple = "twice" if round(ratio, 1) == PREDICTED_FACTOR else f"{wording.factor(ratio)} times"
+            verb = "is" if each.load == 1 else "are"
+            sentences.append(f"{describe_load(each.load, each.unit)} {verb} {multiple} the safe load.")
+    sentences.append("A slot serves one request at a time; other requests wait for a free slot.")
+    return " ".join(sentences)
 
 
 def _describe_slots(prediction: Prediction) -> list[str]:

@@ -7,8 +7,7 @@ from bench.core.capacity.load_trial import LoadTrial, LoadUnit, ObjectiveCounts,
 from bench.core.capacity.zones import CapacityZones, YellowReason
 from bench.core.values import wording
 
-_YELLOW_REASONS: dict[YellowReason, str] = {
-    "interval": "an objective may break",
+_COSTS: dict[YellowReason, str] = {
     "response time": "response time grows faster than throughput",
     "no gain": "more load only adds waiting",
 }
@@ -19,7 +18,7 @@ class ZoneWords(NamedTuple):
     """A zone of loads in words."""
 
     name: str
-    """`green`, `yellow` or `red`."""
+    """`met`, `may break` or `breaks`: what is known of the objectives."""
     start: float
     """Lower end."""
     end: float | None
@@ -50,16 +49,18 @@ def describe_range(safe: SafeLoad) -> str:
 
 
 def describe_zones(zones: CapacityZones, unit: LoadUnit) -> tuple[ZoneWords, ...]:
-    """Return the zones with a load, from the lowest load on: their colour, their range and their reason."""
+    """Return the zones with a load, from the lowest load on, by what is known of the objectives."""
     words = []
-    if zones.green_to is not None:
-        words.append(ZoneWords("green", 0.0, zones.green_to, f"up to {describe_load(zones.green_to, unit)}"))
-    start = 0.0 if zones.green_to is None else zones.green_to
+    certain_to = zones.certain_to
+    start = 0.0
+    if certain_to is not None:
+        start = certain_to
+        words.append(ZoneWords("met", 0.0, certain_to, _describe_met(zones, certain_to, unit)))
     if zones.red_from is None or zones.red_from > _next_load(start, unit):
-        words.append(ZoneWords("yellow", start, zones.red_from, _describe_yellow(zones, unit)))
+        words.append(ZoneWords("may break", start, zones.red_from, _describe_open(zones, unit)))
     if zones.red_from is not None:
-        text = f"from {describe_load(zones.red_from, unit)} on, an objective breaks"
-        words.append(ZoneWords("red", zones.red_from, None, text))
+        text = f"from {describe_load(zones.red_from, unit)} on"
+        words.append(ZoneWords("breaks", zones.red_from, None, text))
     return tuple(words)
 
 
@@ -68,20 +69,23 @@ def _next_load(load: float, unit: LoadUnit) -> float:
     return load + 1.0 if unit == "users" else load
 
 
-def _describe_yellow(zones: CapacityZones, unit: LoadUnit) -> str:
-    """Return the loads between green and red, and why green ends."""
-    certain_to = zones.certain_to
-    if certain_to is None:
-        return "below, no load is surely safe"
-    parts: list[str] = []
-    reason = _YELLOW_REASONS[zones.yellow_because]
+def _describe_met(zones: CapacityZones, certain_to: float, unit: LoadUnit) -> str:
+    """Return the loads that certainly meet the objectives, and from where on more load costs much."""
+    text = f"up to {describe_load(certain_to, unit)}"
+    if zones.yellow_because == "interval":
+        return text
+    cost = _COSTS[zones.yellow_because]
     if zones.green_to is None:
-        parts.append(f"up to {describe_load(certain_to, unit)}, {reason}")
-    elif zones.green_to < certain_to:
-        parts.append(f"above {describe_load(zones.green_to, unit)}, {reason}")
-    if zones.red_from is None or zones.red_from > _next_load(certain_to, unit):
-        parts.append(f"above {describe_load(certain_to, unit)}, an objective may break")
-    return "; ".join(parts)
+        return f"{text}, but {cost}"
+    return f"{text}; above {describe_load(zones.green_to, unit)}, {cost}"
+
+
+def _describe_open(zones: CapacityZones, unit: LoadUnit) -> str:
+    """Return the loads that are neither certainly met nor certainly broken."""
+    if zones.certain_to is None:
+        return "below, no load certainly meets the objectives"
+    above = f"above {describe_load(zones.certain_to, unit)}"
+    return f"{above}, not certain" if zones.red_from is None else f"{above}, in the interval of the safe load"
 
 
 def describe_missed(counts: ObjectiveCounts) -> str:

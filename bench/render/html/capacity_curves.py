@@ -181,12 +181,17 @@ def _list_residuals(capacity: CapacityResult) -> list[tuple[str, float, float, s
     if curve is not None and curve.queue is not None:
         for residual in curve.queue.residuals:
             if residual.mean is not None:
-                rows.append(("all", residual.load, residual.mean, "mean response time, queue M/G/c"))
+                rows.append(("all", residual.load, residual.mean, "mean response time, queue model (M/G/c)"))
     if curve is not None and curve.usl is not None:
         for residual in curve.usl.residuals:
             if residual.throughput is not None:
                 rows.append(
-                    ("good", residual.load, residual.throughput, "answers/s, Universal Scalability Law")
+                    (
+                        "good",
+                        residual.load,
+                        residual.throughput,
+                        "answers/s, growth model (Universal Scalability Law)",
+                    )
                 )
     return rows
 
@@ -196,7 +201,7 @@ def _draw_usl(capacity: CapacityResult, scales: Scales) -> tuple[FittedLine, ...
     if fit is None or not fit.adequate:
         return ()
     places = [(point.load, point.throughput_rps) for point in fit.line]
-    return (FittedLine("c3", "Universal Scalability Law", _draw_line(scales, places)),)
+    return (FittedLine("c3", "growth model (Universal Scalability Law)", _draw_line(scales, places)),)
 
 
 def _draw_queue(capacity: CapacityResult, scales: Scales) -> tuple[FittedLine, ...]:
@@ -204,7 +209,7 @@ def _draw_queue(capacity: CapacityResult, scales: Scales) -> tuple[FittedLine, .
     if fit is None or not fit.adequate:
         return ()
     places = [(point.load, point.p95_ms) for point in fit.line if point.p95_ms is not None]
-    return (FittedLine("c3", "queue M/G/c", _draw_line(scales, places)),)
+    return (FittedLine("c3", "queue model (M/G/c)", _draw_line(scales, places)),)
 
 
 def _connect(scales: Scales, tone: str, places: Sequence[tuple[float, float]]) -> FittedLine:
@@ -284,8 +289,10 @@ _LEGEND = {
     TrialVerdict.BROKEN: "broken",
     TrialVerdict.OPEN: "not certain",
 }
-_ZONE_TONES = {"green": Tone.GOOD, "yellow": Tone.CAUTION, "red": Tone.BAD}
-_TIME_TEXT = "Mark: a trial. Line: its 90 % interval; one to the top is open. Arrow: a longer time."
+_ZONE_TONES = {"met": Tone.GOOD, "may break": Tone.CAUTION, "breaks": Tone.BAD}
+_TIME_TEXT = (
+    "Mark: a trial. Line: its 90 % interval; a line to the top has no upper end. Arrow: a longer time."
+)
 _RESIDUAL_TEXT = "Measured loads compared with their model, which explains a load whose mark is near 0."
 _SHARE_TEXT = "Mark: a trial. Arrow: a larger share."
 _THROUGHPUT_TEXT = (

@@ -73,10 +73,11 @@ def test_zones_never_contradict_the_safe_load(
     assert zones.red_from == high + 1
     assert (zones.green_to or 0.0) <= low
     words = {zone.name: zone for zone in describe_zones(zones, "users")}
-    assert words["red"].text == f"from {high + 1} users on, an objective breaks"
-    assert ("green" in words) == (zones.green_to is not None)
-    assert ("yellow" in words) == (zones.green_to != high)
-    assert "yellow" not in words or words["yellow"].end == high + 1
+    assert words["breaks"].start == high + 1
+    assert ("met" in words) == (low > 0)
+    assert "met" not in words or words["met"].end == low
+    assert ("may break" in words) == (low != high)
+    assert "may break" not in words or words["may break"].start < load < words["may break"].end
 
 
 def test_a_search_without_a_safe_load_has_no_green() -> None:

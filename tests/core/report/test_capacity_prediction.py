@@ -2,7 +2,12 @@ from typing import Any
 
 from bench.core.capacity.curve_point import FittedValue
 from bench.core.capacity.prediction import LoadPrediction, Prediction
-from bench.core.report.capacity_prediction import describe_load_prediction, describe_prediction
+from bench.core.report.capacity_prediction import (
+    describe_load_prediction,
+    describe_prediction,
+    explain_predictions,
+)
+from tests.render.capacities import narrow
 
 
 def fitted(value: float, low: float, high: float | None) -> FittedValue:
@@ -68,3 +73,17 @@ def test_a_number_of_slots_carries_a_load() -> None:
     assert describe_load_prediction(prediction) == "at 8 slots: 34 users (31 to 38) within 800 ms"
     refused = LoadPrediction(slots=1, unit="users", objective_ms=800, refused="Measure more.")
     assert describe_load_prediction(refused) == "none for 1 slot: Measure more."
+
+
+def test_a_page_explains_the_load_and_the_slots() -> None:
+    """The predicted load is a multiple of the safe load; a refused prediction has no explanation."""
+    found = narrow()
+    (prediction,) = found.predictions
+    assert explain_predictions(found).startswith(
+        "34 users are twice the safe load. A slot serves one request"
+    )
+    declared = prediction.model_copy(update={"load": 51.0})
+    triple = explain_predictions(found.model_copy(update={"predictions": (declared,)}))
+    assert triple.startswith("51 users are 3.0 times the safe load.")
+    refused = prediction.model_copy(update={"refused": "Measure more."})
+    assert explain_predictions(found.model_copy(update={"predictions": (refused,)})) == ""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from bench.core.report.capacity_prediction import explain_predictions
 from bench.core.report.report import Report
 from bench.render.document.capacity import make_capacity_document
 from bench.render.document.loads import load_sentence, load_tables
@@ -19,6 +20,8 @@ class LoadPanel:
     """Heading."""
     sentences: tuple[str, ...]
     """The answer, and what other loads need."""
+    explanation: str
+    """Words of the sentences that a reader may not know; may be empty."""
     notes: tuple[str, ...]
     """What happens beyond the safe load."""
     zones: tuple[Zone, ...]
@@ -42,6 +45,7 @@ def make_load(report: Report) -> LoadPanel | None:
         return LoadPanel(
             title="What the load does",
             sentences=document.predictions,
+            explanation=explain_predictions(capacity),
             notes=document.overload,
             zones=_find_zones(curves),
             has_safe_load=any(curve.band is not None for curve in curves),
@@ -57,6 +61,7 @@ def make_load(report: Report) -> LoadPanel | None:
     return LoadPanel(
         title="What the load does",
         sentences=(f"{sentence[:1].upper()}{sentence[1:]}.",) if sentence else (),
+        explanation="",
         notes=(),
         zones=_find_zones(curves),
         has_safe_load=False,
