@@ -281,7 +281,7 @@ def test_the_packages_script_can_stand_in_a_page() -> None:
     assert "</script" not in assets.script.lower()
     assert "<!--" not in assets.script
     assert "</style" not in assets.style.lower()
-    assert "url(" not in assets.style
+    assert "url(" not in assets.style.replace("url(#hatch", "")  # a pattern of the page
     assert "@import" not in assets.style
     assert "eval(" not in assets.script
     assert "uPlot" in assets.script

@@ -7,7 +7,7 @@ from tests.render.colours import MODES, NOTICEABLE, VISIONS, contrast, distance,
 
 GROUNDS = ("paper", "raised", "sunken")
 TONES = ("bad", "good", "caution", "unsure", "void")
-SERIES = ("c0", "c1", "c2", "c3", "c4", "c5", "c6")
+SERIES = ("c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7")
 DISTINCT = 4 * NOTICEABLE
 """Least distance between two colours with different meanings."""
 

@@ -5,8 +5,11 @@ import pytest
 from bench.core.report.report import make_report
 from bench.core.samples.metrics import UNATTRIBUTED
 from bench.core.verdict.compare import compare
-from bench.render.html.tier_colours import UNATTRIBUTED_COLOUR, colour_tiers
+from bench.render.html.assets import load_assets
+from bench.render.html.page import render_page
+from bench.render.html.tier_colours import HATCHED, UNATTRIBUTED_COLOUR, colour_tiers
 from tests.factories import TIER_TIMES, run_at
+from tests.render.drawn import regressed
 from tests.render.reports import reports
 
 
@@ -18,16 +21,33 @@ def test_each_tier_has_a_colour_of_its_own_and_two_runs_of_a_stack_agree() -> No
     assert colour_tiers(reports()["missing"]) == colours
 
 
-def test_twenty_tiers_have_colours_and_none_is_that_of_unattributed_time() -> None:
-    """Colours repeat, but the grey of unattributed time stays its own."""
+@pytest.mark.parametrize("count", [1, 7, 8, 14])
+def test_no_two_tiers_look_the_same(count: int) -> None:
+    """Seven tiers have a colour of their own, further ones a hatched one, and none the grey."""
+    run = run_at(tier_times={f"tier{number:02}": 10.0 for number in range(count)})
+    colours = dict(colour_tiers(make_report(run, compare(run, None))))
+    del colours[UNATTRIBUTED]
+    looks = set(colours.values())
+    assert len(looks) == count
+    assert UNATTRIBUTED_COLOUR not in looks
+    assert len([look for look in looks if look >= HATCHED]) == max(0, count - 7)
+
+
+def test_every_look_has_a_style_and_a_pattern() -> None:
+    """Each number of a colour has its class in the style sheets, and a hatched one its pattern."""
     names = [f"tier{number:02}" for number in range(20)]
-    colours = colour_tiers(reports()["all-failed"], names)
-    assert {colours[name] for name in names} == {*range(UNATTRIBUTED_COLOUR)}
+    style = load_assets().style
+    page = render_page(*regressed())
+    for look in {*colour_tiers(reports()["all-failed"], names).values()}:
+        assert f".c{look} {{ fill:" in style
+        assert f".swatch.c{look} {{ background:" in style
+        if look >= HATCHED:
+            assert f'<pattern id="hatch{look - HATCHED}"' in page
 
 
 @pytest.mark.parametrize("idle_ms", [0.0, 0.01])
-def test_the_longest_tiers_have_different_colours(idle_ms: float) -> None:
-    """Of seven tiers, the one that took the least time shares its colour."""
-    run = run_at(tier_times=TIER_TIMES | {"idle": idle_ms})
+def test_the_longest_tiers_have_plain_colours(idle_ms: float) -> None:
+    """Of eight tiers, the one that took the least time is hatched."""
+    run = run_at(tier_times={f"tier{number}": 10.0 for number in range(7)} | {"idle": idle_ms})
     colours = colour_tiers(make_report(run, compare(run, None)))
-    assert len({colours[name] for name in TIER_TIMES}) == len(TIER_TIMES)
+    assert [name for name, look in colours.items() if look >= HATCHED] == ["idle"]

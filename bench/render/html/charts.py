@@ -39,7 +39,8 @@ class Line:
     values: Values
     """One value for each place of the layer; None for a gap."""
     look: str = "line"
-    """`line`, `dashed`, `step`, `dots`, `crosses`, `bars`, `edge` of a band, or `counts`: crosses below."""
+    """`line`, `dashed`, `dotted`, `step`, `dots`, `crosses`, `bars`, `edge` of a band, or `counts`:
+    crosses below."""
     unit: str = ""
     """Unit of the values, if it is not that of the chart."""
 

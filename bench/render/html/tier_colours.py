@@ -5,17 +5,20 @@ from collections.abc import Iterable, Mapping
 from bench.core.report.report import Report
 from bench.core.samples.metrics import UNATTRIBUTED, tier_name
 
-_COLOURS = 6
-"""Number of colours of named tiers; with more tiers, colours repeat."""
 UNATTRIBUTED_COLOUR = 6
 """Number of the grey colour for time that no tier reports."""
+HATCHED = 8
+"""The colours from this number on are hatched: number 8 is the hatched colour 0."""
+_PLAIN = (0, 1, 2, 3, 4, 5, 7)
+_COLOURS = (*_PLAIN, *(HATCHED + number for number in _PLAIN))
+"""Colours of named tiers in their order; with more tiers, they repeat."""
 
 
 def colour_tiers(report: Report, others: Iterable[str] = ()) -> Mapping[str, int]:
-    """Return the number of each tier's colour: 0 to 6, for `var(--c0)` to `var(--c6)`.
+    """Return the number of each tier's colour: the classes `c0` to `c7`, and `c8` to `c15` for hatched ones.
 
     The names are in alphabetical order, so that two runs of one stack have the same colours. Of more
-    tiers than colours, the longest ones come first, so that no two of them have the same colour.
+    tiers than plain colours, the longest ones have these.
 
     Args:
         report: The run, with the tiers of its baseline.
@@ -27,9 +30,9 @@ def colour_tiers(report: Report, others: Iterable[str] = ()) -> Mapping[str, int
     for row in report.comparison.metrics:
         _add_time(times_ms, row.key, max(row.base or 0.0, row.head or 0.0))
     times_ms.pop(UNATTRIBUTED, None)
-    longest = sorted(times_ms, key=lambda name: (-times_ms[name], name))[:_COLOURS]
+    longest = sorted(times_ms, key=lambda name: (-times_ms[name], name))[: len(_PLAIN)]
     names = sorted(times_ms, key=lambda name: (name not in longest, name))
-    colours = {name: number % _COLOURS for number, name in enumerate(names)}
+    colours = {name: _COLOURS[number % len(_COLOURS)] for number, name in enumerate(names)}
     return {**colours, UNATTRIBUTED: UNATTRIBUTED_COLOUR}
 
 

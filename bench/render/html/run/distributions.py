@@ -130,8 +130,8 @@ def _percentile_text(distribution: Distribution) -> str:
     runs = wording.counted(distribution.baseline_runs, "run")
     match distribution.percentiles.basis:
         case None:
-            return "Each nine has the same width. No baseline to compare with."
+            return "No baseline to compare with."
         case Basis.REQUESTS:
-            return f"Each nine has the same width. Band: {runs} of the baseline, from the p75 on."
+            return f"Band: {runs} of the baseline, which keep the percentiles from p75 on."
         case Basis.MESSAGES:
-            return f"Each nine has the same width. Band: {runs}, of which only typical times are kept."
+            return f"Band: the typical time of each message in {runs} of the baseline."

@@ -8,7 +8,6 @@ from bench.core.report.run_events import EventKind, RunEvent
 from bench.core.report.series import RunSeries
 from bench.core.report.timeline import Timeline
 from bench.core.samples.metrics import RESPONSE_TIME
-from bench.core.values import wording
 from bench.render.html.charts import PALETTE, Chart, Layer, Line, MarkedRange, make_table
 
 _TONES = {
@@ -17,6 +16,7 @@ _TONES = {
     EventKind.STALL: "caution",
     EventKind.PAUSE: "unsure",
 }
+_BASELINE = "baseline, typical of a whole run (slices vary more)"
 _SHOWN_EVENTS = 4
 """More events are folded."""
 
@@ -131,13 +131,9 @@ def _request_layers(timeline: Timeline) -> Iterable[Layer]:
 
 def _baseline_lines(timeline: Timeline, distributions: Sequence[Distribution]) -> Iterable[Line]:
     for distribution in distributions:
-        typical = distribution.typical
-        if distribution.key != RESPONSE_TIME or typical.highest_ms is None or typical.lowest_ms is None:
-            continue
-        runs = wording.counted(distribution.baseline_runs, "run")
-        slices = len(timeline.at_s)
-        yield Line(f"typical times of {runs} of the baseline", "quiet", [typical.highest_ms] * slices, "edge")
-        yield Line("lowest typical time of them", "quiet", [typical.lowest_ms] * slices, "edge")
+        middle_ms = distribution.typical.middle_ms
+        if distribution.key == RESPONSE_TIME and middle_ms is not None:
+            yield Line(_BASELINE, "quiet", [middle_ms] * len(timeline.at_s), "dotted")
 
 
 def _traffic_charts(timeline: Timeline) -> Iterable[Chart]:

@@ -91,7 +91,7 @@ def _draw_percentiles(overlaid: OverlaidCurves) -> Chart:
     columns = ("percentile", *map(attrgetter("label"), layer.lines))
     return Chart(
         title=title,
-        text="Longest time of the fastest requests, up to this share; each nine has the same width.",
+        text="Longest time of the fastest requests, up to this share.",
         across="percentile",
         unit="ms",
         layers=(layer,),

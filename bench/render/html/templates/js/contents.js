@@ -21,6 +21,5 @@ function followContents() {
   };
   const observer = new IntersectionObserver(mark, { rootMargin: "0px 0px -66% 0px", threshold: [0, 1] });
   entries.forEach(({ part }) => observer.observe(part));
-  addEventListener("scrollend", mark);
-  mark();
+  addEventListener("scrollend", mark); // the observer reports the first state itself
 }

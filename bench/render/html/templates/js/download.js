@@ -40,6 +40,12 @@ async function drawingOf(svg, scale) {
   outer.setAttribute("viewBox", `0 0 ${size.join(" ")}`);
   outer.setAttribute("width", size[0] * scale);
   outer.setAttribute("height", size[1] * scale);
+  const hatches = document.getElementById("hatches");
+  if (hatches) {
+    const copy = hatches.cloneNode(true);
+    copyStyles(hatches, copy);
+    outer.append(copy);
+  }
   outer.append(inner);
   return loadImage(`data:image/svg+xml;charset=utf-8,${encodeURIComponent(new XMLSerializer().serializeToString(outer))}`);
 }
@@ -47,7 +53,7 @@ async function drawingOf(svg, scale) {
 // Draw a chart again, with sharp lines and letters for the scale of the picture.
 function canvasOf({ chart, element, plot }, scale) {
   return new Promise((resolve) => {
-    const options = optionsOf(chart, element, scale / devicePixelRatio);
+    const options = optionsOf(chart, element, measure(chart, element), scale / devicePixelRatio);
     const { min, max } = plot.scales.x;
     options.cursor = { show: false };
     options.scales.x.range = () => [min, max];

@@ -26,7 +26,7 @@ function seriesOf(line, element, scale) {
   const paint = () => colour(element, line.tone);
   const dots = line.look === "dots";
   const marked = dots || (line.look === "line" && line.values.length <= MOST_POINTS);
-  const width = line.look === "edge" ? 0.75 : line.look === "bars" ? 0 : line.tone === "accent" ? 2.25 : 1.75;
+  const width = WIDTHS[line.look] ?? (line.tone === "accent" ? 2.25 : 1.75);
   return {
     label: line.label,
     scale: line.look === "counts" ? "counts" : "y",
@@ -112,8 +112,6 @@ function cross(plot, lines, element, unit) {
   });
 }
 
-const isLow = (element) => element.clientHeight < LEAST_HEIGHT;
-
 // Labels stand above the field, a row for each kind: stages, events, typical values.
 function labelRows(chart, low) {
   if (low) return [];
@@ -187,8 +185,8 @@ function axesOf(chart, element, scale, isSmall) {
   const across = (_, ticks, __, ___, step) => (chart.across === "date" ? formatDates(ticks, step) : ticks.map((each) => formatValue(each, chart.across)));
   const percentiles = (plot, _, least, most) => percentileTicks(plot, least, most, 44 * scale * uPlot.pxRatio);
   return [
-    { ...axis, size: (isSmall ? 22 : 28) * scale, space: (chart.across === "date" ? 96 : 72) * scale, grid: { show: false }, values: across, ...(chart.across === "percentile" && { splits: percentiles }) },
-    { ...axis, size: 64 * scale, space: (isSmall ? 30 : 26) * scale, grid: { ...axis.grid, filter: (plot, ticks) => ticks.map((each) => (low(plot, chart, each) ? null : each)) }, values: (plot, ticks) => ticks.map((each) => (low(plot, chart, each) ? "" : formatValue(each, chart.unit))) },
+    { ...axis, gap: 8 * scale, size: (isSmall ? 26 : 30) * scale, space: (chart.across === "date" ? 96 : 72) * scale, grid: { show: false }, values: across, ...(chart.across === "percentile" && { splits: percentiles }) },
+    { ...axis, size: 64 * scale, space: (isSmall ? 30 : 26) * scale, grid: { ...axis.grid, filter: (plot, ticks) => ticks.map((each) => (low(plot, chart, each) ? null : each)) }, values: (plot, ticks) => ticks.map((each) => (low(plot, chart, each) ? "" : each === 0 ? "0" : formatValue(each, chart.unit))) },
   ];
 }
 
@@ -217,17 +215,25 @@ function whole(chart, places) {
   return { min: from - room, max: last + room };
 }
 
+// The size of a chart's field, and the colours that it needs: read before a chart is drawn, because each drawing
+// makes the browser compute the page's layout again for the next reading.
+function measure(chart, element) {
+  const { clientWidth: width, clientHeight: height } = element.querySelector(".canvas");
+  const tones = ["soft", "line", "shade", "band", ...linesOf(chart).map((line) => line.tone)];
+  for (const tone of [...tones, ...chart.spans.map((each) => each[2]), ...chart.marks.map((each) => each[1])]) colour(element, tone);
+  return { width, height };
+}
+
 // Return the options of a chart. A picture has a larger scale than the page.
-function optionsOf(chart, element, scale = 1) {
-  const canvas = element.querySelector(".canvas");
-  const isSmall = isLow(canvas);
+function optionsOf(chart, element, size, scale = 1) {
+  const isSmall = size.height < LEAST_HEIGHT;
   const lines = linesOf(chart);
   const rows = labelRows(chart, isSmall);
   const edges = lines.flatMap((line, number) => (line.look === "edge" ? [number + 1] : []));
   return {
     tzDate: (at_s) => uPlot.tzDate(new Date(1000 * at_s), "Etc/UTC"),
-    width: canvas.clientWidth * scale,
-    height: canvas.clientHeight * scale,
+    width: size.width * scale,
+    height: size.height * scale,
     legend: { show: false },
     padding: [(10 + ROW * rows.length) * scale, 26 * scale, 0, 0],
     scales: {
@@ -249,9 +255,9 @@ function nameFoot(plot, chart, element) {
   foot.textContent = !chart.from_zero && min > 0 ? `scale from ${formatValue(min, chart.unit)}` : "";
 }
 
-function draw(id, chart, element) {
+function draw(id, chart, element, size) {
   const data = joinLayers(chart);
-  const options = optionsOf(chart, element);
+  const options = optionsOf(chart, element, size);
   options.cursor = {
     y: false,
     drag: { x: true, y: false },

@@ -1,4 +1,12 @@
-const colour = (element, tone) => getComputedStyle(element).getPropertyValue(`--${tone}`).trim();
+// Colours are read once per element: each reading may compute the styles of the page again.
+let colours = new WeakMap();
+const forgetColours = () => { colours = new WeakMap(); };
+
+function colour(element, tone) {
+  if (!colours.has(element)) colours.set(element, { style: getComputedStyle(element), values: {} });
+  const { style, values } = colours.get(element);
+  return values[tone] ??= style.getPropertyValue(`--${tone}`).trim();
+}
 
 const digits = (value, most) => Number(value.toPrecision(most)).toLocaleString("en", { maximumFractionDigits: 6 });
 

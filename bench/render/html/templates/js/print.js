@@ -1,4 +1,7 @@
-const redraw = () => drawn.forEach(({ plot }) => plot.redraw(false));
+function redraw() {
+  forgetColours();
+  drawn.forEach(({ plot }) => plot.redraw(false));
+}
 
 function print(on) {
   document.documentElement.toggleAttribute("data-printed", on);

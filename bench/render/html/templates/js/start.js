@@ -1,8 +1,6 @@
-function start(element) {
+function start(element, size) {
   const id = element.dataset.chart;
-  const chart = charts[id];
-  frame(id, chart, element);
-  const one = draw(id, chart, element);
+  const one = draw(id, charts[id], element, size);
   drawn.push(one);
   showMarks(one);
   const canvas = element.querySelector(".canvas");
@@ -17,21 +15,23 @@ function fit({ plot, element }) {
   if (width > 0 && (width !== plot.width || height !== plot.height)) plot.setSize({ width, height });
 }
 
-// A folded chart is drawn when it is unfolded.
+// A folded chart is drawn when it is unfolded. All frames come before all sizes, and these before all drawings, so
+// that the browser computes the layout once.
 function startUnfolded() {
-  for (const element of document.querySelectorAll("[data-chart][hidden]")) {
-    if (!element.closest("details:not([open])")) start(element);
-  }
+  const elements = [...document.querySelectorAll("[data-chart][hidden]")].filter((each) => !each.closest("details:not([open])"));
+  for (const element of elements) frame(element.dataset.chart, charts[element.dataset.chart], element);
+  const sizes = elements.map((element) => measure(charts[element.dataset.chart], element));
+  elements.forEach((element, number) => start(element, sizes[number]));
   document.documentElement.dataset.drawn = String(drawn.length);
 }
 
-startUnfolded();
-document.addEventListener("toggle", startUnfolded, true);
 document.querySelectorAll("[data-copies]").forEach(enableCopying);
 document.querySelectorAll("[data-download]").forEach(enableDownload);
-followContents();
 document.querySelectorAll(".keyboard").forEach((each) => { each.hidden = false; });
+startUnfolded();
+document.addEventListener("toggle", startUnfolded, true);
+followContents();
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 addEventListener("beforeprint", () => print(true));
 addEventListener("afterprint", () => print(false));
-performance.mark("drawn");
+queueMicrotask(() => performance.mark("drawn")); // uPlot draws in microtasks, which end before this one

@@ -1,5 +1,6 @@
 // Lines of equal importance differ in colour and in dashes.
-const DASHES = { dashed: [5, 4], edge: [2, 3], far: [2, 7], c2: [8, 3], c3: [2, 2], c4: [8, 3, 2, 3], c5: [4, 4], c6: [1, 3] };
+const DASHES = { dashed: [5, 4], edge: [2, 3], dotted: [2, 3], far: [2, 7], c2: [8, 3], c3: [2, 2], c4: [8, 3, 2, 3], c5: [4, 4], c6: [1, 3] };
+const WIDTHS = { edge: 0.75, dotted: 1.25, bars: 0 };
 const FEWEST_PLACES = 3; // the least that a zoom shows
 const MOST_POINTS = 24; // a longer line has no markers
 const LEAST_HEIGHT = 130; // a lower chart has no labels, no legend and fewer ticks
