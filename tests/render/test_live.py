@@ -117,5 +117,5 @@ def test_a_pair_and_a_trial_name_what_follows() -> None:
 def test_a_step_without_a_load_has_no_counts() -> None:
     """Before the load there are no requests, and the next step waits for the present one."""
     waiting = step_before_load("health checks", "load")
-    assert progress_line("quick", waiting) == "quick: health checks  next: load after the health checks"
+    assert progress_line("quick", waiting) == "quick: health checks  next: load"
     assert screen("quick", waiting)[0] == "quick"

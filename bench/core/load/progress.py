@@ -7,7 +7,7 @@ from operator import attrgetter
 import numpy as np
 
 from bench.core.config.executors import OpenLoop
-from bench.core.load.load_steps import MEASURING, NextStage
+from bench.core.load.load_steps import LAST_ANSWERS, MEASURING, NextStage
 from bench.core.load.plan import RunPlan
 from bench.core.samples.arrays import Floats
 from bench.core.samples.metrics import METRICS
@@ -87,18 +87,20 @@ class Progress:
             words = [*map(attrgetter("words"), others), *self.afterwards]
         elif self.afterwards:
             left_s = self.left_s if self.is_load else None
-            start = f"in {left_s:.0f} s" if left_s else self._name_event()
-            parts.append(f"{self.afterwards[0]} {start}")
+            start = f" in {left_s:.0f} s" if left_s else self._name_event()
+            parts.append(f"{self.afterwards[0]}{start}")
             words = [*self.afterwards[1:]]
         else:
             return ()
         return (*parts, *map("then {}".format, words))
 
     def _name_event(self) -> str:
-        """Return what the first step after this one waits for."""
+        """Return what the first step after the load waits for; other steps show this themselves."""
         if not self.is_load:
-            return f"after the {self.step}"
-        return "when all requests are answered" if self.planned_s is None else "after the last answers"
+            return ""
+        if self.step == LAST_ANSWERS:
+            return " after them"
+        return " when all requests are answered" if self.planned_s is None else " after the last answers"
 
 
 def step_before_load(step: str, *afterwards: str) -> Progress:

@@ -208,7 +208,7 @@ class Alternation:
         """Return the step after a pair: the difference decides whether there is another one."""
         if len(self._ids) > 1:
             return "the next scenario without a verdict"
-        return f"pair {number + 1}, unless the difference is known"
+        return f"pair {number + 1} unless the difference is known"
 
     def _listen(self, number: int, arm: Arm, following: str) -> Listener:
         """Return the listener of a run of a pair."""

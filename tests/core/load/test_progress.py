@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench.core.load.load_steps import NextStage
+from bench.core.load.load_steps import LAST_ANSWERS, NextStage
 from bench.core.load.plan import plan
 from bench.core.load.progress import PlannedVus, Progress, ProgressWatch, ResponseTimes
 from bench.core.samples.request import RequestSample
@@ -115,7 +115,9 @@ def test_the_next_step_has_its_time_or_its_reason() -> None:
     endless = replace(now, planned_s=None)
     assert endless.describe_next()[0] == "calibration when all requests are answered"
     outside = replace(now, is_load=False, step="health checks")
-    assert outside.describe_next()[0] == "calibration after the health checks"
+    assert outside.describe_next()[0] == "calibration"
+    waiting = replace(late, step=LAST_ANSWERS)
+    assert waiting.describe_next()[0] == "calibration after them"
     stages = (NextStage("20 VUs", 12.4), NextStage("ramp to 0 VUs", 20.0))
     ramping = replace(now, stages=stages)
     assert ramping.describe_next() == (
