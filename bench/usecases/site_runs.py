@@ -73,12 +73,15 @@ def read_runs(folder: Path | None, skipped: list[str]) -> tuple[RunToShow, ...]:
     """Return the newest runs of a folder that are usable, and note the results that cannot be read."""
     if folder is None:
         return ()
+    if not folder.is_dir():
+        skipped.append(f"{folder}: there is no such folder")
+        return ()
     files = [*folder.glob(f"*/{RESULT}"), *folder.glob(f"*/*/{RESULT}")]
     files.sort(key=lambda file: (file.parent.name, file.parts), reverse=True)
     runs: list[RunToShow] = []
     for file in files[:_MOST_READ]:
         try:
-            _check_files(file.parent)
+            _check_files(file.parent, folder)
             result = load_foreign(file)
             check_usable(result)
         except BenchError as error:
@@ -181,12 +184,18 @@ def _render(run: RunToShow, result: RunResult) -> str:
     return render_page(report, make_series(report.result, recording, expected), history=history) + "\n"
 
 
-def _check_files(folder: Path) -> None:
+def _check_files(folder: Path, results_folder: Path) -> None:
     """Refuse links and very large files of a run of unknown origin.
+
+    Args:
+        folder: The folder of the run.
+        results_folder: The folder of all runs, which may be a link.
 
     Raises:
         StoreError: There is one.
     """
+    if folder.parent != results_folder and folder.parent.is_symlink():
+        raise StoreError(f"{folder.parent} is a link, and results must be files")
     for name in (SAMPLES, RECORDING):
         file = folder / name
         if folder.is_symlink() or file.is_symlink():

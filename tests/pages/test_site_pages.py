@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from bench.core.report.trend_page import TrendPage
+from bench.core.report.trend_page import TrendPage, trend_page
 from bench.render.html.front import render_front
 from bench.render.html.site_files import FRONT, path_of
 from tests.pages.opened import PHONE, Opened, shown_file
 from tests.pages.test_pages import AXE
-from tests.render.histories import LINKS, board_of, several, site_of
+from tests.render.histories import LINKS, board_of, history, several, site_of
 from tests.render.test_site import QUICK, hostile, many_histories
 from tests.store.test_site_files import write
 
@@ -89,6 +89,16 @@ def test_a_phone_has_no_sideways_scroll(browser: Browser, write_site: WriteSite,
         with shown_file(browser, folder / path, PHONE) as shown:
             picture(shown, f"{Path(path).stem[:20].replace('/', '-')}-phone")
             assert shown.value("document.documentElement.scrollWidth") <= PHONE[0]
+
+
+def test_a_number_without_bounds_keeps_its_tile(browser: Browser, write_site: WriteSite) -> None:
+    """A line of a history may contain any number, also one with three hundred digits."""
+    runs = []
+    for run in history([1.0] * 20):
+        runs.append(run.model_copy(update={"figures": dict.fromkeys(run.figures, 1e300)}))
+    folder = write_site([trend_page(runs)])
+    with shown_file(browser, folder / FRONT, PHONE) as shown:
+        assert shown.value("document.documentElement.scrollWidth") <= PHONE[0]
 
 
 def test_every_page_is_reached_by_keyboard(browser: Browser, write_site: WriteSite) -> None:

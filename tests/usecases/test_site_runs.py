@@ -157,3 +157,21 @@ def test_a_run_of_no_history_has_no_page() -> None:
     store(0)
     results.save(make(5, "unknown"), make_recording(), RESULTS)
     assert build().runs == 1
+
+
+def test_a_folder_of_runs_that_is_a_link_or_missing_is_named() -> None:
+    """A link to runs elsewhere is not followed, and a folder that does not exist is reported."""
+    run = store(0)
+    elsewhere = Path("elsewhere")
+    RESULTS.rename(elsewhere)
+    missing = build()
+    assert missing.runs == 0
+    assert missing.skipped == ("results: there is no such folder",)
+    RESULTS.mkdir()
+    (RESULTS / "pair").symlink_to("../elsewhere")
+    followed = build()
+    assert followed.runs == 0
+    assert [line for line in followed.skipped if run.provenance.run_id in line and "is a link" in line]
+    RESULTS.rename("other")
+    RESULTS.symlink_to("elsewhere")  # the reader's own choice
+    assert build().runs == 1
