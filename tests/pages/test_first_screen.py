@@ -69,7 +69,7 @@ def test_the_contents_mark_the_part_in_view(browser: Browser, tmp_path: Path) ->
     with opened(browser, tmp_path, KINDS["worse"](), LAPTOP) as shown:
         current = shown.page.locator(".topbar [aria-current]")
         assert current.all_inner_texts() == ["Verdict"]
-        shown.page.get_by_role("link", name="Environment", exact=True).click()
+        shown.page.get_by_role("link", name="Setup", exact=True).click()
         shown.page.locator(".topbar [aria-current]:not([href='#run-headline'])").wait_for()
         assert current.count() == 1
         shown.page.get_by_role("link", name="Raw data", exact=True).click()
@@ -81,6 +81,7 @@ def test_the_contents_mark_the_part_in_view(browser: Browser, tmp_path: Path) ->
 def test_the_commands_can_be_copied(browser: Browser, tmp_path: Path) -> None:
     """The buttons select the command of the next step, and the commands that measure the run again."""
     with opened(browser, tmp_path, KINDS["worse"](), LAPTOP) as shown:
+        shown.page.get_by_text("If the change is intended", exact=True).click()
         for name, start in (
             ("Copy the command", "bench baseline accept"),
             ("Copy the commands", "git checkout"),

@@ -14,7 +14,8 @@ from bench.core.verdict.verdict import Verdict
 from bench.render.document.document import make_document
 from bench.render.html.assets import Assets, content_security_policy
 from bench.render.html.page import render_page
-from bench.render.html.run.decisive import Decisive, draw_decisive
+from bench.render.html.run.decisive import draw_decisive
+from bench.render.html.run.decisive_parts import Decisive
 from bench.render.html.run.overview import make_overview, split_command
 from bench.render.html.run.tiles import draw_spark, make_tiles
 from tests.factories import make_baseline
@@ -70,7 +71,7 @@ def test_the_drawing_agrees_with_the_compared_row(name: str) -> None:
         ("tolerated", "worse, but within the tolerance"),
         ("improvement", "faster"),
         ("errors", "fewer requests succeed"),
-        ("crossed", "threshold p(95)<100 crossed"),
+        ("crossed", "p95 of response time is above its threshold of 100 ms"),
     ],
 )
 def test_the_result_is_written_beside_the_drawing(name: str, result: str) -> None:
@@ -83,8 +84,9 @@ def test_the_result_is_written_beside_the_drawing(name: str, result: str) -> Non
 
 def test_a_change_that_may_be_chance_has_its_smallest_detectable_one() -> None:
     """Without a verdict, the reader learns which change would have been seen."""
-    assert re.fullmatch(r"cannot tell; detectable [\d.,]+ %", drawing_of("too-noisy").result)
-    assert re.fullmatch(r"no change; detectable [\d.,]+ %", drawing_of("pass").result)
+    found = r"a change of [\d.,]+ % or more would be found"
+    assert re.fullmatch(f"cannot tell; {found}", drawing_of("too-noisy").result)
+    assert re.fullmatch(f"no change; {found}", drawing_of("pass").result)
 
 
 def test_all_intervals_have_one_axis() -> None:
@@ -121,10 +123,11 @@ def test_the_command_of_the_next_step_can_be_copied() -> None:
     """The sentence is complete, and its command is an element of its own with a button."""
     report = REPORTS["regression"]
     page = page_of(report)
-    assert page.find("p", class_="next").text == report.next_step
-    command = page.find("code", id="run-next").text
+    step, accept = page.find_all("p", class_="next")
+    assert f"{step.text} {accept.text}" == report.next_step.replace("`", "")
+    command = page.find("code", id="run-accept").text
     assert command.startswith("bench baseline accept results/")
-    assert page.find_all("button", data_copies="run-next") != []
+    assert page.find_all("button", data_copies="run-accept") != []
     assert split_command("Nothing to do.").command == ""
 
 
@@ -137,11 +140,12 @@ def test_a_usual_run_has_no_strip() -> None:
 
 @pytest.mark.parametrize("name", REPORTS)
 def test_long_reasons_are_folded(name: str) -> None:
-    """At most three short reasons stand open; the others follow in their order."""
+    """At most three short reasons that add something stand open; the others follow in their order."""
     report = REPORTS[name]
     document = make_document(report)
     overview = make_overview(report, make_series(report.result), document)
-    assert (*overview.reasons, *overview.more_reasons) == document.reasons
+    assert {*overview.reasons, *overview.more_reasons} == {*document.reasons}
+    assert not any(reason.endswith((" is worse", " is better")) for reason in overview.reasons)
     assert len(overview.reasons) <= 3
     assert all(len(reason) <= 120 for reason in overview.reasons)
 
@@ -188,7 +192,7 @@ def test_the_first_screen_answers_what_changed(kind: str) -> None:
     tiers = [tier_name(row.key) for row in report.comparison.metrics]
     is_named = any(tier is not None and f"`{tier}`" in report.headline for tier in tiers)
     assert ("Tier" in labels) == is_named
-    assert ("Since" in labels) == (kind != "pass")
+    assert ("Since when" in labels) == (kind != "pass")
     for link in answers.find_all("a"):
         assert page.find_all(id=link.attributes["href"].removeprefix("#")) != []
 

@@ -67,6 +67,23 @@ class ThresholdResult(Record):
         return wording.value(self.value, unit, lower_bound=self.lower_bound)
 
 
+_METHODS = {"avg": "the mean ", "min": "the shortest ", "max": "the longest ", "med": "the median "}
+_SIDES = {"<": "above", "<=": "above", ">": "below", ">=": "below"}
+
+
+def describe_crossed(limit: ThresholdResult) -> str:
+    """Return a crossed threshold in words: `success is below its threshold of 95 %`."""
+    label, unit = label_and_unit(limit.metric)
+    expression = limit.expression
+    method = _METHODS.get(expression.method, "")
+    if expression.percentile is not None:
+        method = f"p{expression.percentile:g} of "
+    if limit.value is None:
+        return f"{method}{label} has no value for its threshold of {wording.value(expression.limit, unit)}"
+    side = _SIDES.get(expression.operator, "not at")
+    return f"{method}{label} is {side} its threshold of {wording.value(expression.limit, unit)}"
+
+
 def judge(
     thresholds: Mapping[str, Sequence[Threshold]],
     samples: Samples,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.core.report.headline import ALL_SHARE, Claim, all_messages_grew, count_messages
+from bench.core.report.headline import Claim, all_messages_grew, count_messages
 from bench.core.report.report import Report, find_claim
 from bench.core.report.sentences import change_text
 from bench.core.report.words import PROVEN
@@ -16,6 +16,8 @@ from bench.core.verdict.message_comparison import MessageComparison, MessageKind
 from bench.core.verdict.success import SUCCESS
 from bench.core.verdict.verdict import MetricComparison, Verdict
 
+UNKNOWN = "not known"
+"""The answer to a question that a comparison could not answer."""
 MOST_ROWS = 3
 """Messages, classes or tiers that the first screen shows; it counts the others."""
 _COMMIT = 9
@@ -52,6 +54,8 @@ def find_decisive_row(report: Report) -> MetricComparison | MessageComparison | 
 
 def describe_affected(report: Report) -> str:
     """Return whom the change affects: `all 13 messages`; empty if the question has no answer."""
+    if report.decision is Decision.INCONCLUSIVE and find_decisive_row(report) is not None:
+        return UNKNOWN
     claim = find_claim(report)
     row = None if claim is None else next(iter(claim.rows), None)
     if claim is None or row is None:
@@ -79,23 +83,21 @@ def _describe_of_metric(row: MetricComparison, report: Report) -> str:
 
 
 def _describe_grown(row: MetricComparison, comparison: Comparison) -> str:
-    """Return whether all messages changed, or how many of them."""
+    """Return the classes, or the number of messages, whose own change is proven."""
+    of_key = [message for message in comparison.messages if message.key == row.key]
+    classes = [message for message in of_key if message.kind is MessageKind.CLASS]
+    changed = [message for message in classes if message.verdict in PROVEN]
     count = count_messages(comparison)
     if count and all_messages_grew(comparison, row):
         return f"all {wording.counted(count, 'message')}"
-    return _count_grown(row, comparison)
-
-
-def _count_grown(typical: MetricComparison, comparison: Comparison) -> str:
-    """Return how many messages have at least half of the typical change, as measured."""
-    singles = [message for message in comparison.messages if message.kind is MessageKind.MESSAGE]
-    ratios = [message.change_ratio or 0.0 for message in singles if message.key == typical.key]
-    smallest = ALL_SHARE * (typical.change_ratio or 0.0)
-    grown = [ratio for ratio in ratios if ratio / smallest >= 1.0] if smallest else []
-    if not grown:
-        return ""
-    total = wording.counted(len(ratios), "message")
-    return f"all {total}" if len(grown) == len(ratios) else f"{len(grown)} of {total}"
+    if changed:
+        return _describe_messages(changed)
+    singles = [message for message in of_key if message.kind is MessageKind.MESSAGE]
+    proven = [message for message in singles if message.verdict in PROVEN]
+    if proven:
+        total = wording.counted(len(singles), "message")
+        return f"all {total}" if len(proven) == len(singles) else f"{len(proven)} of {total}"
+    return "the messages together; none is certain alone" if count else ""
 
 
 def _describe_messages(rows: Sequence[MessageComparison]) -> str:
@@ -162,10 +164,21 @@ def describe_growth(report: Report) -> str:
 
 
 def describe_since(report: Report) -> str:
-    """Return the version that a run was compared with; empty if it was compared with nothing.
+    """Return since when a run is worse, or else what it was compared with; empty without a comparison.
 
-    For example: `commit 5e511ed79 of 2026-11-25 (baseline, 10 runs)`.
+    For example: `after commit 5e511ed79 of 2026-11-25, the baseline (10 runs)`. The base itself is not worse.
     """
+    base = _describe_base(report)
+    return f"after {base}" if base and is_worse(report) else base
+
+
+def is_worse(report: Report) -> bool:
+    """Return whether a run failed because of a proven change."""
+    claim = find_claim(report) if report.decision is Decision.FAIL else None
+    return claim is not None and bool(claim.rows) and claim.rows[0].verdict in PROVEN
+
+
+def _describe_base(report: Report) -> str:
     comparison = report.comparison
     if comparison.pinned_at is not None and find_decisive_row(report) in comparison.against_pinned:
         return f"the pinned baseline of {comparison.pinned_at:%Y-%m-%d}"
@@ -182,7 +195,7 @@ def describe_since(report: Report) -> str:
         day = comparison.newest_baseline_at
         of_day = "" if day is None else f" of {day:%Y-%m-%d}"
         name = "the newest run" if commit is None else f"commit {commit[:_COMMIT]}"
-        parts.append(f"{name}{of_day} (baseline, {wording.counted(comparison.baseline_runs, 'run')})")
+        parts.append(f"{name}{of_day}, the baseline ({wording.counted(comparison.baseline_runs, 'run')})")
     if comparison.confirmed_by is not None:
         parts.append(CONFIRMED)
     return ", ".join(parts)

@@ -3,6 +3,7 @@
 import re
 from typing import NamedTuple
 
+from bench.core.capacity.capacity_result import CapacityResult
 from bench.core.capacity.load_trial import LoadTrial, LoadUnit, ObjectiveCounts, SafeLoad, TrialVerdict
 from bench.core.capacity.zones import CapacityZones, YellowReason
 from bench.core.values import wording
@@ -38,6 +39,17 @@ def describe_safe_load(safe: SafeLoad, unit: LoadUnit) -> str:
     if safe.low == safe.high:
         return f"{describe_load(safe.load, unit)} ({certainty} certain)"
     return f"{describe_load(safe.load, unit)} ({certainty} {describe_range(safe)})"
+
+
+def describe_short_load(capacity: CapacityResult) -> str:
+    """Write the safe load of a search for a small mark: `17 users (15 to 19)`; empty without one."""
+    safe = capacity.safe_load
+    if safe is None:
+        return ""
+    if safe.high is None:
+        return f"≥ {describe_load(safe.low, capacity.unit)}"
+    interval = "" if safe.low == safe.high else f" ({describe_range(safe)})"
+    return f"{describe_load(safe.load, capacity.unit)}{interval}"
 
 
 def describe_range(safe: SafeLoad) -> str:

@@ -14,7 +14,7 @@ from bench.core.report.sentences import (
     describe_tolerated,
     explaining_tiers,
 )
-from bench.core.report.words import verdict_text
+from bench.core.report.words import PROVEN, verdict_text
 from bench.core.run.result import RunResult
 from bench.core.samples.cost_metrics import SAFE_LOADS, cost_service
 from bench.core.samples.metric import Part
@@ -25,7 +25,7 @@ from bench.core.verdict.message_comparison import MessageComparison, MessageKind
 from bench.core.verdict.success import SUCCESS
 from bench.core.verdict.verdict import MetricComparison, Verdict
 
-ALL_SHARE = 0.5
+_ALL_SHARE = 0.5
 """All messages are slower if each class has at least this share of the typical change."""
 _MOST_NAMES = 3
 _PARTIAL = (Part.TAILS, Part.LOCATES, Part.STEPS, Part.COSTS)
@@ -37,7 +37,7 @@ _NOT_WORSE = frozenset({Verdict.UNCHANGED, Verdict.WITHIN_TOLERANCE, Verdict.BET
 class Clue(StrEnum):
     """The first place to look at after a failed run."""
 
-    TIERS = "the tier named above"
+    TIERS = "the tiers that the claim names"
     SLOWEST = "the slowest requests (bench export RUN)"
     COSTS = "the memory and the processor time of that service"
     FAILED = "the failed requests and the services' logs"
@@ -57,8 +57,8 @@ class Claim:
     """The compared tiers that it names."""
     clue: Clue = Clue.FAILED
     """Where to look for the cause."""
-    breaks_at: str | None = None
-    """The tier that it names without a comparison: the one at which a safe load ends."""
+    other_tiers: tuple[str, ...] = ()
+    """The tiers that it names without a change: the one at which a safe load ends, or a vanished one."""
 
     @property
     def confidence(self) -> float | None:
@@ -69,7 +69,14 @@ class Claim:
     def tier_names(self) -> tuple[str, ...]:
         """Names of the tiers that it names."""
         names = [tier_name(row.key) for row in self.tiers]
-        return tuple(filter(None, [*names, self.breaks_at]))
+        return tuple(filter(None, [*names, *self.other_tiers]))
+
+    @property
+    def place(self) -> str:
+        """Where to look for the cause: `` `decode` `` or `the failed requests and the services' logs`."""
+        if self.clue is Clue.TIERS and self.tier_names:
+            return wording.listing([f"`{wording.shorten(name)}`" for name in self.tier_names])
+        return self.clue.value
 
     @property
     def is_tolerated(self) -> bool:
@@ -124,7 +131,8 @@ def _load_claim(row: MetricComparison, comparison: Comparison) -> Claim:
     """Return the claim about a smaller safe load, with the tier at which it ends."""
     breaks_at = comparison.breaks_at
     sentence = describe_load_change(row, breaks_at)
-    return Claim(sentence, (row,), breaks_at=breaks_at, clue=Clue.TIERS if breaks_at else Clue.TRIALS)
+    tiers = (breaks_at,) if breaks_at else ()
+    return Claim(sentence, (row,), other_tiers=tiers, clue=Clue.TIERS if breaks_at else Clue.TRIALS)
 
 
 def describe_claim(claim: Claim) -> str:
@@ -205,12 +213,12 @@ def _messages(comparison: Comparison, verdict: Verdict) -> list[MessageCompariso
 
 
 def all_messages_grew(comparison: Comparison, typical: MetricComparison) -> bool:
-    """Return whether each class of messages has at least half of the typical change."""
+    """Return whether each class of messages has a proven change of at least half of the typical one."""
     ratios: list[float] = []
     for row in comparison.messages:
         if row.kind is MessageKind.CLASS and row.key == RESPONSE_TIME and row.name != REFUSAL_CLASS:
-            ratios.append(row.change_ratio or 0.0)
-    smallest = ALL_SHARE * (typical.change_ratio or 0.0)
+            ratios.append((row.change_ratio or 0.0) if row.verdict in PROVEN else 0.0)
+    smallest = _ALL_SHARE * (typical.change_ratio or 0.0)
     return bool(ratios) and min(ratios) >= smallest
 
 
@@ -246,7 +254,9 @@ def _crossed(result: RunResult) -> Claim | None:
     for limit in result.thresholds:
         if limit.crossed:
             crossed = f"{limit.metric} {limit.expression}, measured {limit.measured}"
-            return Claim(f"Threshold crossed: {crossed}", clue=find_clue(limit.metric))
+            tier = tier_name(limit.metric)
+            tiers = () if tier is None else (tier,)
+            return Claim(f"Threshold crossed: {crossed}", clue=find_clue(limit.metric), other_tiers=tiers)
     return None
 
 
@@ -255,13 +265,18 @@ def _vanished(comparison: Comparison) -> Claim:
     other = comparison.base_name or "the baseline"
     clue = Clue.FAILED
     names: list[str] = []
+    tiers: list[str] = []
     for key in comparison.vanished:
         names.append(sentence_name(key))
-        if find_clue(key) is Clue.TIERS:
+        tier = tier_name(key)
+        if tier is not None:
             clue = Clue.TIERS
+            tiers.append(tier)
     listed = wording.listing(names)
     subject = listed[:1].upper() + listed[1:]
-    return Claim(f"{subject} vanished: present in {other}, missing in this run", clue=clue)
+    return Claim(
+        f"{subject} vanished: present in {other}, missing in this run", clue=clue, other_tiers=tuple(tiers)
+    )
 
 
 def _vanished_messages(comparison: Comparison) -> str:

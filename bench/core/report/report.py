@@ -1,5 +1,6 @@
 """The report on a run: the judgement first, then the next step. One value feeds every renderer."""
 
+import shlex
 from typing import assert_never
 
 from bench.core.report.advice import Advice
@@ -12,6 +13,7 @@ from bench.core.report.headline import (
     find_pass,
     is_tolerated,
 )
+from bench.core.report.invalid_runs import suggest_cure
 from bench.core.report.words import DECISIONS, TOLERATED_PASS, Word
 from bench.core.run.result import RunResult
 from bench.core.samples.sample import Outcome
@@ -20,6 +22,9 @@ from bench.core.values.record import Record
 from bench.core.verdict.compare import Comparison, Decision
 from bench.core.verdict.verdict import Verdict
 
+_COMMIT = 9
+ADDRESS_STACK = "external"
+"""Name of the stack of a run against an address, which has no versions."""
 LONGEST_REASON = 200
 """Characters of a reason in a first sentence."""
 
@@ -82,11 +87,11 @@ def advise(result: RunResult, comparison: Comparison, accept: str | None) -> str
     """
     match comparison.decision:
         case Decision.INVALID:
-            return "Remove this cause and measure again. This run was not judged."
+            return f"{suggest_cure(comparison.reasons)} This run was not judged."
         case Decision.INCONCLUSIVE:
             return _get_a_verdict(result, comparison, accept)
         case Decision.FAIL:
-            return _follow(find_failure(result, comparison).clue, result, accept)
+            return _follow(find_failure(result, comparison), result, accept)
         case Decision.PASS:
             return _keep_gain(comparison, accept)
 
@@ -123,14 +128,14 @@ def _keep_gain(comparison: Comparison, accept: str | None) -> str:
     return "Nothing to do."
 
 
-def _follow(clue: Clue, result: RunResult, accept: str | None) -> str:
+def _follow(claim: Claim, result: RunResult, accept: str | None) -> str:
     """Return the next step after a failure."""
-    if clue is Clue.COMMITS:
+    if claim.clue is Clue.COMMITS:
         pin = f"bench baseline pin {result.scenario.name} --reason '…'"
         return f"Find the slower commits with bench ab. If the change is intended, run: {pin}."
     if accept is None:
-        return f"Look at {clue}."
-    return f"Look at {clue}. If the change is intended, {accept}."
+        return f"Look at {claim.place}."
+    return f"Look at {claim.place}. If the change is intended, {accept}."
 
 
 def _get_a_verdict(result: RunResult, comparison: Comparison, accept: str | None) -> str:
@@ -143,14 +148,29 @@ def _get_a_verdict(result: RunResult, comparison: Comparison, accept: str | None
     """
     if comparison.base_name:
         return "Measure more pairs to detect smaller changes."
+    command = _compare_command(result, comparison)
     if comparison.machine is not None and comparison.machine.environment_shift:
-        return "Compare both versions on this machine with bench ab, or accept runs of this machine."
+        compare_them = "with bench ab" if command is None else command
+        return f"Accept runs of this machine, or compare both versions on it {compare_them}."
     if comparison.metrics:
         longer = "measure longer" if result.capacity is None else "declare a smaller width of the search"
-        return f"Accept more runs into the baseline, or {longer}, to detect smaller changes."
+        more = f"Accept more runs into the baseline, or {longer}, to detect smaller changes"
+        return f"{more}. Or compare both versions {command}." if command else f"{more}."
     if result.overrides:
         options = wording.listing(result.overrides)
         return f"Measure again without {options} to compare with the baseline, or use bench ab."
     if accept is None:
         return "Measure again without --inject and without interrupting it; the run needs answers."
     return f"If this run is correct, {accept}."
+
+
+def _compare_command(result: RunResult, comparison: Comparison) -> str | None:
+    """Return how to measure this version and that of the baseline alternately; None if both are the same."""
+    base = comparison.newest_baseline_commit
+    head = result.provenance.commit
+    stack = result.fingerprint.stack
+    if base is None or head == base or stack == ADDRESS_STACK or result.capacity is not None:
+        return None
+    version = stack if head is None or result.provenance.dirty else f"{stack}@{head[:_COMMIT]}"
+    sides = f"{shlex.quote(f'{stack}@{base[:_COMMIT]}')} {shlex.quote(version)}"
+    return f"with this load: bench ab {sides} --scenario {shlex.quote(result.scenario.name)}"

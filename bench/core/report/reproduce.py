@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bench.core.config.capacity_search import NAME_SUFFIX, CapacitySearch
-from bench.core.report.report import Report
+from bench.core.report.report import ADDRESS_STACK, Report
 from bench.core.run.result import RunResult
 from bench.core.samples.sample import is_generator
 from bench.core.values import wording
@@ -14,7 +14,6 @@ from bench.core.values.duration import format_duration
 from bench.core.verdict.compare import Comparison
 
 _USUAL_STACK = "embedded"
-_ADDRESS_STACK = "external"
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 _OPTION = re.compile(r"--[a-z][a-z-]*")
 
@@ -70,7 +69,7 @@ def _command(report: Report) -> list[str]:
 
 def _is_address(result: RunResult) -> bool:
     """Return whether the command line described the load, so that no file of a scenario exists."""
-    return result.fingerprint.stack == _ADDRESS_STACK and result.scenario.name == result.scenario.target
+    return result.fingerprint.stack == ADDRESS_STACK and result.scenario.name == result.scenario.target
 
 
 def _compares_commits(result: RunResult, comparison: Comparison) -> bool:
@@ -99,9 +98,9 @@ def _search_options(search: CapacitySearch | None) -> Iterator[str]:
 def _options(result: RunResult) -> Iterator[str]:
     """Yield the options of any command that the result knows."""
     stack = result.fingerprint.stack
-    if stack == _ADDRESS_STACK and not _is_address(result):
+    if stack == ADDRESS_STACK and not _is_address(result):
         yield "--url URL"
-    elif stack not in {_USUAL_STACK, _ADDRESS_STACK}:
+    elif stack not in {_USUAL_STACK, ADDRESS_STACK}:
         yield f"--stack {shlex.quote(stack)}"
     for override in result.overrides:
         name, space, value = override.partition(" ")
@@ -138,7 +137,7 @@ def _unknown_version(report: Report) -> Iterator[str]:
 def _unknown_names(report: Report) -> Iterator[str]:
     result = report.result
     name = result.scenario.name
-    if result.fingerprint.stack == _ADDRESS_STACK:
+    if result.fingerprint.stack == ADDRESS_STACK:
         place = "ADDRESS" if _is_address(result) else "URL"
         yield f"Replace {place} with the address of the service; the result does not contain it."
     if result.capacity is not None and name.endswith(NAME_SUFFIX):

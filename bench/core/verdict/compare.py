@@ -7,6 +7,7 @@ from enum import StrEnum
 from pydantic import AwareDatetime
 
 from bench.core.calibration.machine_speed import MachineSpeed, compare_speed
+from bench.core.limits.judge import describe_crossed
 from bench.core.run.counters import CounterChange, changed_counters
 from bench.core.run.messages import vanished_messages
 from bench.core.run.result import RunResult
@@ -225,7 +226,7 @@ def _compare_with_baseline(
 
 def crossed_thresholds(result: RunResult) -> list[str]:
     """Return a sentence for each crossed threshold of a run."""
-    return [f"threshold crossed: {limit}" for limit in result.crossed]
+    return [describe_crossed(limit) for limit in result.thresholds if limit.crossed]
 
 
 def exact_changes(

@@ -5,7 +5,7 @@ import shlex
 from rich.cells import cell_len
 from rich.text import Text
 
-from bench.core.report.affected import CONFIRMED, describe_since
+from bench.core.report.affected import CONFIRMED, describe_since, is_worse
 from bench.core.report.report import Report
 from bench.core.report.reproduce import describe_reproduction
 from bench.render.document.format import ShortLayout
@@ -21,7 +21,7 @@ _LONGEST_PLACE = 2
 def list_places(report: Report, layout: ShortLayout, width: int) -> LineBlock:
     """Return a line for the compared versions, and the lines that lead to more."""
     places = {
-        "since": describe_versions(report, width - _LABEL),
+        "since" if is_worse(report) else "base": describe_versions(report, width - _LABEL),
         **list_commands(layout),
         **_find_confirmed(report, layout),
         "again": _measure_again(report),
@@ -53,7 +53,7 @@ def list_commands(layout: ShortLayout) -> dict[str, str]:
 
 
 def describe_versions(report: Report, width: int) -> str:
-    """Return the base and since when it is valid, with the measured commit if there is space for it."""
+    """Return since when the run is worse, or its base, with the measured commit if there is space for it."""
     since = describe_since(report)
     if cell_len(since) > width:
         since = since.removesuffix(f", {CONFIRMED}")

@@ -27,7 +27,7 @@ REPORTS = reports()
         ("in-turns", "all 4 messages"),
         ("no-baseline", ""),
         ("interrupted", ""),
-        ("too-noisy", ""),
+        ("too-noisy", "not known"),
     ],
 )
 def test_the_affected_are_named(name: str, text: str) -> None:
@@ -76,8 +76,11 @@ def test_half_of_the_growth_is_half_of_the_bar() -> None:
 
 def test_since_names_the_version_that_was_compared() -> None:
     """The newest commit of the baseline with its day and the number of runs; the base of pairs."""
-    assert describe_since(REPORTS["regression"]) == ("commit ccccccccc of 2026-01-05 (baseline, 10 runs)")
-    assert describe_since(REPORTS["long-messages"]) == "embedded@main (ddddddddd), 4 pairs"
+    assert describe_since(REPORTS["regression"]) == (
+        "after commit ccccccccc of 2026-01-05, the baseline (10 runs)"
+    )
+    assert describe_since(REPORTS["long-messages"]) == "after embedded@main (ddddddddd), 4 pairs"
+    assert describe_since(REPORTS["pass"]) == "commit ccccccccc of 2026-01-05, the baseline (10 runs)"
     assert describe_since(REPORTS["no-baseline"]) == ""
     confirmed = REPORTS["regression"].comparison.model_copy(update={"confirmed_by": "other"})
     report = REPORTS["regression"].model_copy(update={"comparison": confirmed})
@@ -86,7 +89,7 @@ def test_since_names_the_version_that_was_compared() -> None:
 
 def test_a_drift_is_since_the_pinned_baseline() -> None:
     """The messages are compared with the newest level, so they do not stand below a drift."""
-    assert describe_since(REPORTS["drifted"]) == "the pinned baseline of 2026-01-05"
+    assert describe_since(REPORTS["drifted"]) == "after the pinned baseline of 2026-01-05"
     assert list_classes(REPORTS["drifted"]) == ()
 
 

@@ -126,7 +126,7 @@ def test_a_regression_has_its_size_and_its_tier() -> None:
     run_report = report(result, make_baseline([1.0] * 10, tier_times=TIER_TIMES | {"decode": 250.0}))
     assert run_report.decision is Decision.FAIL
     assert run_report.headline == ("Responses are 50 % slower (436 → 653 ms), in `decode`.")
-    advice = "Look at the tier named above. If the change is intended, run: "
+    advice = "Look at `decode`. If the change is intended, run: "
     assert run_report.next_step == f"{advice}{accept_step(result, ALLOW_REGRESSION)}"
 
 
@@ -185,7 +185,7 @@ def test_without_a_named_tier_the_next_step_is_the_requests() -> None:
     [
         ((row("e2e_ms", Verdict.MISSING, base=640.0),), "the failed requests and the services' logs"),
         ((row("e2e_ms", Verdict.WORSE, **LATENCY),), "the slowest requests (bench export RUN)"),
-        ((tier("auth", Verdict.MISSING, base=1.0),), "the tier named above"),
+        ((tier("auth", Verdict.MISSING, base=1.0),), "`auth`"),
         (
             (row("p95.e2e_ms", Verdict.MISSING, Part.TAILS, base=900.0),),
             "the failed requests and the services' logs",
@@ -208,7 +208,7 @@ def test_a_crossed_threshold_of_a_tier_leads_to_the_tier() -> None:
     """The next step is to look at the tier, not at the failed requests."""
     spec = make_spec(make_scenario(thresholds={"tier.decode_ms": ["avg<1"]}))
     step = report(run_at(spec=spec)).next_step
-    assert step.startswith("Look at the tier named above. If the change is intended, run: ")
+    assert step.startswith("Look at `decode`. If the change is intended, run: ")
 
 
 def test_a_crossed_threshold_is_reported_with_the_measured_value() -> None:

@@ -6,13 +6,17 @@ from dataclasses import dataclass
 
 from bench.core.config.load_words import scenario_in_words
 from bench.core.report.affected import (
+    UNKNOWN,
     TierChange,
     describe_affected,
     describe_growth,
     describe_since,
+    is_worse,
     list_tiers,
 )
+from bench.core.report.capacity_words import describe_short_load
 from bench.core.report.cautions import Caution, list_cautions
+from bench.core.report.headline import Claim, Clue
 from bench.core.report.report import Report, find_claim
 from bench.core.report.series import RunSeries
 from bench.core.report.words import PROVEN
@@ -20,8 +24,11 @@ from bench.core.run.result import RunResult, environment
 from bench.core.values import wording
 from bench.core.verdict.baseline import fewest_runs
 from bench.core.verdict.compare import Decision
+from bench.core.verdict.verdict import Verdict
 from bench.render.document.document import Document, split_headline
-from bench.render.html.run.decisive import Decisive, draw_decisive
+from bench.render.html.run.decisive import draw_decisive
+from bench.render.html.run.decisive_parts import Decisive
+from bench.render.html.run.failures import FailureRow, make_failures
 from bench.render.html.run.tiles import RunTile, make_tiles
 
 _COMMAND = re.compile(r"^(.*\b(?:run|them|load): )(bench .*?)(\.?)$", re.DOTALL)
@@ -29,6 +36,12 @@ _MOST_REASONS = 3
 _LONGEST_REASON = 120
 """A longer reason is folded, so that the numbers stay on the first screen."""
 _LONGEST_NOTE = 100
+_MOST_NOTES = 2
+_MOST_FAILURES = 3
+_VERDICT_ENDS = (f" is {Verdict.WORSE}", f" is {Verdict.BETTER}")
+"""Ends of reasons that repeat a verdict, which the drawing and the tables have too."""
+INTENDED = "If the change is intended, "
+"""The start of the sentence about a change that is intended."""
 _HEADLINE_SIZES = {60: "", 90: "medium"}
 """CSS class of a headline by its most characters; a longer one is `long`."""
 _LONGEST_LOAD = 60
@@ -64,6 +77,8 @@ class Overview:
     """The change that decided, such as `+35 %`; empty if no change is proven."""
     next_step: NextStep
     """What the reader can do now."""
+    accept: NextStep
+    """How to accept a change that is intended; without text if there is none."""
     reasons: tuple[str, ...]
     """Short reasons of the decision."""
     more_reasons: tuple[str, ...]
@@ -82,6 +97,16 @@ class Overview:
     """The version that the run was compared with; empty if it was compared with nothing."""
     is_worse: bool
     """The run is worse than that version."""
+    is_invalid: bool
+    """The run was not judged, because its measurement is not valid."""
+    unknown_tier: str
+    """Words for a tier that the comparison could not find; empty if it found one, or did not look for it."""
+    answer: str
+    """The safe load of a search without a baseline, for the mark in the bar; else empty."""
+    slowest: str
+    """How the link to the slowest request looks: `loud`, `quiet`, or empty without a link."""
+    failures: tuple[FailureRow, ...]
+    """The most frequent failures of a run that failed."""
     failed: int
     """Number of failed requests."""
     tiles: tuple[RunTile, ...]
@@ -94,10 +119,15 @@ def make_overview(report: Report, series: RunSeries, document: Document) -> Over
     decisive = draw_decisive(report)
     claim = find_claim(report)
     is_proven = claim is not None and bool(claim.rows) and claim.rows[0].verdict in PROVEN
-    reasons = document.reasons
-    short = [reason for reason in reasons if len(reason) <= _LONGEST_REASON]
-    is_split = len(short) == len(reasons) <= _MOST_REASONS
-    shown = len(reasons) if is_split else _count_short(reasons)
+    shown = [reason for reason in document.reasons if _adds_something(reason, report.headline)][
+        :_MOST_REASONS
+    ]
+    has_unknown = report.decision is Decision.INCONCLUSIVE and decisive is not None
+    step, accept = _split_intention(document.next_step)
+    capacity = report.result.capacity
+    is_search = capacity is not None
+    is_new = report.decision is Decision.INCONCLUSIVE and not report.comparison.metrics
+    answer = "" if capacity is None or not is_new else describe_short_load(capacity)
     return Overview(
         about=tuple(_about(report.result)),
         cautions=(*list_cautions(report), *_count_notes(document)),
@@ -105,16 +135,24 @@ def make_overview(report: Report, series: RunSeries, document: Document) -> Over
         headline=sentence.strip(),
         size=headline_size(sentence if document.capacity is None else document.capacity.answer),
         change=decisive.main.change if decisive is not None and is_proven else "",
-        next_step=split_command(document.next_step),
-        reasons=reasons[:shown],
-        more_reasons=reasons[shown:],
+        next_step=split_command(step),
+        accept=split_command(accept),
+        reasons=tuple(shown),
+        more_reasons=tuple(reason for reason in document.reasons if reason not in shown),
         decisive=decisive,
         missing="" if decisive is not None else _explain_missing(report),
         affected=describe_affected(report),
         tiers=list_tiers(report),
         growth=describe_growth(report),
         since=describe_since(report),
-        is_worse=report.decision is Decision.FAIL and is_proven,
+        is_worse=is_worse(report),
+        is_invalid=report.decision is Decision.INVALID,
+        unknown_tier=UNKNOWN if has_unknown and not is_search else "",
+        answer=answer,
+        slowest=_choose_slowest(report, claim),
+        failures=make_failures(series, None).rows[:_MOST_FAILURES]
+        if report.decision is Decision.FAIL
+        else (),
         failed=report.result.summary.failed,
         tiles=make_tiles(report, series),
     )
@@ -125,14 +163,24 @@ def headline_size(headline: str) -> str:
     return next((size for most, size in _HEADLINE_SIZES.items() if len(headline) <= most), "long")
 
 
-def _count_short(reasons: tuple[str, ...]) -> int:
-    """Return the number of reasons at the start that are short; at most three."""
-    count = 0
-    for reason in reasons[:_MOST_REASONS]:
-        if len(reason) > _LONGEST_REASON:
-            break
-        count += 1
-    return count
+def _adds_something(reason: str, headline: str) -> bool:
+    """Return whether a reason is short and says more than the headline and the drawing."""
+    is_verdict = reason.endswith(_VERDICT_ENDS)
+    return len(reason) <= _LONGEST_REASON and not is_verdict and reason not in headline
+
+
+def _split_intention(text: str) -> tuple[str, str]:
+    """Return a next step, and how to accept the change if it is intended."""
+    step, words, accept = text.partition(INTENDED)
+    return (step.strip(), words + accept) if words and step else (text, "")
+
+
+def _choose_slowest(report: Report, claim: Claim | None) -> str:
+    """Return the look of the link to the slowest request, which explains a slower run."""
+    if report.decision not in {Decision.FAIL, Decision.INCONCLUSIVE} or report.result.capacity is not None:
+        return ""
+    is_slower = claim is not None and claim.clue in {Clue.TIERS, Clue.SLOWEST}
+    return "loud" if is_slower else "quiet"
 
 
 def split_command(text: str) -> NextStep:
@@ -158,8 +206,10 @@ def _count_notes(document: Document) -> Iterator[Caution]:
     """Yield the number of alerts, findings and warnings, and the first alert and finding."""
     for word, notes in (("alert", document.alerts), ("finding", document.findings)):
         if notes:
-            first = wording.shorten(notes[0], _LONGEST_NOTE)
-            yield Caution(wording.counted(len(notes), word), first, "notes")
+            shown = [wording.shorten(note, _LONGEST_NOTE) for note in notes[:_MOST_NOTES]]
+            if len(notes) > len(shown):
+                shown.append(f"{len(notes) - len(shown)} more")
+            yield Caution(wording.counted(len(notes), word), "; ".join(shown), "notes")
     if document.warnings:
         yield Caution("", wording.counted(len(document.warnings), "warning"), "notes")
 

@@ -136,7 +136,7 @@ def _name_details(section: RunSection) -> Iterable[tuple[str, str]]:
         yield "notes", "Warnings"
     if section.numbers:
         yield "numbers", "Numbers"
-    yield "facts", "Environment"
+    yield "facts", "Setup"
     yield "reproduce", "Reproduce"
     yield "raw", "Raw data"
 

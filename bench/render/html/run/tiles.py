@@ -7,14 +7,14 @@ from bench.core.capacity.capacity_result import CapacityResult
 from bench.core.report.capacity_words import describe_load, describe_range
 from bench.core.report.report import Report
 from bench.core.report.series import RunSeries
-from bench.core.report.words import VERDICTS, Tone
+from bench.core.report.words import PROVEN, VERDICTS, Tone
 from bench.core.run.result import RunResult
 from bench.core.run.safe_load import compared_load
 from bench.core.samples.cost_metrics import THROUGHPUT
 from bench.core.samples.metric import MetricKind, Part
 from bench.core.samples.metrics import RESPONSE_TIME, metric, request_metrics, tail_key
 from bench.core.values import wording
-from bench.core.verdict.verdict import MetricComparison
+from bench.core.verdict.verdict import MetricComparison, Verdict
 
 _LEFT = 2.0
 _RUNS_END = 82.0
@@ -53,6 +53,10 @@ class Sparkline:
     """Height of this run's value, in pixels."""
     text: str
     """The numbers in words."""
+    caption: str
+    """Name of the line, in a few words."""
+    bridge: SparkLine
+    """The line from the newest run of the baseline to this run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +119,20 @@ class _Tiles:
                 self._spark(key, safe.load),
             )
         if capacity.throughput_rps is not None:
-            yield RunTile("answers at the safe load", f"{wording.rate(capacity.throughput_rps)}/s", "")
+            load = (
+                ""
+                if safe is None
+                else f"at {describe_load(safe.low if safe.high is None else safe.load, capacity.unit)}"
+            )
+            yield RunTile("answers", f"{wording.rate(capacity.throughput_rps)}/s", load)
         if capacity.breaks_at is not None:
             yield RunTile("breaks at", wording.shorten(capacity.breaks_at), "the tier that grows most")
         if capacity.no_gain_from is not None:
-            yield RunTile("no gain from", describe_load(capacity.no_gain_from, capacity.unit), "")
+            yield RunTile(
+                "no gain from",
+                describe_load(capacity.no_gain_from, capacity.unit),
+                "more load only adds waiting",
+            )
 
     def _deciding(self, key: str, row: MetricComparison | None) -> Iterator[RunTile]:
         summary = self.report.result.summary.metrics.get(key)
@@ -128,7 +141,8 @@ class _Tiles:
             yield RunTile(metric(key).label, head, _note(row), _tone(row), self._spark(key, row.head))
         elif summary is not None and metric(key).kind is not MetricKind.TREND:
             text = wording.value(summary.mean, metric(key).unit)
-            yield RunTile(metric(key).label, text, _of_requests(summary.count))
+            spark = self._spark(key, summary.mean)
+            yield RunTile(metric(key).label, text, _of_requests(summary.count), spark=spark)
         elif summary is not None:
             is_bound = "typical" in summary.lower_bounds
             text = wording.value(summary.typical, metric(key).unit, lower_bound=is_bound)
@@ -144,7 +158,7 @@ class _Tiles:
             note = f"{change}; {note}" if note else change
         text = wording.duration(response.p95, lower_bound="p95" in response.lower_bounds)
         spark = self._spark(tail_key(RESPONSE_TIME), response.p95)
-        yield RunTile("response time, p95", text, note, _tone(row), spark)
+        yield RunTile("response time, p95", text, note, _judged_tone(row), spark)
 
     def _throughput(self, row: MetricComparison | None) -> Iterator[RunTile]:
         result = self.report.result
@@ -155,7 +169,7 @@ class _Tiles:
             return
         note = _of_load(result, counted)
         if row is not None and row.change_ratio is not None:
-            note = f"{wording.change(row.change_ratio)} from {wording.rate(row.base or 0.0)}/s; {note}"
+            note = f"{wording.change(row.change_ratio)} from {wording.rate(row.base or 0.0)}/s"
         spark = self._spark(THROUGHPUT, rate_rps)
         yield RunTile("throughput, answers", f"{wording.rate(rate_rps)}/s", note, _tone(row), spark)
 
@@ -196,6 +210,8 @@ def draw_spark(values: Sequence[float], head: float, unit: str) -> Sparkline:
         band=(top, thickness) if thickness > 0 else None,
         lines=tuple(lines),
         dot=height(head),
+        caption=f"{len(values)} baseline runs",
+        bridge=SparkLine(places[-1], height(values[-1]), _DOT, height(head)),
         text=f"{len(values)} runs of the baseline: {ends}; this run: {wording.value(head, unit)}",
     )
 
@@ -204,12 +220,19 @@ def _tone(row: MetricComparison | None) -> Tone:
     return Tone.QUIET if row is None else VERDICTS[row.verdict].tone
 
 
+def _judged_tone(row: MetricComparison | None) -> Tone:
+    """Return the tone of a metric that can fail a run; quiet for another one without a proven change."""
+    if row is None or not (row.gates or row.verdict in PROVEN):
+        return Tone.QUIET
+    return Tone.QUIET if row.verdict is Verdict.INCONCLUSIVE else _tone(row)
+
+
 def _note(row: MetricComparison) -> str:
-    note = f"baseline {row.base_text}"
+    note = f"baseline {row.base_text}".removesuffix(" requests")
     if row.change_ratio is not None:
         note = f"{wording.change(row.change_ratio)} from {row.base_text}"
     if row.head_requests is not None:
-        note = f"{_of_requests(row.head_requests)}, {note}"
+        note = f"of {row.head_requests:,}, {note}"
     return note
 
 

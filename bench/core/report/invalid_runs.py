@@ -1,0 +1,27 @@
+"""What to change after an invalid run, by the reason why it is invalid."""
+
+from collections.abc import Sequence
+
+_LESS_LOAD = (
+    "Use fewer VUs, more load processes such as --workers 4, or a larger machine, then measure again."
+)
+_QUIET = "Stop other programs or use a machine that only you use; then measure again."
+_CURES = {
+    "was busy:": _LESS_LOAD,
+    "the load generator was late:": _LESS_LOAD,
+    "the load generator is slow on this machine:": _QUIET,
+    "the load generator was paused": _QUIET,
+    "the machine was not quiet:": _QUIET,
+    "no request was answered": "Check the address and the logs of the services; then measure again.",
+    "the load ended before it": "Set a longer --duration or an earlier fault; then measure again.",
+}
+"""What to change, by words of the reason."""
+
+
+def suggest_cure(reasons: Sequence[str]) -> str:
+    """Return what to change before the next run, for the first reason."""
+    reason = next(iter(reasons), "")
+    for words, cure in _CURES.items():
+        if words in reason:
+            return cure
+    return "Remove this cause and measure again."

@@ -1,0 +1,104 @@
+"""Drawings of values without a compared change: a crossed threshold, and a safe load."""
+
+from dataclasses import replace
+
+from bench.core.capacity.capacity_result import CapacityResult
+from bench.core.capacity.load_trial import SafeLoad, TrialVerdict
+from bench.core.limits.judge import ThresholdResult, describe_crossed
+from bench.core.report.capacity_words import describe_load, describe_range
+from bench.core.report.words import Tone
+from bench.core.samples.metrics import label_and_unit
+from bench.core.values import wording
+from bench.render.html.run.axis import (
+    LARGE_PX,
+    UNITS,
+    AxisMark,
+    AxisScale,
+    find_side,
+    list_ticks,
+    make_axis,
+    place_label,
+)
+from bench.render.html.run.decisive_parts import Decisive, Reach
+
+
+def draw_threshold(limit: ThresholdResult) -> Decisive | None:
+    """Return the measured value and the limit that it crossed; None without a value."""
+    if limit.value is None:
+        return None
+    label, unit = label_and_unit(limit.metric)
+    scale = UNITS.get(unit, AxisScale(1.0, "", signed=False))
+    value = scale.place(limit.value)
+    allowed = scale.place(limit.expression.limit)
+    axis = make_axis([value, allowed, 0.0 if unit != "ratio" else 100.0])
+    at = axis.at(value)
+    edge = axis.at(allowed)
+    main = Reach(
+        label=label,
+        note="",
+        change=limit.measured,
+        interval="",
+        low=min(at, edge),
+        middle=at,
+        label_at=place_label(at, limit.measured, LARGE_PX),
+        high=max(at, edge),
+        tone=Tone.BAD,
+    )
+    keeps_below = limit.expression.operator in {"<", "<="}
+    keeps_above = limit.expression.operator in {">", ">="}
+    tolerated = (0.0, edge) if keeps_below else (edge, round(100.0 - edge, 2)) if keeps_above else None
+    return Decisive(
+        title=label,
+        result=describe_crossed(limit),
+        tone=Tone.BAD,
+        main=main,
+        others=(),
+        ticks=list_ticks(axis, scale),
+        zero=edge,
+        tolerated=tolerated,
+        base=AxisMark(edge, f"allowed: {limit.expression}", find_side(edge)),
+    )
+
+
+def draw_safe_load(capacity: CapacityResult, safe: SafeLoad) -> Decisive:
+    """Return the safe load among the tried loads."""
+    loads = [trial.load for trial in capacity.trials]
+    high = safe.low if safe.high is None else safe.high
+    axis = replace(make_axis([0.0, safe.load, high, *loads]), low=0.0)
+    is_open = safe.high is None
+    at = axis.at(safe.low if is_open else safe.load)
+    load = describe_load(safe.low if is_open else safe.load, capacity.unit)
+    interval = "" if is_open else f"{describe_range(safe)}, {wording.confidence(safe.confidence)} certain"
+    change = f"≥ {load}" if is_open else load
+    main = Reach(
+        label="safe load",
+        note="",
+        change=change,
+        interval=interval,
+        low=axis.at(safe.low),
+        middle=at,
+        label_at=place_label(at, change, LARGE_PX),
+        high=100.0 if is_open else axis.at(high),
+        tone=Tone.QUIET,
+        ends_after=is_open,
+    )
+    marks = [
+        AxisMark(axis.at(trial.load), trial.verdict.value, look=_look(trial.verdict))
+        for trial in capacity.trials
+    ]
+    return Decisive(
+        title="safe load",
+        result="the largest load that meets the objectives",
+        tone=Tone.QUIET,
+        main=main,
+        others=(),
+        ticks=list_ticks(axis, AxisScale(1.0, "", signed=False)),
+        zero=None,
+        tolerated=None,
+        base=AxisMark(50.0, f"tried {capacity.unit}: ○ met the objectives, ✕ broke one"),
+        marks=tuple(marks),
+    )
+
+
+def _look(verdict: TrialVerdict) -> str:
+    return {TrialVerdict.MET: "met", TrialVerdict.BROKEN: "broken", TrialVerdict.OPEN: "open"}[verdict]
