@@ -19,6 +19,8 @@ _PHONE_PX = 319.0
 """Width of the drawing in a window of 390 pixels."""
 _DESKTOP_PX = 640.0
 """Width of the drawing in a window of 1400 pixels."""
+_PADDING_PX = 14.0
+"""Space beside the drawing within its card."""
 _GAP_PX = 6.0
 """Space between two labels."""
 SMALL_PX = 6.9
@@ -123,7 +125,7 @@ def list_ticks(
     for value, label in values.items():
         tick = AxisMark(axis.at(value), label)
         wide = [each for each in ticks if not each.is_minor]
-        if _has_space(tick, wide, _PHONE_PX):
+        if _has_space(tick, wide, _PHONE_PX) and _is_inside(tick):
             ticks.append(tick)
         elif _has_space(tick, ticks, _DESKTOP_PX):
             ticks.append(replace(tick, is_minor=True))
@@ -142,6 +144,13 @@ def _has_space(tick: AxisMark, others: Sequence[AxisMark], width_px: float) -> b
         if distance_px < 0.5 * SMALL_PX * (len(tick.label) + len(other.label)) + _GAP_PX:
             return False
     return True
+
+
+def _is_inside(tick: AxisMark) -> bool:
+    """Return whether a label stays within the card on a phone."""
+    half_px = 0.5 * SMALL_PX * len(tick.label)
+    middle_px = tick.at * _PHONE_PX / 100.0
+    return middle_px - half_px >= -_PADDING_PX and middle_px + half_px <= _PHONE_PX + _PADDING_PX
 
 
 def place_label(at: float, text: str, character_px: float) -> float:

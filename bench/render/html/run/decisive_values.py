@@ -68,7 +68,7 @@ def draw_safe_load(capacity: CapacityResult, safe: SafeLoad) -> Decisive:
     is_open = safe.high is None
     at = axis.at(safe.low if is_open else safe.load)
     load = describe_load(safe.low if is_open else safe.load, capacity.unit)
-    interval = "" if is_open else f"{describe_range(safe)}, {wording.confidence(safe.confidence)} certain"
+    interval = "" if is_open else f"{describe_range(safe)} ({wording.confidence(safe.confidence)})"
     change = f"≥ {load}" if is_open else load
     main = Reach(
         label="safe load",
