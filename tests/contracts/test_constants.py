@@ -45,6 +45,7 @@ IMPLEMENTATION_DETAILS = {
     "openapi.*": "the search for a chat in a description",
     "starts.*": "the search for a port in a source",
     "machine_paths._KEPT": "length of a path in a comment",
+    "report._COMMIT_DIGITS": "the length of a commit",
     "affected.*": "the number of rows of a picture, and the length of a commit",
     "cautions.*": "length of a caution, and a load that is only shown",
     "verdict_line.*": "which scenario the first line describes",

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 
@@ -10,6 +11,7 @@ from bench.core.report.report import Report
 from bench.core.report.series import make_series
 from bench.core.report.words import VERDICTS
 from bench.core.samples.metrics import tier_name
+from bench.core.verdict.compare import Decision
 from bench.core.verdict.verdict import Verdict
 from bench.render.document.document import make_document
 from bench.render.html.assets import Assets, content_security_policy
@@ -25,6 +27,7 @@ from tests.render.parsed_page import Element, check_page
 from tests.render.reports import reports
 
 REPORTS = reports()
+INVALID = next(report for report in REPORTS.values() if report.decision is Decision.INVALID)
 ASSETS = Assets(style="/* the style */", script="/* the script */")
 POLICY = content_security_policy(ASSETS)
 LATENCIES = [name for name in REPORTS if name not in {"errors", "all-failed", "crossed"}]
@@ -202,3 +205,30 @@ def test_the_verdict_stays_in_sight() -> None:
     pill = page_of(REPORTS["regression"]).find("div", class_="topbar").find("a", class_="pill")
     assert re.fullmatch(r"✕ FAIL \+\d+ %", pill.text)
     assert pill.attributes["href"] == "#run-headline"
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_labels_of_the_axis_have_space(name: str) -> None:
+    """On a phone no two labels touch, and the words of the change stay within the drawing."""
+    drawing = draw_decisive(REPORTS[name])
+    if drawing is None:
+        return
+    ticks = [tick for tick in drawing.ticks if not tick.is_minor]
+    for before, after in pairwise(ticks):
+        assert (after.at - before.at) * 3.19 > 3.0 * (len(before.label) + len(after.label))
+    assert 0 < drawing.main.label_at < 100
+
+
+def test_an_invalid_run_looks_like_no_verdict() -> None:
+    """Its mark has a sign of its own, its tiles are not judged, and no link leads to a slow request."""
+    page = page_of(INVALID)
+    assert page.find("div", class_="topbar").find("a", class_="pill").text == "! INVALID"
+    assert all("not judged" in tile.text for tile in page.find("dl", class_="figures").find_all("dt"))
+    assert page.find_all("p", class_="slowest") == []
+
+
+def test_a_search_without_a_baseline_has_its_answer_as_mark() -> None:
+    """The answer is clear, although the run cannot be compared."""
+    report, series = drawn_with(capacities()["narrow"])
+    page = check_page(render_page(report, series, ASSETS), POLICY)
+    assert page.find("div", class_="topbar").find("a", class_="pill").text == "17 users (15 to 19)"

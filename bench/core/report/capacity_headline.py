@@ -19,13 +19,21 @@ from bench.core.values.duration import format_duration
 def describe_answer(capacity: CapacityResult) -> str:
     """Return the answer, without a full stop.
 
-    Example: `safe load: 17 users (90 % 15 to 19) at p95 ≤ 10 s; breaks at `queue`; 1.9 answers/s`.
+    Example: `Carries 17 users (15 to 19, 90 % certain) at p95 ≤ 10 s; breaks at `queue`; 1.9 answers/s`.
     """
     parts = [_describe_load(capacity)]
     if capacity.safe_load is not None:
         parts += [*_describe_break(capacity), *_describe_rate(capacity), *_describe_gain(capacity)]
     parts += _describe_end(capacity)
     return "; ".join(parts)
+
+
+def describe_load_and_break(capacity: CapacityResult) -> str:
+    """Return the answer for a place that shows throughput and gain as numbers, without a full stop."""
+    parts = [_describe_load(capacity)]
+    if capacity.safe_load is not None:
+        parts += _describe_break(capacity)
+    return "; ".join([*parts, *_describe_end(capacity)])
 
 
 def describe_next_step(capacity: CapacityResult, search: CapacitySearch) -> str:
@@ -65,8 +73,8 @@ def _describe_load(capacity: CapacityResult) -> str:
     if safe is None:
         return _describe_none(capacity, objectives)
     if safe.high is None:
-        return f"safe load: at least {describe_load(safe.low, capacity.unit)} at {objectives}"
-    return f"safe load: {describe_safe_load(safe, capacity.unit)} at {objectives}"
+        return f"Carries at least {describe_load(safe.low, capacity.unit)} at {objectives}"
+    return f"Carries {describe_safe_load(safe, capacity.unit)} at {objectives}"
 
 
 def _describe_none(capacity: CapacityResult, objectives: str) -> str:
@@ -75,12 +83,12 @@ def _describe_none(capacity: CapacityResult, objectives: str) -> str:
     if trial is None and capacity.ended is SearchEnd.NONE_MET:
         trial = min(capacity.trials, key=lambda trial: trial.load, default=None)
     if trial is None:
-        return f"no safe load yet: no trial could tell whether it meets {objectives}"
+        return f"No safe load yet: no trial could tell whether it meets {objectives}"
     broken = wording.listing(list_first_broken(capacity)) or objectives
     decisive = find_decisive(trial)
     missed = "" if decisive is None else f" ({describe_missed(decisive)} requests missed it)"
     verb = "breaks" if trial.load == 1 else "break"
-    return f"no safe load: even {describe_load(trial.load, capacity.unit)} {verb} {broken}{missed}"
+    return f"No safe load: even {describe_load(trial.load, capacity.unit)} {verb} {broken}{missed}"
 
 
 def _describe_break(capacity: CapacityResult) -> list[str]:

@@ -34,11 +34,11 @@ def describe_load(load: float, unit: LoadUnit) -> str:
 
 
 def describe_safe_load(safe: SafeLoad, unit: LoadUnit) -> str:
-    """Write a safe load with its interval: `17 users (90 % 15 to 19)`."""
+    """Write a safe load with its interval: `17 users (15 to 19, 90 % certain)`."""
     certainty = wording.confidence(safe.confidence)
     if safe.low == safe.high:
         return f"{describe_load(safe.load, unit)} ({certainty} certain)"
-    return f"{describe_load(safe.load, unit)} ({certainty} {describe_range(safe)})"
+    return f"{describe_load(safe.load, unit)} ({describe_range(safe)}, {certainty} certain)"
 
 
 def describe_short_load(capacity: CapacityResult) -> str:

@@ -69,7 +69,7 @@ def describe_same_load(row: MetricComparison, *, certainty: bool = False) -> str
 
 
 def describe_load_with_interval(safe: ComparedLoad) -> str:
-    """Return a safe load: `17 users (90 % 15 to 19)`, `at least 40 users`, `0 users`."""
+    """Return a safe load: `17 users (15 to 19, 90 % certain)`, `at least 40 users`, `0 users`."""
     unit = metric(safe.key).unit
     interval = safe.interval
     number = load_number(safe.load, unit)
@@ -77,7 +77,9 @@ def describe_load_with_interval(safe: ComparedLoad) -> str:
         bound = _bound(number, safe.load, unit, at_least=interval.high is None, below=interval.low is None)
         return f"{bound} {unit}"
     ends = f"{load_number(interval.low, unit)} to {load_number(interval.high, unit)}"
-    return f"{number} {load_unit(safe.load, unit)} ({wording.confidence(interval.confidence)} {ends})"
+    return (
+        f"{number} {load_unit(safe.load, unit)} ({ends}, {wording.confidence(interval.confidence)} certain)"
+    )
 
 
 def load_size(row: MetricComparison) -> str:

@@ -1,5 +1,6 @@
 """The report on a run: the judgement first, then the next step. One value feeds every renderer."""
 
+import re
 import shlex
 from typing import assert_never
 
@@ -22,7 +23,8 @@ from bench.core.values.record import Record
 from bench.core.verdict.compare import Comparison, Decision
 from bench.core.verdict.verdict import Verdict
 
-_COMMIT = 9
+_COMMIT_DIGITS = 9
+_COMMIT = re.compile(r"[0-9a-f]{7,64}")
 ADDRESS_STACK = "external"
 """Name of the stack of a run against an address, which has no versions."""
 LONGEST_REASON = 200
@@ -164,13 +166,18 @@ def _get_a_verdict(result: RunResult, comparison: Comparison, accept: str | None
     return f"If this run is correct, {accept}."
 
 
+def known_commit(commit: str | None) -> str | None:
+    """Return a commit; None for a text that git could take for an option or for a branch."""
+    return commit if commit is not None and _COMMIT.fullmatch(commit) else None
+
+
 def _compare_command(result: RunResult, comparison: Comparison) -> str | None:
     """Return how to measure this version and that of the baseline alternately; None if both are the same."""
-    base = comparison.newest_baseline_commit
-    head = result.provenance.commit
+    base = known_commit(comparison.newest_baseline_commit)
+    head = known_commit(result.provenance.commit)
     stack = result.fingerprint.stack
     if base is None or head == base or stack == ADDRESS_STACK or result.capacity is not None:
         return None
-    version = stack if head is None or result.provenance.dirty else f"{stack}@{head[:_COMMIT]}"
-    sides = f"{shlex.quote(f'{stack}@{base[:_COMMIT]}')} {shlex.quote(version)}"
+    version = stack if head is None or result.provenance.dirty else f"{stack}@{head[:_COMMIT_DIGITS]}"
+    sides = f"{shlex.quote(f'{stack}@{base[:_COMMIT_DIGITS]}')} {shlex.quote(version)}"
     return f"with this load: bench ab {sides} --scenario {shlex.quote(result.scenario.name)}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bench.core.config.capacity_search import NAME_SUFFIX, CapacitySearch
-from bench.core.report.report import ADDRESS_STACK, Report
+from bench.core.report.report import ADDRESS_STACK, Report, known_commit
 from bench.core.run.result import RunResult
 from bench.core.samples.sample import is_generator
 from bench.core.values import wording
@@ -14,7 +14,6 @@ from bench.core.values.duration import format_duration
 from bench.core.verdict.compare import Comparison
 
 _USUAL_STACK = "embedded"
-_COMMIT = re.compile(r"[0-9a-f]{7,64}")
 _OPTION = re.compile(r"--[a-z][a-z-]*")
 
 
@@ -34,15 +33,10 @@ def describe_reproduction(report: Report) -> Reproduction:
     For example: `git checkout 5e511ed79`, `bench check quick --inject model.slowdown=1.3`.
     """
     result = report.result
-    commit = _known_commit(result.provenance.commit)
+    commit = known_commit(result.provenance.commit)
     checkout = [] if commit is None else [f"git checkout {commit}"]
     command = " ".join([*_command(report), *_options(result)])
     return Reproduction(commands=(*checkout, command), notes=tuple(_notes(report)))
-
-
-def _known_commit(commit: str | None) -> str | None:
-    """Return a commit; None for a text that git could take for an option or for a branch."""
-    return commit if commit is not None and _COMMIT.fullmatch(commit) else None
 
 
 def _command(report: Report) -> list[str]:
@@ -60,7 +54,7 @@ def _command(report: Report) -> list[str]:
         return ["bench run ADDRESS"]
     if comparison.base_name is None:
         return [f"bench {'check' if comparison.baseline_runs else 'run'} {name}"]
-    base_commit = _known_commit(comparison.newest_baseline_commit)
+    base_commit = known_commit(comparison.newest_baseline_commit)
     if _compares_commits(result, comparison) and base_commit is not None:
         return [f"bench check {name} --against {base_commit}"]
     base_name = "BASE" if comparison.base_name.startswith("-") else shlex.quote(comparison.base_name)
@@ -126,7 +120,7 @@ def _notes(report: Report) -> Iterator[str]:
 
 def _unknown_version(report: Report) -> Iterator[str]:
     provenance = report.result.provenance
-    if _known_commit(provenance.commit) is None:
+    if known_commit(provenance.commit) is None:
         yield "The run was started outside a repository, so its commit is unknown."
     if provenance.dirty:
         yield "The run had uncommitted changes, which the commit does not contain."

@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from bench.core.capacity.capacity_result import CapacityResult
 from bench.core.capacity.load_trial import LoadTrial, ObjectiveCounts, SearchEnd
 from bench.core.config.capacity_search import CapacitySearch
-from bench.core.report.capacity_headline import describe_answer, describe_next_step
+from bench.core.report.capacity_headline import (
+    describe_answer,
+    describe_load_and_break,
+    describe_next_step,
+)
 from bench.core.report.capacity_overload import describe_overload
 from bench.core.report.capacity_prediction import describe_prediction
 from bench.core.report.capacity_words import (
@@ -36,6 +40,8 @@ class CapacityDocument:
 
     answer: str
     """The answer in one sentence, without a full stop."""
+    short_answer: str
+    """The answer without throughput and gain, for a page that shows them as numbers."""
     has_safe_load: bool
     """Whether a load met the objectives."""
     next_step: str
@@ -75,6 +81,7 @@ def make_capacity_document(result: RunResult) -> CapacityDocument | None:
     overloaded = [("overload", sentence) for sentence in overload]
     return CapacityDocument(
         answer=describe_answer(capacity),
+        short_answer=describe_load_and_break(capacity),
         has_safe_load=capacity.safe_load is not None,
         next_step=describe_next_step(capacity, search),
         trials=trial_table(capacity),

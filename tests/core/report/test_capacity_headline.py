@@ -8,35 +8,34 @@ from tests.render.capacities import P95, SUCCESS, capacities
 
 ANSWERS = {
     "narrow": (
-        "safe load: 17 users (90 % 15 to 19) at p95 ≤ 10 s; breaks at `queue`; 1.9 answers/s; "
+        "Carries 17 users (15 to 19, 90 % certain) at p95 ≤ 10 s; breaks at `queue`; 1.9 answers/s; "
         "from 22 users on, more users give no gain"
     ),
     "several": (
-        "safe load: 3.25 requests/s (90 % 3 to 3.5) at p95 ≤ 10 s and success ≥ 99 %; "
+        "Carries 3.25 requests/s (3 to 3.5, 90 % certain) at p95 ≤ 10 s and success ≥ 99 %; "
         "success ≥ 99 % breaks first; 3.2 answers/s"
     ),
-    "none-met": "no safe load: even 1 user breaks p95 ≤ 10 s (91.7 % of 72 requests missed it)",
+    "none-met": "No safe load: even 1 user breaks p95 ≤ 10 s (91.7 % of 72 requests missed it)",
     "all-met": (
-        "safe load: at least 150 users at p95 ≤ 10 s; 16.5 answers/s; nothing broke, so the limit is higher"
+        "Carries at least 150 users at p95 ≤ 10 s; 16.5 answers/s; nothing broke, so the limit is higher"
     ),
     "budget": (
-        "safe load: 20 users (90 % 12 to 28) at p95 ≤ 10 s; 1.76 answers/s; "
+        "Carries 20 users (12 to 28, 90 % certain) at p95 ≤ 10 s; 1.76 answers/s; "
         "the time was up: the interval is wider than asked"
     ),
     "budget-open": (
-        "safe load: at least 16 users at p95 ≤ 10 s; 1.76 answers/s; "
-        "the time was up before an objective broke"
+        "Carries at least 16 users at p95 ≤ 10 s; 1.76 answers/s; the time was up before an objective broke"
     ),
     "budget-unclear": (
-        "no safe load yet: no trial could tell whether it meets p95 ≤ 10 s; "
+        "No safe load yet: no trial could tell whether it meets p95 ≤ 10 s; "
         "the time was up before a trial was decided"
     ),
-    "interrupted": "safe load: at least 16 users at p95 ≤ 10 s; 1.76 answers/s; the search was interrupted",
+    "interrupted": "Carries at least 16 users at p95 ≤ 10 s; 1.76 answers/s; the search was interrupted",
     "nothing": (
-        "no safe load yet: no trial could tell whether it meets p95 ≤ 10 s; the search was interrupted"
+        "No safe load yet: no trial could tell whether it meets p95 ≤ 10 s; the search was interrupted"
     ),
     "load-generator": (
-        "safe load: at least 16 users at p95 ≤ 10 s; 1.76 answers/s; "
+        "Carries at least 16 users at p95 ≤ 10 s; 1.76 answers/s; "
         "the load generator cannot send more, so the limit is unknown"
     ),
 }
@@ -71,7 +70,7 @@ def test_a_larger_smallest_load_can_be_lowered() -> None:
     (trial,) = none_met.trials
     from_ten = none_met.model_copy(update={"trials": (trial.model_copy(update={"load": 10.0}),)})
     assert "smaller load with --from" in describe_next_step(from_ten, CapacitySearch())
-    assert describe_answer(from_ten).startswith("no safe load: even 10 users break p95")
+    assert describe_answer(from_ten).startswith("No safe load: even 10 users break p95")
 
 
 def test_the_first_broken_objective_is_that_of_the_smallest_broken_load() -> None:

@@ -230,7 +230,7 @@ def test_a_declared_field_differs_by_its_path() -> None:
 def test_searches_are_compared_by_their_safe_loads() -> None:
     """The safe loads have their intervals, and the sentence states whether they overlap."""
     side = SETS["searches"]().report
-    assert "run B has the largest safe load: 24 users (90 % 22 to 26)" in side.headline
+    assert "run B has the largest safe load: 24 users (22 to 26, 90 % certain)" in side.headline
     assert "do not overlap" in side.headline
     (row,) = [row for row in side.metrics if row.key == "safe_load"]
     assert [(value.low, value.high) for value in row.values if value] == [(15, 19), (22, 26)]

@@ -124,8 +124,8 @@ def list_ticks(
     ticks: list[AxisMark] = []
     for value, label in values.items():
         tick = AxisMark(axis.at(value), label)
-        wide = [each for each in ticks if not each.is_minor]
-        if _has_space(tick, wide, _PHONE_PX) and _is_inside(tick):
+        on_phone = [placed for placed in ticks if not placed.is_minor]
+        if _has_space(tick, on_phone, _PHONE_PX) and _is_inside(tick):
             ticks.append(tick)
         elif _has_space(tick, ticks, _DESKTOP_PX):
             ticks.append(replace(tick, is_minor=True))

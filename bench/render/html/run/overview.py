@@ -133,7 +133,7 @@ def make_overview(report: Report, series: RunSeries, document: Document) -> Over
         cautions=(*list_cautions(report), *_count_notes(document)),
         decision=decision,
         headline=sentence.strip(),
-        size=headline_size(sentence if document.capacity is None else document.capacity.answer),
+        size=headline_size(sentence if document.capacity is None else document.capacity.short_answer),
         change=decisive.main.change if decisive is not None and is_proven else "",
         next_step=split_command(step),
         accept=split_command(accept),
