@@ -10,6 +10,7 @@ import pytest
 from bench.core.report.report import Report
 from bench.core.report.series import RunSeries, make_series
 from bench.core.report.words import SIGNS, Word
+from bench.core.verdict.compare import Decision
 from bench.core.verdict.verdict import MetricComparison
 from bench.render.document.document import Document, make_document, split_headline
 from bench.render.document.table import Table
@@ -35,16 +36,16 @@ KINDS: dict[str, Callable[[], Drawn]] = {
 }
 FIGURES = {
     "pass": {
-        "response time": "434 ms −0.4 % from 436 ms",  # noqa: RUF001 - minus
-        "response time, p95": "645 ms too few requests to be reliable",
-        "success": "100 % of 100 requests, baseline 100 % of 1,000 requests",
-        "throughput, answers": "3.23/s 0 % from 3.23/s; 100 requests in 31 s",
+        "response time": "434 ms 10 baseline runsthis run −0.4 % from 436 ms",  # noqa: RUF001 - minus
+        "response time, p95": "645 ms 10 baseline runsthis run too few requests to be reliable",
+        "success": "100 % 10 baseline runsthis run of 100, baseline 100 % of 1,000",
+        "throughput, answers": "3.23/s 10 baseline runsthis run 0 % from 3.23/s",
     },
     "regression": {
-        "response time": "608 ms +39 % from 436 ms",
-        "response time, p95": "904 ms too few requests to be reliable",
-        "success": "97 % of 100 requests, baseline 100 % of 1,000 requests",
-        "throughput, answers": "3.13/s −3.0 % from 3.23/s; 100 requests in 31 s",  # noqa: RUF001 - minus
+        "response time": "608 ms 10 baseline runsthis run +39 % from 436 ms",
+        "response time, p95": "904 ms 10 baseline runsthis run too few requests to be reliable",
+        "success": "97 % 10 baseline runsthis run of 100, baseline 100 % of 1,000",
+        "throughput, answers": "3.13/s 10 baseline runsthis run −3.0 % from 3.23/s",  # noqa: RUF001 - minus
     },
     "no-data": {
         "success": "0 % of 100 requests",
@@ -132,15 +133,17 @@ def test_a_page_contains_the_complete_document(name: str) -> None:
     page = page_of(name)
     document = make_document(REPORTS[name])
     article = page.find("article")
-    assert article.attributes["class"] == f"tone-{document.word.tone}"
+    is_invalid = document.decision is Decision.INVALID
+    assert article.attributes["class"] == ("invalid" if is_invalid else f"tone-{document.word.tone}")
     header = article.find("header")
     heading = heading_of(document.word, document.headline)
-    assert header.find("h1").text == shown(heading)
-    assert header.find("p", class_="next").text == shown(document.next_step)
+    assert header.find("h1").text == shown(f"!{heading[1:]}" if is_invalid else heading)
+    steps = [step.text for step in header.find_all("p", class_="next")]
+    assert " ".join(steps) == shown(document.next_step)
     reasons = []
     for each in header.find_all("ul", class_="reasons"):
         reasons += [item.text for item in each.find_all("li")]
-    assert reasons == [shown(reason) for reason in document.reasons]
+    assert sorted(reasons) == sorted(shown(reason) for reason in document.reasons)
     notes = [f"Alert: {text}" for text in document.alerts]
     notes += [f"Finding: {text}" for text in document.findings]
     notes += [f"Warning: {text}" for text in document.warnings]

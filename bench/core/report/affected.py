@@ -166,10 +166,13 @@ def describe_growth(report: Report) -> str:
 def describe_since(report: Report) -> str:
     """Return since when a run is worse, or else what it was compared with; empty without a comparison.
 
-    For example: `after commit 5e511ed79 of 2026-11-25, the baseline (10 runs)`. The base itself is not worse.
+    For example: `after the last good commit 5e511ed79 of 2026-11-25 (baseline, 10 runs)`.
+    The base itself is not worse.
     """
     base = _describe_base(report)
-    return f"after {base}" if base and is_worse(report) else base
+    if not base or not is_worse(report):
+        return base
+    return f"after the last good {base}" if base.startswith("commit ") else f"after {base}"
 
 
 def is_worse(report: Report) -> bool:
@@ -195,7 +198,7 @@ def _describe_base(report: Report) -> str:
         day = comparison.newest_baseline_at
         of_day = "" if day is None else f" of {day:%Y-%m-%d}"
         name = "the newest run" if commit is None else f"commit {commit[:_COMMIT]}"
-        parts.append(f"{name}{of_day}, the baseline ({wording.counted(comparison.baseline_runs, 'run')})")
+        parts.append(f"{name}{of_day} (baseline, {wording.counted(comparison.baseline_runs, 'run')})")
     if comparison.confirmed_by is not None:
         parts.append(CONFIRMED)
     return ", ".join(parts)

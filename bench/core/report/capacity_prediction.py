@@ -30,17 +30,18 @@ def describe_load_prediction(prediction: LoadPrediction) -> str:
 
 def explain_predictions(capacity: CapacityResult) -> str:
     """Return why these loads are predicted, and what a slot is; empty without a prediction."""
-    predictions = [each for each in capacity.predictions if each.refused is None]
+    predictions = [prediction for prediction in capacity.predictions if prediction.refused is None]
     if not predictions:
         return ""
     sentences: list[str] = []
     safe = capacity.safe_load
     if safe is not None and safe.load > 0:
-        for each in predictions:
-            ratio = each.load / safe.load
+        for prediction in predictions:
+            ratio = prediction.load / safe.load
             multiple = "twice" if round(ratio, 1) == PREDICTED_FACTOR else f"{wording.factor(ratio)} times"
-            verb = "is" if each.load == 1 else "are"
-            sentences.append(f"{describe_load(each.load, each.unit)} {verb} {multiple} the safe load.")
+            verb = "is" if prediction.load == 1 else "are"
+            load = describe_load(prediction.load, prediction.unit)
+            sentences.append(f"{load} {verb} {multiple} the safe load.")
     sentences.append("A slot serves one request at a time; other requests wait for a free slot.")
     return " ".join(sentences)
 

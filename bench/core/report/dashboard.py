@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bench.core.history.levels import MIN_TREND_RUNS
 from bench.core.report.latest_change import latest_change
 from bench.core.report.site_entry import Entry, name_histories
-from bench.core.report.site_findings import Finding, find_findings
+from bench.core.report.site_findings import SiteFinding, find_findings
 from bench.core.report.site_tiles import Tile, make_tiles
 from bench.core.report.trend_page import HistorySummary
 from bench.core.report.trend_wording import next_step
@@ -28,7 +28,7 @@ class Dashboard:
     """The judgement in one sentence."""
     next_step: str
     """What the reader can do now."""
-    findings: tuple[Finding, ...]
+    findings: tuple[SiteFinding, ...]
     """The scenarios that became worse, and those that need a look; at most three of each."""
     entries: tuple[Entry, ...]
     """All histories, the worst first."""

@@ -17,7 +17,7 @@ LEAST_SUCCESS = AlertLimits().success_ratio
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class SiteFinding:
     """A scenario that became worse or needs a look."""
 
     entry: Entry
@@ -28,21 +28,21 @@ class Finding:
     """Whether the scenario became worse."""
 
 
-def find_findings(entries: Sequence[Entry]) -> tuple[Finding, ...]:
+def find_findings(entries: Sequence[Entry]) -> tuple[SiteFinding, ...]:
     """Return the rows: scenarios that became worse, then those whose newest run needs a look.
 
     Args:
         entries: All histories, the worst first.
     """
-    worse: list[Finding] = []
-    looks: list[tuple[float, Finding]] = []
+    worse: list[SiteFinding] = []
+    looks: list[tuple[float, SiteFinding]] = []
     for entry in entries:
         if entry.trend.decision is Decision.FAIL:
-            worse.append(Finding(entry, _describe_worse(entry), is_worse=True))
+            worse.append(SiteFinding(entry, _describe_worse(entry), is_worse=True))
             continue
         text = "; ".join(list_needs(entry))
         if text:
-            looks.append((success_of(entry.newest), Finding(entry, text, is_worse=False)))
+            looks.append((success_of(entry.newest), SiteFinding(entry, text, is_worse=False)))
     looks.sort(key=lambda row: row[0])
     return (*worse[:_MOST_ROWS], *(look for _, look in looks[:_MOST_ROWS]))
 

@@ -159,9 +159,9 @@ def _text(page: TrendPage, history: MetricHistory) -> Iterable[str]:
         yield (
             "No change of the level detected." if enough else "Too few runs to detect a change of the level."
         )
-    told = _told_by_headline(page)
+    in_headline = _told_by_headline(page)
     for change in history.change_points:
-        if change is told:
+        if change is in_headline:
             yield "Each dot is a run, the line is its level."
             continue
         direction = "Worse" if change.worse else "Better"

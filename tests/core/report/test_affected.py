@@ -77,10 +77,10 @@ def test_half_of_the_growth_is_half_of_the_bar() -> None:
 def test_since_names_the_version_that_was_compared() -> None:
     """The newest commit of the baseline with its day and the number of runs; the base of pairs."""
     assert describe_since(REPORTS["regression"]) == (
-        "after commit ccccccccc of 2026-01-05, the baseline (10 runs)"
+        "after the last good commit ccccccccc of 2026-01-05 (baseline, 10 runs)"
     )
     assert describe_since(REPORTS["long-messages"]) == "after embedded@main (ddddddddd), 4 pairs"
-    assert describe_since(REPORTS["pass"]) == "commit ccccccccc of 2026-01-05, the baseline (10 runs)"
+    assert describe_since(REPORTS["pass"]) == "commit ccccccccc of 2026-01-05 (baseline, 10 runs)"
     assert describe_since(REPORTS["no-baseline"]) == ""
     confirmed = REPORTS["regression"].comparison.model_copy(update={"confirmed_by": "other"})
     report = REPORTS["regression"].model_copy(update={"comparison": confirmed})

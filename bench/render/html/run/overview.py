@@ -21,9 +21,11 @@ from bench.core.report.report import Report, find_claim
 from bench.core.report.series import RunSeries
 from bench.core.report.words import PROVEN
 from bench.core.run.result import RunResult, environment
+from bench.core.samples.metrics import metric
 from bench.core.values import wording
 from bench.core.verdict.baseline import fewest_runs
 from bench.core.verdict.compare import Decision
+from bench.core.verdict.success import SUCCESS
 from bench.core.verdict.verdict import Verdict
 from bench.render.document.document import Document, split_headline
 from bench.render.html.run.decisive import draw_decisive
@@ -134,7 +136,7 @@ def make_overview(report: Report, series: RunSeries, document: Document) -> Over
         decision=decision,
         headline=sentence.strip(),
         size=headline_size(sentence if document.capacity is None else document.capacity.short_answer),
-        change=decisive.main.change if decisive is not None and is_proven else "",
+        change=_shorten_change(decisive) if decisive is not None and is_proven else "",
         next_step=split_command(step),
         accept=split_command(accept),
         reasons=tuple(shown),
@@ -156,6 +158,13 @@ def make_overview(report: Report, series: RunSeries, document: Document) -> Over
         failed=report.result.summary.failed,
         tiles=make_tiles(report, series),
     )
+
+
+def _shorten_change(decisive: Decisive) -> str:
+    """Return the change for the mark in the bar; a share of requests names what it counts."""
+    change = decisive.main.change
+    success = metric(SUCCESS).label
+    return f"{change} {success}" if decisive.main.label == success else change
 
 
 def headline_size(headline: str) -> str:
