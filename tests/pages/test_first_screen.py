@@ -72,7 +72,7 @@ def test_the_contents_mark_the_part_in_view(browser: Browser, tmp_path: Path) ->
         shown.page.get_by_role("link", name="Setup", exact=True).click()
         shown.page.locator(".topbar [aria-current]:not([href='#run-headline'])").wait_for()
         assert current.count() == 1
-        shown.page.get_by_role("link", name="Raw data", exact=True).click()
+        shown.page.get_by_role("link", name="Raw", exact=True).click()
         shown.page.locator(".topbar [aria-current][href='#run-raw']").wait_for()
         shown.page.locator(".topbar .pill").click()
         shown.page.locator(".topbar [aria-current][href='#run-headline']").wait_for()

@@ -161,10 +161,9 @@ def make_overview(report: Report, series: RunSeries, document: Document) -> Over
 
 
 def _shorten_change(decisive: Decisive) -> str:
-    """Return the change for the mark in the bar; a share of requests names what it counts."""
+    """Return the change for the mark in the bar, in which a share of requests says that they succeeded."""
     change = decisive.main.change
-    success = metric(SUCCESS).label
-    return f"{change} {success}" if decisive.main.label == success else change
+    return f"{change} ok" if decisive.main.label == metric(SUCCESS).label else change
 
 
 def headline_size(headline: str) -> str:

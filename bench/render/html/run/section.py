@@ -138,7 +138,7 @@ def _name_details(section: RunSection) -> Iterable[tuple[str, str]]:
         yield "numbers", "Numbers"
     yield "facts", "Setup"
     yield "reproduce", "Reproduce"
-    yield "raw", "Raw data"
+    yield "raw", "Raw"
 
 
 def make_section(name: str, report: Report, series: RunSeries) -> RunSection:
