@@ -27,18 +27,6 @@ _SIGNS = frozenset({"+", wording.MINUS, wording.DASH})
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
-    """A number at the top of a page."""
-
-    label: str
-    """Name of the metric."""
-    text: str
-    """The number with its unit."""
-    note: str
-    """The change, or another remark; may be empty."""
-
-
-@dataclass(frozen=True, slots=True)
 class DrawnTable:
     """A table with a drawn interval in each row."""
 

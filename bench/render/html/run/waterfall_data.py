@@ -97,11 +97,6 @@ def _pack_spans(request: WaterfallRequest) -> list[int]:
     return numbers
 
 
-def _answered_ms(request: WaterfallRequest) -> float:
-    """Return the time of an answered request; 0 for others, which may have waited for much longer."""
-    return request.total_ms if request.outcome is Outcome.OK else 0.0
-
-
 def _pack_typical(typical: TypicalTimes, texts: _Texts) -> list[object]:
     return [
         texts.number(typical.message),
