@@ -10,6 +10,8 @@ from bench.core.report.capacity_words import describe_load, describe_zones, shor
 from bench.core.report.words import Tone
 from bench.core.values import wording
 from bench.render.html.load_curve import (
+    BLANK,
+    MOST_LIMITS,
     FittedLine,
     LinePiece,
     LoadCurve,
@@ -24,10 +26,6 @@ from bench.render.html.load_curve import (
     write_durations,
 )
 
-_MOST_LIMITS = 2.5
-"""A value above this multiple of the objective is an arrow at the top: the objective stays visible."""
-_BLANK = 1.08
-"""The scales reach this much further than the largest value."""
 _SMALL_HEAD = 8.0
 _SMALL_HEIGHT = 130.0
 """Heights of the upper and lower end of a small drawing."""
@@ -59,7 +57,7 @@ def _draw_objective(capacity: CapacityResult, objective: str) -> LoadCurve:
     limit = max((_limit(counts, is_time=is_time) for _, counts in counted), default=0.0)
     values = [(trial, counts, _value(counts, is_time=is_time)) for trial, counts in counted]
     largest = max((value for _, _, value in values if value is not None), default=0.0)
-    scales = Scales(_right(capacity), min(_BLANK * max(largest, limit), _MOST_LIMITS * limit) or 1.0)
+    scales = Scales(_right(capacity), min(BLANK * max(largest, limit), MOST_LIMITS * limit) or 1.0)
     write = write_durations(scales.top) if is_time else wording.percent
     points = []
     for trial, counts, value in values:
@@ -112,7 +110,7 @@ def _draw_trial(
 def _draw_throughput(capacity: CapacityResult) -> LoadCurve:
     """Return the answers per second, and those that met all objectives, by load."""
     largest = max(trial.throughput_rps for trial in capacity.trials)
-    scales = Scales(_right(capacity), _BLANK * largest or 1.0)
+    scales = Scales(_right(capacity), BLANK * largest or 1.0)
     points = []
     for trial in sorted(capacity.trials, key=lambda trial: trial.load):
         for look, value, name in (
@@ -147,14 +145,14 @@ def _draw_residuals(capacity: CapacityResult) -> tuple[LoadCurve, ...]:
     residuals = _list_residuals(capacity)
     if not residuals:
         return ()
-    reach = max(_LEAST_RESIDUAL, *(abs(value) for _, _, value, _ in residuals)) * _BLANK
+    reach = max(_LEAST_RESIDUAL, *(abs(value) for _, _, value, _ in residuals)) * BLANK
     scales = Scales(_right(capacity), reach, -reach, _SMALL_HEAD, _SMALL_HEIGHT)
     points = []
     for look, load, value, name in residuals:
         height = scales.height(value)
         text = f"{describe_load(load, capacity.unit)}: {name} {wording.change(value)}"
         points.append(Point(look, scales.place(load), height, height, height, text))
-    marks = (-reach / _BLANK, 0.0, reach / _BLANK)
+    marks = (-reach / BLANK, 0.0, reach / BLANK)
     names = dict.fromkeys((look, name) for look, _, _, name in residuals)
     curve = LoadCurve(
         title=f"Differences from the models by load ({capacity.unit})",
@@ -275,7 +273,7 @@ def _value(counts: ObjectiveCounts, *, is_time: bool) -> float | None:
 
 
 def _right(capacity: CapacityResult) -> float:
-    return _BLANK * max(trial.load for trial in capacity.trials) or 1.0
+    return BLANK * max(trial.load for trial in capacity.trials) or 1.0
 
 
 def _load_ticks(capacity: CapacityResult, scales: Scales) -> tuple[Tick, ...]:

@@ -15,6 +15,10 @@ HEIGHT = 176
 """Height of a drawing."""
 TOP = 48.0
 """Height of the upper end of the scale: the labels of zones and of the safe load are above it."""
+BLANK = 1.08
+"""The scales reach this much further than the largest value."""
+MOST_LIMITS = 2.5
+"""A value above this multiple of the limit is an arrow at the top: the limit stays visible."""
 _MOST_TICKS = 8
 _SECONDS_FROM_MS = 2_000.0
 """A scale that reaches so far is in seconds."""

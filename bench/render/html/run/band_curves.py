@@ -10,6 +10,8 @@ from bench.core.samples.metrics import RESPONSE_TIME
 from bench.core.values import wording
 from bench.render.document.loads import describe_band, load_unit
 from bench.render.html.load_curve import (
+    BLANK,
+    MOST_LIMITS,
     FittedLine,
     LinePiece,
     LoadCurve,
@@ -23,10 +25,6 @@ from bench.render.html.load_curve import (
     write_durations,
 )
 
-_BLANK = 1.08
-"""The scales reach this much further than the largest value."""
-_MOST_LIMITS = 2.5
-"""A value above this multiple of the limit is an arrow at the top: the limit stays visible."""
 _HEAD = 24.0
 """Height of the upper end of the scale, below the labels of the zones."""
 _PERCENTILE = 95.0
@@ -61,9 +59,9 @@ def _draw_times(by_load: Bottleneck, scenario: Scenario) -> LoadCurve:
     longest_ms = 0.0
     for band in by_load.bands:
         longest_ms = max(longest_ms, band.p50_ms or 0.0, band.p95_ms or 0.0)
-    top = _BLANK * max(longest_ms, limit_ms or 0.0)
+    top = BLANK * max(longest_ms, limit_ms or 0.0)
     if limit_ms:
-        top = min(top, _MOST_LIMITS * limit_ms)
+        top = min(top, MOST_LIMITS * limit_ms)
     scales = Scales(_right(by_load), top or 1.0, head=_HEAD)
     write = write_durations(scales.top)
     points = [
@@ -94,7 +92,7 @@ def _draw_times(by_load: Bottleneck, scenario: Scenario) -> LoadCurve:
 
 def _draw_rates(by_load: Bottleneck) -> LoadCurve:
     rates = [band.requests_rps for band in by_load.bands if band.requests_rps is not None]
-    scales = Scales(_right(by_load), _BLANK * max(rates, default=0.0) or 1.0, head=_HEAD)
+    scales = Scales(_right(by_load), BLANK * max(rates, default=0.0) or 1.0, head=_HEAD)
     points = []
     for band in by_load.bands:
         if band.requests_rps is not None:
@@ -185,7 +183,7 @@ def _list_edges(bands: Sequence[LoadBand]) -> list[float]:
     edges = [max(0.0, bands[0].vus[0] - 0.5)]
     for band, following in pairwise(bands):
         edges.append((band.vus[1] + following.vus[0]) / 2)
-    edges.append(bands[-1].vus[1] * _BLANK)
+    edges.append(bands[-1].vus[1] * BLANK)
     return edges
 
 
@@ -214,7 +212,7 @@ def _middle(band: LoadBand) -> float:
 
 
 def _right(by_load: Bottleneck) -> float:
-    return _BLANK * max(band.vus[1] for band in by_load.bands) or 1.0
+    return BLANK * max(band.vus[1] for band in by_load.bands) or 1.0
 
 
 def _load_ticks(scales: Scales) -> tuple[Tick, ...]:
