@@ -19,7 +19,6 @@ function followContents() {
     current.setAttribute("aria-current", "location");
     list.scrollTo({ left: current.offsetLeft - list.offsetLeft - list.clientWidth / 3 });
   };
-  const observer = new IntersectionObserver(mark, { rootMargin: "0px 0px -66% 0px", threshold: [0, 1] });
-  entries.forEach(({ part }) => observer.observe(part));
-  addEventListener("scrollend", mark); // the observer reports the first state itself
+  addEventListener("scroll", mark, { passive: true });
+  new ResizeObserver(mark).observe(document.body); // it reports the first state, and drawn charts, itself
 }
