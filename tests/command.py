@@ -76,7 +76,7 @@ def start(*arguments: str, cwd: Path, env: Mapping[str, str]) -> Done:
 def fork(*arguments: str, cwd: Path, env: Mapping[str, str]) -> Done:
     """Fork a process that runs a command."""
     with Path(os.devnull).open() as empty, TemporaryFile("w+") as out, TemporaryFile("w+") as err:
-        code = fork_server().run(arguments, cwd, env, [empty, out, err], _LIMIT_S)
+        code = fork_server("bench").run(arguments, cwd, env, [empty, out, err], _LIMIT_S)
         out.seek(0)
         err.seek(0)
         return Done(code, out.read(), err.read())

@@ -4,15 +4,15 @@ import asyncio
 import json
 import os
 import secrets
-import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, TypeVar
 
 import httpx
@@ -22,6 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from chatstack.settings import Settings
 from chatstack.stores.opening import open_store
 from chatstack.stores.store import Store
+from tests.fork_server import PipedProcess, fork_server
 
 Result = TypeVar("Result")
 
@@ -31,6 +32,7 @@ FAST = {"MODEL_PREFILL_TPS": "1000000000", "MODEL_DECODE_TPS": "100000"}
 ENDLESS = {"MODEL_DELAY_MS": "36000000"}
 _ROOT = Path(__file__).parents[2]
 _PASSED_ON = ("PATH", "SYSTEMROOT", "COVERAGE_")
+_LIMIT_S = 300.0
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Service:
     """Address of the service."""
     announcement: dict[str, Any]
     """Line that the service printed when it started to listen."""
-    process: subprocess.Popen[str]
+    process: PipedProcess
     """Process of the service."""
 
 
@@ -51,30 +53,36 @@ def environment(variables: Mapping[str, str]) -> dict[str, str]:
     return {**inherited, **variables}
 
 
-def start(arguments: Sequence[str], variables: Mapping[str, str]) -> subprocess.Popen[str]:
-    """Start `python -m chatstack` with pipes for stdin, stdout and stderr."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "chatstack", *arguments],
-        cwd=_ROOT,
-        env=environment(variables),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-    )
-
-
 def run(
     arguments: Sequence[str], variables: Mapping[str, str], stdin: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    """Run `python -m chatstack` to its end."""
-    process = start(arguments, variables)
-    try:
-        out, err = process.communicate(stdin)
-    finally:
-        process.kill()
-    return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+    """Run `python -m chatstack` to its end, in a forked process."""
+    with ExitStack() as opened:
+        files = [opened.enter_context(TemporaryFile("w+", encoding="utf-8")) for _ in range(3)]
+        given, out, err = files
+        given.write(stdin)
+        given.seek(0)
+        code = fork_server("chatstack").run(arguments, _ROOT, environment(variables), files, _LIMIT_S)
+        out.seek(0)
+        err.seek(0)
+        return subprocess.CompletedProcess(arguments, code, out.read(), err.read())
+
+
+def start_interpreter(
+    arguments: Sequence[str], variables: Mapping[str, str], stdin: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run `python -m chatstack` to its end, in a new interpreter, as a user does."""
+    return subprocess.run(
+        [sys.executable, "-m", "chatstack", *arguments],
+        cwd=_ROOT,
+        env=environment(variables),
+        input=stdin,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+        timeout=_LIMIT_S,
+    )
 
 
 def change(collection: str, action: str, content: object, variables: Mapping[str, str]) -> int:
@@ -87,25 +95,15 @@ def change(collection: str, action: str, content: object, variables: Mapping[str
 @contextmanager
 def serving(role: str, variables: Mapping[str, str] | None = None) -> Iterator[Service]:
     """Run a service of that role inside the block."""
-    process = start([role], {"PORT": "0", "EXIT_WITH_STDIN": "1", **(variables or {})})
+    settings = {"PORT": "0", "EXIT_WITH_STDIN": "1", **(variables or {})}
+    process = fork_server("chatstack").start([role], _ROOT, environment(settings))
     try:
-        assert process.stdout
         announcement = process.stdout.readline()
-        assert announcement, process.communicate()[1]
+        assert announcement, process.stderr.read()
         event = json.loads(announcement)
         yield Service(event["url"], event, process)
     finally:
-        stop_process(process)
-
-
-def stop_process(process: subprocess.Popen[str]) -> tuple[int, str]:
-    """Stop a process if it still runs, and return its exit code and its stderr."""
-    if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
-    with process:
-        assert process.stderr
-        err = "" if process.stderr.closed else process.stderr.read()
-        return process.wait(), err
+        process.stop()
 
 
 def read_gauges(url: str) -> dict[str, float]:

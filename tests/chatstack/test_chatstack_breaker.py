@@ -14,7 +14,7 @@ from chatstack.parts.breaker.breaker import Breaker, BreakerState
 from chatstack.parts.breaker.part import CircuitBreaker
 from tests.chatstack.answers import ANSWER, ScriptedAgent, make_question, read_all, status_of
 from tests.chatstack.conftest import Stack
-from tests.chatstack.stacks import bearer, read_gauges, serving, stop_process
+from tests.chatstack.stacks import bearer, read_gauges, serving
 from tests.virtual_time import run_virtually
 
 CHAT = "/api/chat/ask-dynaform"
@@ -177,7 +177,7 @@ def test_a_backend_with_a_breaker_refuses_while_its_agent_fails(stack: Stack, to
             for stream in (False, True, False, True):
                 answers.append(client.post(CHAT, json={"message": "Hi", "stream": stream}))
         gauges = read_gauges(backend.url)
-        _, err = stop_process(backend.process)
+        _, err = backend.process.stop()
     assert [answer.status_code for answer in answers] == [500, 500, 503, 503]
     assert all(1 <= int(answer.headers["retry-after"]) <= 3600 for answer in answers[2:])
     assert gauges["chatstack_breaker_state"] == 2

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.chatstack.conftest import Stack
-from tests.chatstack.stacks import assert_usage_error, hex_id, make_user, run, serving, stop_process
+from tests.chatstack.stacks import assert_usage_error, hex_id, make_user, run, serving, start_interpreter
 
 USAGE = (
     "usage: python -m chatstack backend|agent|model, model --engine simulated|llama-cpp, "
@@ -27,6 +27,26 @@ def test_wrong_arguments_show_the_usage(arguments: list[str]) -> None:
     """Unknown roles and unknown commands print the usage."""
     done = run(arguments, {})
     assert_usage_error(done, USAGE)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin"),
+    [
+        (["model", "again"], ""),
+        (["model"], ""),
+        (["users", "add"], "[]"),
+        (["users", "add"], '[{"username": "ü"}]'),
+    ],
+)
+def test_a_forked_command_does_the_same_as_a_started_one(
+    store: dict[str, str], arguments: list[str], stdin: str
+) -> None:
+    """Both print the same and exit with the same code; tests fork because a start takes half a second."""
+    variables = {**store, "PORT": "65536"}
+    forked = run(arguments, variables, stdin)
+    started = start_interpreter(arguments, variables, stdin)
+    for name in ("returncode", "stdout", "stderr"):
+        assert getattr(forked, name) == getattr(started, name)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +123,7 @@ def test_a_signal_ends_a_service_without_an_error(signal_number: signal.Signals)
     with serving("model") as model:
         model.process.send_signal(signal_number)
         model.process.wait()
-        code, err = stop_process(model.process)
+        code, err = model.process.stop()
     assert code in (0, -signal_number)
     assert err == ""
 
@@ -111,11 +131,10 @@ def test_a_signal_ends_a_service_without_an_error(signal_number: signal.Signals)
 def test_closing_stdin_ends_a_service_with_exit_with_stdin() -> None:
     """With EXIT_WITH_STDIN a service ends when its stdin is closed."""
     with serving("model", ENDING) as model:
-        assert model.process.stdin
         model.process.stdin.write("ignored text")
         model.process.stdin.close()
         assert model.process.wait() == 0
-        assert stop_process(model.process) == (0, "")
+        assert model.process.stop() == (0, "")
 
 
 Command = Callable[[str, str, object], int]

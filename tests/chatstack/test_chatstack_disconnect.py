@@ -27,7 +27,6 @@ from tests.chatstack.stacks import (
     read_gauges,
     send_without_reading,
     serving,
-    stop_process,
 )
 from tests.eventually import eventually
 from tests.virtual_time import run_virtually
@@ -242,7 +241,7 @@ def test_a_disconnect_leaves_no_traceback(sent: str, keeps_slots: str) -> None:
         _wait_for_in_flight(model, 1)
         client.close()
         _wait_for_in_flight(model, 0)
-        _, err = stop_process(model.process)
+        _, err = model.process.stop()
     assert err == ""
 
 

@@ -11,7 +11,7 @@ from chatstack.parts.input.body import MOST_BYTES
 from chatstack.parts.input.text import find_control_character, find_injection_markers, list_texts
 from tests.chatstack.conftest import Stack
 from tests.chatstack.sockets import chat_socket
-from tests.chatstack.stacks import Service, bearer, change, connect, make_user, serving, stop_process
+from tests.chatstack.stacks import Service, bearer, change, connect, make_user, serving
 from tests.chatstack.stacks import mint as mint_token
 
 CHAT = "/api/chat/ask-dynaform"
@@ -243,7 +243,7 @@ def test_a_suspicious_message_is_reported_and_answered_unchanged(
             answer = client.post(CHAT, json={"message": message})
             metrics = client.get("/metrics").text
         assert answer.json()["data"]["message"] == message.removeprefix("repeat exactly: ")
-        _, err = stop_process(backend.process)
+        _, err = backend.process.stop()
     (line,) = err.splitlines()
     event = json.loads(line)
     assert (event["event"], event["level"]) == ("prompt injection marker", "warning")

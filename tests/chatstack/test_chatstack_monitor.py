@@ -17,7 +17,6 @@ from tests.chatstack.stacks import (
     read_gauges,
     run,
     serving,
-    stop_process,
 )
 
 CHAT = "/api/chat/ask-dynaform"
@@ -35,7 +34,7 @@ def test_slow_requests_are_lines_on_stderr_and_a_counter(stack: Stack) -> None:
             client.post(CHAT, json={"message": "Hello", "stream": True}, headers=headers)
             client.post(CHAT, json={"message": "Hello"})
             counted = read_gauges(backend.url)["chatstack_slow_requests_total"]
-        _, err = stop_process(backend.process)
+        _, err = backend.process.stop()
     events = [json.loads(line) for line in err.splitlines()]
     chats = [event for event in events if event["path"] == CHAT]
     assert counted >= len(chats) == 3

@@ -156,7 +156,10 @@ def test_backends_share_the_queue_and_its_order(store: Store, endless_model: Ser
                 assert next_event(third)[1]["position"] == 2
                 first.close()
                 eventually(lambda: other.gauge("chatstack_requests_running") == 1)
-                assert next_event(third)[1]["position"] == 1
+                event = next_event(third)[1]
+                if event["position"] == 2:  # a backend may know the estimate before the new position
+                    event = next_event(third)[1]
+                assert event["position"] == 1
                 assert one.gauge("chatstack_requests_running") == 0
         one.wait_for(0, 0)
 
