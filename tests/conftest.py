@@ -23,7 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Let collections of garbage skip the collected tests and their modules, so that `gc.collect()` is fast."""
+    """Let collections of garbage skip the collected tests and all modules, which makes them fast."""
     gc.collect()
     gc.freeze()
 
