@@ -40,7 +40,7 @@ class Exit(IntEnum):
     """`bench` has a bug. Please report the printed lines."""
     INTERRUPTED = 130
     """You pressed Ctrl-C, or the process received SIGTERM, SIGHUP or SIGQUIT, or `bench recover` finished a
-    run that was killed. Measured requests are stored."""
+    run that was killed. Measured requests are stored, and the last line has the next step."""
     CLOSED_PIPE = 141
     """The program that reads the output ended first, such as `head`."""
 

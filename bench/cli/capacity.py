@@ -12,7 +12,7 @@ from bench.cli.outputs import RunOut, parse_outputs
 from bench.render.formats import RUN_FORMATS
 from bench.usecases.capacity import capacity as search_capacity
 from bench.usecases.options import RunOptions
-from bench.usecases.search_options import SearchOptions
+from bench.usecases.search_options import OTHER_LOADS, SearchOptions
 
 From = Annotated[
     float | None, typer.Option("--from", metavar="N", help="Try no load below this one (default: 1).")
@@ -69,6 +69,7 @@ _SHOWN_FIRST = (
 
 
 @options.show_first(*_SHOWN_FIRST)
+@options.hide(*OTHER_LOADS)
 @options.with_address_options
 def capacity(
     scenario: options.ScenarioOrAddress,

@@ -1,11 +1,12 @@
 """Options and arguments that several commands have."""
 
 from collections.abc import Callable
+from copy import copy
 from enum import StrEnum
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, get_args, get_type_hints
 
 import typer
 
@@ -329,6 +330,30 @@ def show_first(*names: str) -> Callable[[Callable[..., None]], Callable[..., Non
         return command
 
     return move
+
+
+def hide(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return a decorator that leaves options out of the help of a command, which refuses them with a hint.
+
+    Args:
+        names: Names of the parameters.
+    """
+
+    def leave_out(command: Callable[..., None]) -> Callable[..., None]:
+        parameters: list[Parameter] = []
+        for name, parameter in signature(command).parameters.items():
+            parameters.append(_hide(parameter) if name in names else parameter)
+        command.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+        return command
+
+    return leave_out
+
+
+def _hide(parameter: Parameter) -> Parameter:
+    kind, option = get_args(parameter.annotation)
+    hidden = copy(option)
+    hidden.hidden = True
+    return parameter.replace(annotation=Annotated[kind, hidden])
 
 
 def _with_options(command: Callable[..., None], *declarations: Callable[..., None]) -> Callable[..., None]:

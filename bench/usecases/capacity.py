@@ -14,6 +14,7 @@ from bench.core.run.recording import Recording
 from bench.core.run.result import RunResult
 from bench.core.run.search_result import SearchPlan, plan_search
 from bench.core.values.duration import format_duration
+from bench.measure.machine.signals import finish_first
 from bench.measure.run.capacity_run import measure_capacity
 from bench.measure.run.conditions import Listener
 from bench.store import results
@@ -21,6 +22,7 @@ from bench.store.folders import RESULTS
 from bench.usecases.check import judge_measured
 from bench.usecases.compare import JudgedRun
 from bench.usecases.failed_run import keep_reasons
+from bench.usecases.interruption import describe_stored, explain_interrupt
 from bench.usecases.options import QUIET, RunOptions
 from bench.usecases.plan_run import PlannedRun, plan_address, plan_scenario
 from bench.usecases.previous_search import find_previous
@@ -62,7 +64,7 @@ def capacity(
     """
     refuse_other_loads(options)
     folder = Path(options.get("results", RESULTS))
-    with keep_reasons([scenario], folder):
+    with keep_reasons([scenario], folder), explain_interrupt(folder):
         mention_unfinished(folder, listener)
         address = is_address(scenario)
         planned = plan_address(scenario, options, listener) if address else plan_scenario(scenario, options)
@@ -94,10 +96,12 @@ def measure_search(
         results.save_in(result, recording, folder / place)
 
     searched = measure_capacity(plan, planned.stack, planned.conditions, listener, store_trial)
-    home, problem = results.save_anywhere(searched.result, searched.recording, folder)
+    home = folder / searched.result.provenance.run_id
+    with finish_first(lambda: describe_stored("the answer of the search is", home)):
+        home, problem = results.save_anywhere(searched.result, searched.recording, folder)
     if searched.is_interrupted:
         check_stop(searched.result, home)
-        raise KeyboardInterrupt(f"interrupted after the search, whose answer is in {home}")
+        raise KeyboardInterrupt(describe_stored("the answer of the search is", home))
     return StoredRun(searched.result, home, problem), problem
 
 

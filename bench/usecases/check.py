@@ -1,18 +1,21 @@
 """Run a scenario and judge it against its baseline, or against a commit in pairs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from bench.core.config.quick_load import is_address
 from bench.core.verdict.compare import explain_unusable
 from bench.errors import ConfigError, MeasurementError, TargetError
+from bench.measure.machine.signals import finish_first
 from bench.measure.run.conditions import Listener
 from bench.store import scenarios
 from bench.store.folders import RESULTS
 from bench.usecases.against import measure_against
 from bench.usecases.compare import JudgedRun, judge_run
 from bench.usecases.failed_run import keep_reasons
+from bench.usecases.interruption import describe_stored
 from bench.usecases.merge import JudgedSuite
 from bench.usecases.options import QUIET, RunOptions
 from bench.usecases.paired_suite import select_scenarios
@@ -127,15 +130,36 @@ def judge_measured(measure: Measure, listener: Listener, *, confirm: bool) -> Ju
         BenchError: As for `bench.run`, or the baseline cannot be read.
         KeyboardInterrupt: As for `bench.run`.
     """
+    second: StoredRun | None = None
     first, problem = measure(listener.followed_by(_describe_confirmation) if confirm else _end(listener))
     check_stop(first.result, first.folder)
-    report = judge_run(first.result)
+    with finish_first(lambda: describe_stored("the complete run is", first.folder, "compare")):
+        report = judge_run(first.result)
     if confirm and report.comparison.suspect:
+        if first.is_interrupted:
+            raise KeyboardInterrupt(_describe_suspect(first.folder))
         listener.note("the run looks worse than the baseline; bench runs the scenario again to confirm it")
-        second, second_problem = _measure_confirmation(measure, _end(listener))
-        report = judge_run(first.result, confirmation=second.result)
+        with _keep_suspect(first.folder):
+            second, second_problem = _measure_confirmation(measure, _end(listener))
         problem = problem or second_problem
-    return store_judgement(JudgedRun(report, first.folder), problem)
+    with finish_first(lambda: describe_stored("the run and its reports are", first.folder, "compare")):
+        if second is not None:
+            report = judge_run(first.result, confirmation=second.result)
+        return store_judgement(JudgedRun(report, first.folder), problem)
+
+
+def _describe_suspect(folder: Path) -> str:
+    """Return the message of an interruption before the confirmation of a run."""
+    return describe_stored("a run that looks worse, without its confirmation, is", folder, "compare")
+
+
+@contextmanager
+def _keep_suspect(folder: Path) -> Iterator[None]:
+    """Add the first run to the message of an interruption of its confirmation."""
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt(_describe_suspect(folder), *interrupt.args) from interrupt
 
 
 def _measure_confirmation(

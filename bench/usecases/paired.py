@@ -16,6 +16,7 @@ from bench.core.verdict.compare import Comparison
 from bench.core.verdict.pair_limits import PairLimits
 from bench.core.verdict.stopping import next_step
 from bench.errors import BaseUnavailableError, BenchError, StoreError, TargetError
+from bench.measure.machine.signals import defer_signals, finish_first
 from bench.measure.run.alternate import (
     Alternation,
     Arm,
@@ -73,6 +74,9 @@ class MeasuredPairs:
             raise error
         (judged,) = self.judged
         return judged
+
+
+_NOTHING_KEPT = "no pair is complete\nnext: run the same command again"
 
 
 class _PairsSoFar:
@@ -206,8 +210,10 @@ def measure_pairs(plan: PairedPlan, results: Path, listener: Listener) -> Measur
                     if not scenario.end_by_time():
                         _measure_next(scenario, versions, listener, results)
     except KeyboardInterrupt as interrupt:
-        kept = _keep(measured, "Ctrl-C ended the comparison", results, is_error=False)
-        raise KeyboardInterrupt(f"interrupted; {kept or 'no pair is complete'}") from interrupt
+        kept = None
+        with suppress(KeyboardInterrupt), defer_signals():
+            kept = _keep(measured, "Ctrl-C ended the comparison", results, is_error=False)
+        raise KeyboardInterrupt(f"interrupted; {kept or _NOTHING_KEPT}") from interrupt
     except BenchError as error:
         for scenario in measured:
             if scenario.stopped is None:
@@ -222,17 +228,24 @@ def _judge_all(measured: Sequence[_PairsSoFar], results: Path) -> MeasuredPairs:
     """Judge and store the scenarios, also the runs of those that count as not measured."""
     judged: list[JudgedRun] = []
     errors: dict[str, TargetError] = {}
-    for scenario in measured:
-        if not scenario.is_measured:
-            continue
-        name = scenario.spec.name
-        run = scenario.judge(results)
-        if scenario.error is None:
-            judged.append(run)
-            failures.forget(name, results)
-        else:
-            errors[name] = scenario.error
+    with finish_first(lambda: _describe_judged(judged)):
+        for scenario in measured:
+            if not scenario.is_measured:
+                continue
+            name = scenario.spec.name
+            run = scenario.judge(results)
+            if scenario.error is None:
+                judged.append(run)
+                failures.forget(name, results)
+            else:
+                errors[name] = scenario.error
     return MeasuredPairs(tuple(judged), errors)
+
+
+def _describe_judged(judged: Sequence[JudgedRun]) -> str:
+    """Return the message of an interruption after the last pair."""
+    commands = [f"bench compare {run.folder}" for run in judged]
+    return f"interrupted; all pairs are kept, see {wording.listing(commands)}"
 
 
 def _measure_next(scenario: _PairsSoFar, versions: Alternation, listener: Listener, results: Path) -> None:
@@ -278,4 +291,4 @@ def _keep(measured: Sequence[_PairsSoFar], reason: str, results: Path, *, is_err
             commands.append(f"bench compare {scenario.judge(results).folder}")
     if not commands:
         return None
-    return f"{wording.counted(pairs, 'complete pair')} kept, see {wording.listing(commands)}"
+    return f"{wording.counted(pairs, 'complete pair')} kept\nnext: {wording.listing(commands)}"

@@ -10,9 +10,11 @@ from bench.core.config.quick_load import (
 )
 from bench.core.samples.sample import Stop, StopCause
 from bench.errors import MeasurementError, StoreError, TargetError
+from bench.measure.machine.signals import finish_first
 from bench.measure.run.conditions import Listener
 from bench.measure.run.run import measure
 from bench.store.folders import RESULTS
+from bench.usecases.interruption import describe_stored, explain_interrupt
 from bench.usecases.options import QUIET, RunOptions
 from bench.usecases.plan_run import plan_address, plan_scenario
 from bench.usecases.unfinished import mention_unfinished
@@ -32,6 +34,8 @@ class StoredRun:
     """The run's folder, which has the recording and the requests."""
     problem: StoreError | None = None
     """The error if the folder is not the one that was asked for, or if the run could not be stored."""
+    is_interrupted: bool = False
+    """Whether Ctrl-C was pressed after the load, which was complete."""
 
 
 def run(scenario: str, *, listener: Listener = QUIET, **options: Unpack[RunOptions]) -> StoredRun:
@@ -78,6 +82,13 @@ def measure_to_end(
         KeyboardInterrupt: As for `run`.
     """
     folder = Path(options.get("results", RESULTS))
+    with explain_interrupt(folder):
+        return _measure_to_end(scenario, listener, options, folder)
+
+
+def _measure_to_end(
+    scenario: str, listener: Listener, options: RunOptions, folder: Path
+) -> "tuple[StoredRun, MisplacedRunError | None]":
     mention_unfinished(folder, listener)
     plan = (
         plan_address(scenario, options, listener)
@@ -95,10 +106,12 @@ def measure_to_end(
     # What follows the load is imported after it.
     from bench.store import results  # noqa: PLC0415 - see above
 
-    home, problem = results.save_anywhere(result, recording, folder)
+    home = folder / result.provenance.run_id
+    with finish_first(lambda: describe_stored("the complete run is", home)):
+        home, problem = results.save_anywhere(result, recording, folder)
     if result.stop is not None and result.stop.cause is StopCause.INTERRUPT:
         check_stop(result, home)
-    return StoredRun(result, home, problem), problem
+    return StoredRun(result, home, problem, recording.is_interrupted), problem
 
 
 def stop_error(message: str, stop: Stop) -> TargetError:
@@ -129,7 +142,7 @@ def check_stop(result: "RunResult", folder: Path) -> None:
         return
     kept = f"{_describe_answer(result)}{result.summary.requests} requests are kept in {folder}"
     if result.stop.cause is StopCause.INTERRUPT:
-        raise KeyboardInterrupt(f"interrupted; {kept}")
+        raise KeyboardInterrupt(f"interrupted; {kept}\nnext: bench report {folder}")
     if result.stop.cause is StopCause.TARGET:
         raise stop_error(f"{result.stop.reason}; {kept}", result.stop)
     if result.stop.cause is StopCause.GENERATOR:

@@ -51,12 +51,13 @@ _FIELDS = {
 _SHARES = {"width": "20%", "confidence": "90%", "goodput": "95%"}
 """Examples of the options that are shares."""
 _FIRST_LOADS = ("--vus ", "--rate ")
-_OTHER_LOADS = {
+OTHER_LOADS = {
     "duration": "--duration",
     "rates": "--rates",
     "times": "--times",
     "speed": "--speed",
 }
+"""Options of a load with an end of its own, by the name of `LoadOptions`. A search refuses them."""
 
 
 def choose_search(spec: RunSpec, search: SearchOptions) -> RunSpec:
@@ -89,7 +90,7 @@ def refuse_other_loads(options: RunOptions) -> None:
     Raises:
         ConfigError: One is given.
     """
-    for name, option in _OTHER_LOADS.items():
+    for name, option in OTHER_LOADS.items():
         if options.get(name) is not None:
             raise ConfigError(
                 f"{option}: a search chooses its loads, and how long it holds them", "--budget 10m"

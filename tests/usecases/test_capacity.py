@@ -5,6 +5,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from bench.core.run.recording import Recording
 from bench.core.run.run_start import RunStart
 from bench.errors import ConfigError, MeasurementError, TargetError
 from bench.measure.run.conditions import Listener
+from bench.measure.run.run import prepare_on
+from bench.measure.run.subject import Subject
 from bench.store import results
 from bench.store.sample_files import read_start, write_start
 from bench.usecases.recover import recover
@@ -199,6 +202,25 @@ def test_a_service_that_ends_has_no_safe_load(
     assert result.capacity.ended is SearchEnd.INTERRUPTED
     assert len(result.capacity.trials) == 2
     assert not result.validity.valid
+
+
+def test_ctrl_c_while_the_stack_stops_keeps_the_answer(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The search had ended, so its answer is stored, and the message names it and the next step."""
+
+    @contextmanager
+    def interrupted(*values: Any, **named: Any) -> Iterator[Subject]:
+        with prepare_on(*values, **named) as subject:
+            yield subject
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bench.measure.run.capacity_run.prepare_on", interrupted)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        search(url)
+    (folder,) = Path("results").iterdir()
+    assert str(caught.value).endswith(f"next: bench report {folder}")
+    capacity = results.load(folder).capacity
+    assert capacity is not None
+    assert capacity.trials
 
 
 def test_a_killed_search_is_joined_from_its_trials(url: str) -> None:

@@ -162,8 +162,18 @@ def _get_a_verdict(result: RunResult, comparison: Comparison, accept: str | None
         options = wording.listing(result.overrides)
         return f"Measure again without {options} to compare with the baseline, or use bench ab."
     if accept is None:
-        return "Measure again without --inject and without interrupting it; the run needs answers."
+        return f"{_name_obstacle(result)} A run like this cannot be accepted into a baseline."
     return f"If this run is correct, {accept}."
+
+
+def _name_obstacle(result: RunResult) -> str:
+    """Return how to measure a run that may be accepted, by what is wrong with this one."""
+    if result.provenance.injections:
+        options = [f"--inject {knob}={value:g}" for knob, value in result.provenance.injections.items()]
+        return f"Measure again without {wording.listing(options)}."
+    if result.stop is not None:
+        return f"Measure again to the end: {result.stop.reason}."
+    return "Measure again when requests are answered."
 
 
 def known_commit(commit: str | None) -> str | None:

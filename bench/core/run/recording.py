@@ -58,6 +58,8 @@ class Recording:
     """HTTP versions of the replies, such as `1.1`."""
     stop: Stop | None = None
     """Why the run ended early; `None` if it did not."""
+    is_interrupted: bool = False
+    """Whether Ctrl-C was pressed, also if the load was complete before; not stored."""
     ended_s: float | None = None
     """Time in the last phase at which it had shown enough and was ended; `None` if its duration ended it."""
     calibration: Calibration | None = None

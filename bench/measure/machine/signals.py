@@ -36,6 +36,20 @@ def defer_signals() -> Iterator[None]:
 
 
 @contextmanager
+def finish_first(describe: Callable[[], str]) -> Iterator[None]:
+    """Defer the signals until the end of the block, which then raises KeyboardInterrupt with a message.
+
+    Args:
+        describe: Returns the message: what the block stored, and the next step.
+    """
+    try:
+        with defer_signals():
+            yield
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt(describe()) from interrupt
+
+
+@contextmanager
 def call_on_signals(on_signal: Callable[[], object]) -> Iterator[None]:
     """Call a function in the running loop on each signal; restore the handlers after the block.
 

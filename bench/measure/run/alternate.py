@@ -301,7 +301,7 @@ class Alternation:
         result = make_result(run_spec, recording, start.provenance, start.fingerprint, start.limits)
         run = PairRun(place, result, recording)
         self._on_run(run)
-        if recording.stop is not None and recording.stop.cause is StopCause.INTERRUPT:
+        if recording.is_interrupted:
             raise KeyboardInterrupt
         self._calibrated.add((spec.name, side))
         return run

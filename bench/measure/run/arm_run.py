@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.core.config.run_spec import RunSpec
-from bench.core.samples.sample import StopCause
 from bench.measure.run.alternate import Arm, PairRun, find_origin
 from bench.measure.run.conditions import Listener
 from bench.measure.run.run import measure
@@ -29,7 +28,7 @@ def measure_arm(arm: Arm, spec: RunSpec, place: Path, listener: Listener, *, cal
     """
     conditions = replace(arm.conditions, calibrated=calibrated, shared=False)
     result, recording = measure(spec, arm.stack, conditions, listener, place)
-    if recording.stop is not None and recording.stop.cause is StopCause.INTERRUPT:
+    if recording.is_interrupted:
         raise KeyboardInterrupt
     origin = find_origin(arm, result.provenance)
     return PairRun(place, result.model_copy(update={"provenance": origin}), recording)

@@ -12,6 +12,7 @@ from bench.core.config.run_spec import RunSpec
 from bench.core.config.stack import Stack
 from bench.core.run.recording import Recording
 from bench.core.run.result import RunResult
+from bench.core.run.run_start import RunStart
 from bench.core.run.search_result import SearchPlan, join_search
 from bench.errors import ConfigError, MeasurementError
 from bench.measure.run.conditions import Conditions, Listener
@@ -66,20 +67,28 @@ def measure_capacity(
     logs = log_folder(conditions, run_id)
     limits = check_before(_hold(spec, first.load), conditions, listener)
     prepared = _hold(spec, _find_prepared_load(plan, first))
-    with (
-        provide_stack(prepared, stack, conditions, run_id, listener, logs=logs) as started,
-        prepare_on(started, prepared, conditions, run_id, listener, machine_limits=limits) as subject,
-        ExitStack() as more_users,
-    ):
-        start = make_start(spec, stack, conditions, subject, run_id)
-        site = SearchSite(stack, started.running, subject, conditions, listener, run_id, on_trial)
-        search = SearchTrials(plan, site, more_users)
-        with open_store(spec, start, conditions, Path(run_id)):
-            asyncio.run(search.run())
-            _require_answer(search)
+    start: RunStart | None = None
+    search: SearchTrials | None = None
+    is_interrupted = False
+    try:
+        with (
+            provide_stack(prepared, stack, conditions, run_id, listener, logs=logs) as started,
+            prepare_on(started, prepared, conditions, run_id, listener, machine_limits=limits) as subject,
+            ExitStack() as more_users,
+        ):
+            start = make_start(spec, stack, conditions, subject, run_id)
+            site = SearchSite(stack, started.running, subject, conditions, listener, run_id, on_trial)
+            search = SearchTrials(plan, site, more_users)
+            with open_store(spec, start, conditions, Path(run_id)):
+                asyncio.run(search.run())
+                _require_answer(search)
+    except KeyboardInterrupt:
+        if start is None or search is None or not search.measured:
+            raise
+        is_interrupted = True  # between two trials, or while the stack stopped
     result, recording = join_search(plan, start, search.measured, search.ended, search.stop)
     result = _name_limit(_add_overload(result, search), search)
-    return MeasuredSearch(result, recording, search.is_interrupted)
+    return MeasuredSearch(result, recording, is_interrupted or search.is_interrupted)
 
 
 def _hold(spec: RunSpec, load: float) -> RunSpec:

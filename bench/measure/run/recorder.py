@@ -70,7 +70,8 @@ def record(
         MeasurementError: A load generator was lost before the load.
     """
     hooks = RunHooks(on_progress, on_note, asyncio.Event())
-    return asyncio.run(_record(spec, subject, hooks, workers))
+    recording = asyncio.run(_record(spec, subject, hooks, workers))
+    return replace(recording, is_interrupted=hooks.interrupted.is_set())
 
 
 async def _record(spec: RunSpec, subject: Subject, hooks: RunHooks, workers: int) -> Recording:

@@ -37,6 +37,7 @@ from bench.measure.watch.watching import WatchedStack
 if TYPE_CHECKING:
     from bench.core.run.recording import Recording
     from bench.core.run.result import RunResult
+    from bench.core.run.run_start import RunStart
     from bench.measure.faults.fault_run import Injection
     from bench.measure.faults.relays import Relays
     from bench.measure.tiers.receiver import TraceReceiver
@@ -72,15 +73,23 @@ def measure(
     Raises:
         ConfigError: The settings do not fit the stack.
         TargetError: The stack did not start or refused the test users.
+        KeyboardInterrupt: Ctrl-C ended the run before its load.
     """
     run_id = new_run_id(spec.scenario.name)
     place = place or Path(run_id)
     logs = log_folder(conditions, str(place))
-    with prepare(spec, stack, conditions, run_id, listener, logs=logs) as subject:
-        start = make_start(spec, stack, conditions, subject, run_id)
-        with open_store(spec, start, conditions, place) as store:
-            stored = replace(subject, store=store)
-            recording = record(spec, stored, listener.progress, conditions.workers, listener.note)
+    start: RunStart | None = None
+    recording: Recording | None = None
+    try:
+        with prepare(spec, stack, conditions, run_id, listener, logs=logs) as subject:
+            start = make_start(spec, stack, conditions, subject, run_id)
+            with open_store(spec, start, conditions, place) as store:
+                stored = replace(subject, store=store)
+                recording = record(spec, stored, listener.progress, conditions.workers, listener.note)
+    except KeyboardInterrupt:
+        if start is None or recording is None:
+            raise
+        recording = replace(recording, is_interrupted=True)  # while the stack stopped
     # The summary needs modules that no part of the load uses.
     from bench.core.run.result import make_result  # noqa: PLC0415 - see above
 

@@ -121,14 +121,19 @@ def _list_ports(pid: int) -> list[int]:
 def _await_answer(start: StartingService, url: str, timeout_s: float, stack: str) -> None:
     condition = ReadyCondition(file=f"stacks/{stack}.yaml", is_external=False, service=start.name)
 
+    ended: TargetError | None = None
+
     def find_dead() -> str | None:
-        _check_end(start)
+        nonlocal ended
+        ended = start.find_failure()
+        if ended is not None:
+            raise ended
         return None
 
     try:
         wait_until_ready(url, {}, timeout_s, find_dead, condition, on_wait=start.on_wait)
     except TargetError as error:
-        if error.hint is None:  # the service ended
+        if error is ended:
             raise
         late = start.late_error(error.message)
         raise TargetError(late.message, f"{error.hint}; {late.hint}") from error

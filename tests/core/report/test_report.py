@@ -9,7 +9,7 @@ from bench.core.config.load_override import LoadOverrides
 from bench.core.report.report import Report, make_report
 from bench.core.run.result import RunResult
 from bench.core.samples.metric import Part
-from bench.core.samples.sample import Stop, StopCause
+from bench.core.samples.sample import Outcome, Stop, StopCause
 from bench.core.verdict.baseline import Baseline
 from bench.core.verdict.compare import Comparison, Decision, compare
 from bench.core.verdict.verdict import MetricComparison, Verdict
@@ -21,6 +21,7 @@ from tests.factories import (
     make_provenance,
     make_recording,
     make_run,
+    make_sample,
     make_scenario,
     make_spec,
     run_at,
@@ -341,3 +342,26 @@ def test_a_run_without_success_is_never_advised() -> None:
         for baseline in (None, ordinary_baseline()):
             failed = run_at(1.0, 99, failed=range(100), spec=spec)
             assert "baseline accept" not in report(failed, baseline).next_step
+
+
+@pytest.mark.parametrize(
+    ("result", "words"),
+    [
+        (
+            make_run(provenance=make_provenance(injections={"model.slowdown": 1.3})),
+            "Measure again without --inject model.slowdown=1.3.",
+        ),
+        (
+            make_run(make_recording(stop=Stop(cause=StopCause.THRESHOLD, reason="success is below 95 %"))),
+            "Measure again to the end: success is below 95 %.",
+        ),
+        (
+            make_run(make_recording([make_sample(0, outcome=Outcome.TIMEOUT)])),
+            "Measure again when requests are answered.",
+        ),
+    ],
+)
+def test_the_next_step_names_only_the_obstacle_of_this_run(result: RunResult, words: str) -> None:
+    """A run that no baseline accepts has one reason; others would send the reader to wrong places."""
+    comparison = Comparison(decision=Decision.INCONCLUSIVE, reasons=("there is no baseline",))
+    assert make_report(result, comparison).next_step.startswith(words)

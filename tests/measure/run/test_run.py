@@ -27,7 +27,7 @@ from bench.measure.persistent import detached
 from bench.measure.run.conditions import Conditions, Listener
 from bench.measure.run.provenance import fingerprint, git_user, new_run_id, provenance
 from bench.measure.run.recorder import record
-from bench.measure.run.run import measure
+from bench.measure.run.run import measure, prepare
 from bench.measure.run.subject import Subject
 from bench.measure.run.token_renewal import Tokens
 from bench.measure.stacks.health import wait_until_ready
@@ -203,6 +203,22 @@ def test_an_interrupt_keeps_what_was_measured(number: signal.Signals) -> None:
     assert result.stop is not None
     assert result.stop.cause is StopCause.INTERRUPT
     assert any(sample.outcome is Outcome.OK for sample in recording.samples)
+
+
+def test_an_interrupt_while_the_stack_stops_keeps_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The load was complete, so the run is, too; it knows of the interruption."""
+
+    @contextmanager
+    def interrupted(*values: Any, **named: Any) -> Iterator[Subject]:
+        with prepare(*values, **named) as subject:
+            yield subject
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bench.measure.run.run.prepare", interrupted)
+    result, recording = measure(_short(), _fast(), PLAIN, Listener())
+    assert result.stop is None
+    assert recording.is_interrupted
+    assert result.summary.requests > 0
 
 
 def test_a_crossed_threshold_aborts_the_run() -> None:

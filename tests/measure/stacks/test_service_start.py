@@ -211,3 +211,18 @@ def test_services_get_different_free_ports() -> None:
     assert len({ports["one"], ports["two"], ports["three"]}) == 3
     assert ports["four"] == 0
     assert "five" not in ports
+
+
+def test_a_service_that_ends_before_it_is_ready_is_reported_once(tmp_path: Path) -> None:
+    """Its error is complete: it is not nested into the error of a service that is late."""
+    program = SERVER.replace("    connection.close()", "    connection.close(); sys.exit(3)")
+    command = _command("${port}", "503", program=program)
+    stack = make_stack({"one": "good"}, 600.0, announces=False, command=command, ready="/health")
+    with (
+        pytest.raises(TargetError) as caught,
+        run_processes(stack, SECRET, StartOptions(logs=tmp_path / "l")),
+    ):
+        pass
+    assert caught.value.message.count("did not start") == 1
+    assert caught.value.message.startswith("service 'one' did not start: it ended with code 3")
+    assert caught.value.hint == f"the complete log is {tmp_path / 'l' / 'one.log'}"
