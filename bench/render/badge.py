@@ -1,16 +1,17 @@
 """Badges: a result of a run or of a history as a small SVG picture for a README."""
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from bench.core.report.capacity_words import describe_load
 from bench.core.report.load_change import describe_load_with_interval
+from bench.core.report.newest_needs import name_verdict
 from bench.core.report.report import Report, find_claim
 from bench.core.report.site_entry import wait_of
 from bench.core.report.trend_page import HistorySummary
-from bench.core.report.words import DECISIONS, PROVEN, Tone
+from bench.core.report.words import PROVEN, SIGNS, Tone
 from bench.core.samples.metrics import RESPONSE_TIME
 from bench.core.values import wording
 from bench.core.values.escape import escape_html, visible_text
@@ -55,7 +56,7 @@ class Badge:
     label: str
     """The text at the left."""
     message: str
-    """The text at the right, on a ground with the colour of the tone."""
+    """The text at the right, on a ground with the colour of the tone, behind the sign of the tone."""
     tone: Tone
     """The meaning of the message."""
 
@@ -84,24 +85,42 @@ def render_badge(badge: Badge) -> str:
     """Return a badge as SVG of at most 2 kB. It loads nothing and has the same width with every typeface."""
     label = wording.shorten(visible_text(badge.label), _LONGEST_LABEL)
     message = wording.shorten(visible_text(badge.message), _LONGEST_MESSAGE)
+    shown = message if badge.tone is Tone.QUIET else f"{SIGNS[badge.tone]} {message}"
     colours = light_tokens()
     label_width = text_width(label)
-    message_width = text_width(message)
+    message_width = text_width(shown)
     split = _MARK_WIDTH + label_width + 2 * _PADDING
     width = split + message_width + 2 * _PADDING
     light = colours["on-tone"]
     mark = draw_mark(light, colours["void"])
-    tone = colours["brand" if badge.tone is Tone.QUIET else badge.tone]
+    ground, ink = _colour_message(badge.tone, colours)
+    frame = _draw_frame(split, width, colours["void"]) if badge.tone is Tone.INVALID else ""
     family = escape_html(colours["sans"])
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{_HEIGHT}" role="img">'
         f"<title>{escape_html(label)}: {escape_html(message)}</title>"
         f'<path fill="{colours["void"]}" d="M{split} 0v20H4a4 4 0 0 1-4-4V4a4 4 0 0 1 4-4z"/>'
-        f'<path fill="{tone}" d="M{split} 0h{width - split - 4}a4 4 0 0 1 4 4v12a4 4 0 0 1-4 4H{split}z"/>'
+        f'<path fill="{ground}" d="M{split} 0h{width - split - 4}a4 4 0 0 1 4 4v12a4 4 0 0 1-4 4H{split}z"/>'
+        f"{frame}"
         f'<g transform="translate({_PADDING} 2)">{mark}</g>'
         f'<g fill="{light}" font-family="{family}" font-size="{_FONT_SIZE}">'
         f"{_draw_text(label, _MARK_WIDTH + _PADDING, label_width)}"
-        f"{_draw_text(message, split + _PADDING, message_width)}</g></svg>\n"
+        f"{_draw_text(shown, split + _PADDING, message_width, ink)}</g></svg>\n"
+    )
+
+
+def _colour_message(tone: Tone, colours: Mapping[str, str]) -> tuple[str, str]:
+    """Return the colours of the ground and of the text of a message."""
+    if tone is Tone.INVALID:
+        return colours["raised"], colours["ink"]
+    return colours["brand" if tone is Tone.QUIET else tone], colours["on-tone"]
+
+
+def _draw_frame(split: int, width: int, colour: str) -> str:
+    """Return the dashed frame of an invalid run, inside the message's ground."""
+    return (
+        f'<rect x="{split + 0.5}" y="0.5" width="{width - split - 1}" height="{_HEIGHT - 1}" rx="3.5" '
+        f'fill="none" stroke="{colour}" stroke-width="1" stroke-dasharray="3 2"/>'
     )
 
 
@@ -110,9 +129,11 @@ def text_width(text: str) -> int:
     return round(sum(map(_em, text)) * _FONT_SIZE)
 
 
-def _draw_text(text: str, x: int, width: int) -> str:
+def _draw_text(text: str, x: int, width: int, colour: str = "") -> str:
     """Return a text that fills its width: a reader's typeface is wider or narrower than the estimate."""
     place = f'x="{x}" y="{_BASELINE}" textLength="{width}" lengthAdjust="spacingAndGlyphs"'
+    if colour:
+        place += f' fill="{colour}"'
     return f"<text {place}>{escape_html(text)}</text>"
 
 
@@ -133,8 +154,12 @@ def _verdict_of_run(report: Report) -> Badge:
     claim = find_claim(report)
     row = claim.rows[0] if claim is not None and claim.rows else None
     if row is not None and row.change_ratio is not None and row.verdict in PROVEN:
-        message += f", {wording.change(row.change_ratio)}"
+        message += f"{_before_size(message)}{wording.change(row.change_ratio)}"
     return Badge(report.result.scenario.name, message, report.word.tone)
+
+
+def _before_size(message: str) -> str:
+    return " " if "," in message else ", "
 
 
 def _safe_load_of_run(report: Report) -> Badge | None:
@@ -162,10 +187,10 @@ def _p95_of_run(report: Report) -> Badge | None:
 
 def _verdict_of_history(history: HistorySummary) -> Badge:
     trend = history.trend
-    word = DECISIONS[trend.decision]
+    word = name_verdict(history)
     message = word.text
     if trend.unresolved and trend.unresolved[0].change_ratio is not None:
-        message += f", {wording.change(trend.unresolved[0].change_ratio)}"
+        message += f"{_before_size(message)}{wording.change(trend.unresolved[0].change_ratio)}"
     return Badge(trend.scenario, message, word.tone)
 
 
@@ -185,12 +210,12 @@ def _p95_of_history(history: HistorySummary) -> Badge | None:
 
 
 def _tone_of_history(history: HistorySummary) -> Tone:
-    return _tone(history.trend.decision, DECISIONS[history.trend.decision].tone)
+    return _tone(history.trend.decision, name_verdict(history).tone)
 
 
 def _tone(decision: Decision, judged: Tone) -> Tone:
-    """Return the tone of a value: that of the judgement, or quiet if there is none."""
-    return judged if decision in {Decision.PASS, Decision.FAIL} else Tone.QUIET
+    """Return the tone of a value: that of the judgement, or quiet if there is no answer."""
+    return Tone.QUIET if decision is Decision.INCONCLUSIVE else judged
 
 
 _RUN_BADGES: dict[BadgeValue, Callable[[Report], Badge | None]] = {

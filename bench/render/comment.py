@@ -10,7 +10,7 @@ from bench.core.report.fault_words import describe_faults
 from bench.core.report.level import describe_level
 from bench.core.report.report import LONGEST_REASON, Report, advise, find_claim, is_acceptable
 from bench.core.report.suite import SuiteReport
-from bench.core.report.words import ICONS, TOLERATED_PASS
+from bench.core.report.words import ICONS, Tone
 from bench.core.run.results_digest import PATTERN
 from bench.core.values import wording
 from bench.core.verdict.compare import Decision
@@ -273,7 +273,7 @@ def _fold(
 
 def _is_quiet(report: SuiteReport, run: Report) -> bool:
     """Return whether a run passed without a change for the worse, and the headline does not describe it."""
-    return run.decision is Decision.PASS and run.word is not TOLERATED_PASS and run is not report.lead
+    return run.decision is Decision.PASS and run.word.tone is not Tone.CAUTION and run is not report.lead
 
 
 def _list(documents: Sequence[Document]) -> str:

@@ -5,14 +5,16 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
+from bench.core.report.words import DECISIONS
 from bench.core.run.result import RunResult
 from bench.core.values.escape import escape_terminal
+from bench.core.verdict.compare import Decision
 from bench.render.document.capacity import CapacityDocument, make_capacity_document
 from bench.render.document.format import Terminal
 from bench.render.document.results import make_results
 from bench.render.rich_table import make_grid, make_rich_table
 from bench.render.short.results import short_results_text
-from bench.render.terminal import open_console, read_console
+from bench.render.terminal import open_console, read_console, style_decision
 
 
 def results_text(result: RunResult, terminal: Terminal) -> str:
@@ -62,4 +64,5 @@ def _capacity_text(result: RunResult, document: CapacityDocument, terminal: Term
 
 def _print_problems(console: Console, problems: Sequence[str]) -> None:
     for problem in problems:
-        console.print(Text.assemble(("INVALID", "bold yellow"), f" {escape_terminal(problem)}"))
+        invalid = style_decision(DECISIONS[Decision.INVALID])
+        console.print(Text.assemble(invalid, f" {escape_terminal(problem)}"))

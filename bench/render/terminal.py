@@ -3,17 +3,30 @@
 import io
 
 from rich.console import Console
+from rich.text import Text
 
-from bench.core.report.words import Tone
+from bench.core.report.words import Tone, Word, sign_unanswered
 
 STYLES = {
     Tone.BAD: "red",
     Tone.CAUTION: "yellow",
     Tone.GOOD: "green",
     Tone.UNSURE: "magenta",
+    Tone.INVALID: "reverse",
     Tone.QUIET: "",
 }
-"""The style of each tone."""
+"""The style of each tone. Reverse video is the frame of an invalid run, which has no colour."""
+
+
+def style_decision(word: Word, text: str = "") -> Text:
+    """Return a decision with its style, and with its sign if it is no answer: `! INVALID`.
+
+    Args:
+        word: The decision.
+        text: How to write it; default: in capitals.
+    """
+    shown = text or word.text.upper()
+    return Text(f"{sign_unanswered(word)}{shown}", f"bold {STYLES[word.tone]}")
 
 
 def open_console(*, width: int, colour: bool) -> Console:

@@ -8,6 +8,7 @@ from bench.core.history.trend import Trend
 from bench.core.report.not_measured import NotMeasured
 from bench.core.report.report import Report
 from bench.core.report.suite import SuiteReport
+from bench.core.report.words import sign_unanswered
 from bench.core.values.escape import escape_terminal
 from bench.core.verdict.compare import Decision
 from bench.render.document.document import Document, make_document, split_headline
@@ -17,7 +18,10 @@ from bench.render.document.trend import make_trend_document
 from bench.render.rich_table import make_grid, make_rich_table
 from bench.render.short.run import short_run_text
 from bench.render.short.suite import short_suite_text
-from bench.render.terminal import STYLES, open_console, read_console
+from bench.render.terminal import open_console, read_console, style_decision
+
+_WORD = 16
+"""Columns of a decision with its sign."""
 
 
 def render_run(run: RunInput) -> Iterator[str]:
@@ -69,7 +73,8 @@ def suite_text(suite: SuiteReport, *, width: int, colour: bool) -> str:
 
     The arguments are those of `run_text`.
     """
-    lines = ["".join(split_headline(suite.word, escape_terminal(suite.headline)))]
+    decision, sentence = split_headline(suite.word, escape_terminal(suite.headline))
+    lines = [f"{sign_unanswered(suite.word)}{decision}{sentence}"]
     for reason in suite.reasons:
         lines.append(f"  - {escape_terminal(reason)}")
     for failure in suite.not_measured:
@@ -77,7 +82,8 @@ def suite_text(suite: SuiteReport, *, width: int, colour: bool) -> str:
     lines.append("")
     for report in suite.reports:
         name = escape_terminal(report.result.scenario.name)
-        lines.append(f"{report.word.text:<11} {name}: {escape_terminal(report.headline)}")
+        word = f"{sign_unanswered(report.word)}{report.word.text}"
+        lines.append(f"{word:<{_WORD}} {name}: {escape_terminal(report.headline)}")
     text = "\n".join(lines) + "\n"
     for report in suite.reports:
         if report.decision is not Decision.PASS:
@@ -107,7 +113,7 @@ def document_text(document: Document, *, width: int, colour: bool) -> str:
     if document.capacity is not None:
         console.print(escape_terminal(document.capacity.answer), style="bold")
     decision, sentence = split_headline(document.word, escape_terminal(document.headline))
-    console.print(Text.assemble((decision, f"bold {STYLES[document.word.tone]}"), sentence))
+    console.print(Text.assemble(style_decision(document.word, decision), sentence))
     console.print(escape_terminal(document.next_step))
     for reason in document.reasons:
         console.print(f"  - {escape_terminal(reason)}")

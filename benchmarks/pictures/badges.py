@@ -21,6 +21,7 @@ BADGES: Mapping[str, ShownBadge] = {
     "badge-pass.svg": ShownBadge("page-pass"),
     "badge-tolerated.svg": ShownBadge("page-tolerated"),
     "badge-cannot-tell.svg": ShownBadge("page-cannot-tell"),
+    "badge-invalid.svg": ShownBadge("page-invalid"),
     "badge-safe-load.svg": ShownBadge("capacity", BadgeValue.SAFE_LOAD),
     "badge-p95.svg": ShownBadge("page-pass", BadgeValue.P95),
 }

@@ -17,7 +17,7 @@ EXPECTED = {
     "page-pass": (Decision.PASS, Tone.GOOD),
     "page-tolerated": (Decision.PASS, Tone.CAUTION),
     "page-cannot-tell": (Decision.INCONCLUSIVE, Tone.UNSURE),
-    "page-invalid": (Decision.INVALID, Tone.BAD),
+    "page-invalid": (Decision.INVALID, Tone.INVALID),
     "page-errors": (Decision.FAIL, Tone.BAD),
     "capacity": (Decision.INCONCLUSIVE, Tone.UNSURE),
 }

@@ -19,6 +19,8 @@ from bench.render.html.site_files import FRONT, path_of, render_shared
 from tests.factories import NOON, TIER_TIMES, make_baseline, make_fingerprint, make_point
 
 _USUAL_MS = 436.0  # of the baseline
+MESSAGES = {"greeting": 310.0, "question": 420.0, "long_question": 640.0, "refund": 380.0}
+"""Typical response time of each message."""
 SUBJECTS = (
     "Cache the prompt of the system",
     "Answer with fewer calls of the model",
@@ -39,6 +41,7 @@ def vitals(factor: float = 1.0, failed: int = 0, **changes: Any) -> Vitals:
             "e2e_ms": LatencyPercentiles(p50=round(420 * factor, 2), p95=round(610 * factor, 2)),
             "ttft_ms": LatencyPercentiles(p50=90.0, p95=140.0),
         },
+        "messages": {name: round(factor * ms, 2) for name, ms in MESSAGES.items()},
         "outcomes": {Outcome.OK: 100 - failed} | ({Outcome.TIMEOUT: failed} if failed else {}),
         "goodput_ratio": 0.98,
         "usage": {
@@ -117,7 +120,7 @@ def site_of(
 def several() -> list[TrendPage]:
     """Return each kind of history."""
     down = vitals(
-        1.4, 9, up={"backend": 1.0, "agent": 0.93}, alerts=("requests: 9 % failed within a window",),
+        1.4, 9, up={"backend": 1.0, "agent": 0.93}, alerts=("requests: 9 % of 100 failed from 0 s to 31 s",),
         crossed=("e2e_ms p(95)<800",),
     )  # fmt: skip
     return [

@@ -4,7 +4,7 @@ import pytest
 
 from bench.core.report.report import Report
 from bench.core.report.trend_page import trend_page
-from bench.core.report.words import Tone
+from bench.core.report.words import SIGNS, Tone
 from bench.render.badge import (
     Badge,
     BadgeValue,
@@ -42,7 +42,7 @@ def test_the_verdict_of_a_run_is_that_of_its_report(name: str) -> None:
     badge = run_badge(report, BadgeValue.VERDICT)
     assert badge is not None
     assert badge.label == report.result.scenario.name
-    assert badge.message.partition(",")[0] == report.word.text
+    assert badge.message.startswith(report.word.text)
     assert badge.tone is report.word.tone
 
 
@@ -117,11 +117,26 @@ def test_a_badge_can_be_read(tone: Tone) -> None:
     root = parsed(Badge("quick", "pass", tone))
     label, message = (path.attrib["fill"] for path in root.findall(f"{SVG}path"))
     (text,) = [group.attrib["fill"] for group in root.findall(f"{SVG}g") if "font-size" in group.attrib]
-    assert min(contrast(text, label), contrast(text, message)) >= 4.5
-    assert {label, message, text} <= set(tokens("light").values())
+    written = [*root.iter(f"{SVG}text")][-1].attrib.get("fill", text)
+    assert min(contrast(text, label), contrast(written, message)) >= 4.5
+    assert {label, message, text, written} <= set(tokens("light").values())
     assert label != message
     assert root.attrib["role"] == "img"
-    assert texts(Badge("quick", "pass", tone)) == ["quick: pass", "quick", "pass"]
+    sign = "" if tone is Tone.QUIET else f"{SIGNS[tone]} "
+    assert texts(Badge("quick", "pass", tone)) == ["quick: pass", "quick", f"{sign}pass"]
+
+
+def test_an_invalid_run_has_a_frame_instead_of_a_colour() -> None:
+    """No other tone has the dashed frame, and no ground of another tone is that of an invalid run."""
+    grounds = {}
+    framed = set()
+    for tone in Tone:
+        root = parsed(Badge("quick", "result", tone))
+        grounds[tone] = root.findall(f"{SVG}path")[1].attrib["fill"]
+        if root.find(f"{SVG}rect") is not None:
+            framed.add(tone)
+    assert framed == {Tone.INVALID}
+    assert [*grounds.values()].count(grounds[Tone.INVALID]) == 1
 
 
 @pytest.mark.parametrize("text", [HOSTILE, "&" * 500, '"' * 500, "日" * 500, "<svg onload=alert(1)>", ""])

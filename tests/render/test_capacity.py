@@ -151,7 +151,7 @@ def test_a_page_draws_each_trial_with_its_interval() -> None:
     assert "20 users: 12.3 s, 10.5 s to 14.7 s, broken" in texts
     assert len(texts) == len(capacities()["narrow"].trials)
     labels = [element.text for element in figure.find_all("text")]
-    assert {"met", "may break", "breaks", "safe: 17 users", "objective: at most 10 s", "40.3 s"} <= {*labels}
+    assert {"met", "limit", "breaks", "safe load: 17 users", "objective: at most 10 s", "40.3 s"} <= {*labels}
 
 
 def test_the_first_drawing_is_that_of_the_objective_that_breaks_first() -> None:
@@ -183,8 +183,8 @@ def test_a_drawing_without_an_upper_end_shows_the_sure_load() -> None:
     assert safe is not None
     unsure = capacity.model_copy(update={"safe_load": safe.model_copy(update={"low": 90.0})})
     first, *_ = draw_curves(unsure)
-    assert first.band is not None
-    assert first.band.label == "safe: at least 90 users"
+    assert first.safe is not None
+    assert first.safe.label == "safe load: at least 90 users"
     assert describe_answer(unsure).startswith("Carries at least 90 users at ")
 
 

@@ -32,11 +32,12 @@ def test_the_terminal_shows_each_kind_of_set(name: str, golden: Callable[[str, s
 
 
 @pytest.mark.parametrize("name", SETS)
-@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("width", [40, 47, 60, 80, 120])
 def test_every_text_fits_its_width(name: str, width: int) -> None:
     """No line is wider than the terminal, whatever is left out."""
     for lines in (LINES, None):
         text = write("text", SETS[name](), width=width, lines=lines)
+        assert lines is None or len(text.splitlines()) <= lines
         assert max(map(cell_len, text.splitlines())) <= width
         assert "\x1b" not in text
 

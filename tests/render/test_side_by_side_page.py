@@ -104,7 +104,7 @@ def test_the_front_is_connected_and_others_are_grey() -> None:
     assert ends == on_front[1:]
     invalid = SETS["invalid"]().report
     looks = {point.letter: point.look for point in draw_front(invalid, invalid.fronts[0]).points}
-    assert looks == {"A": "front", "B": "behind", "C": "doubtful"}
+    assert looks == {"A": "front", "B": "behind", "C": "invalid"}
     assert "is invalid" in page_of(SETS["invalid"]()).find(id="front1").text
     assert "C, 2 % failed" in page_of(SETS["three"]()).find(id="front1").text
 

@@ -8,8 +8,10 @@ from bench.core.config.load_words import scenario_in_words
 from bench.core.run.metric_summary import MetricSummary
 from bench.core.run.result import RunResult
 from bench.core.run.safe_load import LoadInterval, compared_load
+from bench.core.run.summary import RunSummary
+from bench.core.samples.metrics import RESPONSE_TIME, metric
 from bench.core.samples.sample import Outcome
-from bench.core.values import wording
+from bench.core.values import stats, wording
 from bench.core.values.record import Count, NotNegative, Number, Record
 from bench.core.watch.alerts import describe
 
@@ -17,6 +19,7 @@ _LATENCIES = ("e2e_ms", "ttft_ms")
 _DIGITS = 2
 _SHARE_DIGITS = 4
 _ALMOST_ALL = 0.9999
+_MOST_MESSAGES = 20  # a line of a history stays short
 _MAX_TEXTS = 20  # most crossed thresholds, and most alerts
 
 Ratio = Annotated[float, Field(ge=0, le=1)]
@@ -63,6 +66,9 @@ class Vitals(Record):
     """Latency percentiles by metric."""
     outcomes: dict[Outcome, Count] = {}
     """Number of requests by outcome."""
+    messages: dict[str, NotNegative] = {}
+    """Typical response time of each message, or of each class of more than 20 messages; empty in lines of
+    older versions and of a capacity search."""
     safe_load: LoadInterval | None = None
     """Interval of the safe load; null if the run is no capacity search."""
     breaks_at: str | None = None
@@ -100,6 +106,7 @@ def vitals_of(result: RunResult) -> Vitals:
         tokens_tps=_round(summary.tokens_tps) if capacity is None else None,
         latencies=latencies,
         outcomes=summary.outcomes,
+        messages={} if capacity is not None else _typical_messages(summary),
         safe_load=None if safe is None else safe.interval,
         breaks_at=None if capacity is None else capacity.breaks_at,
         goodput_ratio=_goodput(result),
@@ -108,6 +115,22 @@ def vitals_of(result: RunResult) -> Vitals:
         up={check: _round_share(checked.up_ratio) for check, checked in summary.availability.items()},
         alerts=None if result.alerts is None else tuple(map(describe, result.alerts[:_MAX_TEXTS])),
     )
+
+
+def _typical_messages(summary: RunSummary) -> dict[str, float]:
+    """Return the typical response time of each message, or of each class if there are many messages."""
+    row = summary.metrics.get(RESPONSE_TIME)
+    if row is None:
+        return {}
+    if len(row.figures) <= _MOST_MESSAGES:
+        return {name: round(value_ms, _DIGITS) for name, value_ms in row.figures.items()}
+    by_class: dict[str, list[float]] = {}
+    for name, value_ms in row.figures.items():
+        use = summary.messages.get(name)
+        if use is not None:
+            by_class.setdefault(use.message_class, []).append(value_ms)
+    start_ms = metric(RESPONSE_TIME).resolution
+    return {name: round(stats.typical(values, start_ms), _DIGITS) for name, values in by_class.items()}
 
 
 def _goodput(result: RunResult) -> float | None:

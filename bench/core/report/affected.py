@@ -21,6 +21,8 @@ UNKNOWN = "not known"
 MOST_ROWS = 3
 """Messages, classes or tiers that the first screen shows; it counts the others."""
 _COMMIT = 9
+NONE_ALONE = "the messages together; none is certain alone"
+"""The answer if the messages together changed for certain, but no single one did."""
 CONFIRMED = "confirmed by a second run"
 
 
@@ -74,6 +76,8 @@ def _describe_of_metric(row: MetricComparison, report: Report) -> str:
         return f"service {wording.shorten(service)}"
     if row.key in SAFE_LOADS:
         return ""
+    if row in report.comparison.against_pinned:
+        return UNKNOWN  # messages are compared with the newest level only
     if row.verdict in {Verdict.UNCHANGED, Verdict.INCONCLUSIVE}:
         return "no message"
     if row.key == SUCCESS:
@@ -97,7 +101,7 @@ def _describe_grown(row: MetricComparison, comparison: Comparison) -> str:
     if proven:
         total = wording.counted(len(singles), "message")
         return f"all {total}" if len(proven) == len(singles) else f"{len(proven)} of {total}"
-    return "the messages together; none is certain alone" if count else ""
+    return NONE_ALONE if count else ""
 
 
 def _describe_messages(rows: Sequence[MessageComparison]) -> str:

@@ -19,7 +19,7 @@ class ZoneWords(NamedTuple):
     """A zone of loads in words."""
 
     name: str
-    """`met`, `may break` or `breaks`: what is known of the objectives."""
+    """`met`, `limit` or `breaks`: the objectives are met, begin to break somewhere, or are broken."""
     start: float
     """Lower end."""
     end: float | None
@@ -69,7 +69,7 @@ def describe_zones(zones: CapacityZones, unit: LoadUnit) -> tuple[ZoneWords, ...
         start = certain_to
         words.append(ZoneWords("met", 0.0, certain_to, _describe_met(zones, certain_to, unit)))
     if zones.red_from is None or zones.red_from > _next_load(start, unit):
-        words.append(ZoneWords("may break", start, zones.red_from, _describe_open(zones, unit)))
+        words.append(ZoneWords("limit", start, zones.red_from, _describe_limit(zones, unit)))
     if zones.red_from is not None:
         text = f"from {describe_load(zones.red_from, unit)} on"
         words.append(ZoneWords("breaks", zones.red_from, None, text))
@@ -92,12 +92,16 @@ def _describe_met(zones: CapacityZones, certain_to: float, unit: LoadUnit) -> st
     return f"{text}; above {describe_load(zones.green_to, unit)}, {cost}"
 
 
-def _describe_open(zones: CapacityZones, unit: LoadUnit) -> str:
-    """Return the loads that are neither certainly met nor certainly broken."""
+def _describe_limit(zones: CapacityZones, unit: LoadUnit) -> str:
+    """Return the loads among which an objective begins to break: the safe load is the best estimate."""
+    if zones.red_from is None:
+        if zones.certain_to is None:
+            return "not measured"
+        return f"above {describe_load(zones.certain_to, unit)}, not measured"
     if zones.certain_to is None:
-        return "below, no load certainly meets the objectives"
-    above = f"above {describe_load(zones.certain_to, unit)}"
-    return f"{above}, not certain" if zones.red_from is None else f"{above}, in the interval of the safe load"
+        return f"an objective begins to break below {describe_load(zones.red_from, unit)}"
+    low = wording.value(zones.certain_to, "1")
+    return f"an objective begins to break between {low} and {describe_load(zones.red_from, unit)}"
 
 
 def describe_missed(counts: ObjectiveCounts) -> str:

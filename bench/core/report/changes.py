@@ -7,7 +7,16 @@ from bench.core.report.headline import concerns_readers, find_pass
 from bench.core.report.report import Report, find_claim
 from bench.core.report.sentences import change_text, interval_text, values_text
 from bench.core.report.suite import SuiteReport
-from bench.core.report.words import CROSSED, PROVEN, VERDICTS, Tone, Word, verdict_text
+from bench.core.report.words import (
+    CROSSED,
+    DECISIONS,
+    NOT_MEASURED,
+    PROVEN,
+    VERDICTS,
+    Tone,
+    Word,
+    verdict_text,
+)
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import RESPONSE_TIME, label_and_unit, metric, step_name, tier_name
 from bench.core.values import wording
@@ -16,7 +25,7 @@ from bench.core.verdict.message_comparison import MessageComparison, MessageKind
 from bench.core.verdict.success import SUCCESS
 from bench.core.verdict.verdict import MetricComparison, Verdict
 
-_TONES = (Tone.BAD, Tone.UNSURE, Tone.CAUTION, Tone.GOOD, Tone.QUIET)
+_TONES = (Tone.BAD, Tone.INVALID, Tone.UNSURE, Tone.CAUTION, Tone.GOOD, Tone.QUIET)
 """The tones in the order of importance."""
 _PARTS = (Part.DECIDES, Part.TAILS, Part.STEPS, Part.LOCATES, Part.COSTS)
 """The parts of a comparison in the order of importance; the others never decide."""
@@ -56,8 +65,7 @@ def list_changes(suite: SuiteReport) -> list[Change]:
     """
     changes: list[Change] = []
     for failure in suite.not_measured:
-        word = Word("not measured", Tone.BAD)
-        changes.append(_certain("", failure.scenario, failure.explanation, word))
+        changes.append(_certain("", failure.scenario, failure.explanation, NOT_MEASURED))
     for report in suite.reports:
         is_lead = report is suite.lead
         changes += _changes_of(report, suite.decision_on(report), is_lead=is_lead)
@@ -69,7 +77,7 @@ def _changes_of(report: Report, decision: Decision, *, is_lead: bool) -> Iterato
     scenario = report.result.scenario.name
     comparison = report.comparison
     if decision is Decision.INVALID:
-        yield _certain("", scenario, comparison.reasons[0], Word("invalid", Tone.BAD))
+        yield _certain("", scenario, comparison.reasons[0], DECISIONS[Decision.INVALID])
         return
     for limit in report.result.thresholds:
         if limit.crossed:

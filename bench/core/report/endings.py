@@ -22,12 +22,12 @@ class Ending(StrEnum):
 ENDINGS = {
     Ending.SKIPPED: Word("Skipped", Tone.QUIET),
     Ending.CANCELLED: Word("Cancelled", Tone.QUIET),
-    Ending.TIMED_OUT: Word("Timed out", Tone.BAD),
-    Ending.STARTUP_FAILURE: Word("Not started", Tone.BAD),
+    Ending.TIMED_OUT: Word("Timed out", Tone.INVALID),
+    Ending.STARTUP_FAILURE: Word("Not started", Tone.INVALID),
     Ending.ACTION_REQUIRED: Word("Waiting for approval", Tone.QUIET),
-    Ending.STALE: Word("Not finished", Tone.BAD),
+    Ending.STALE: Word("Not finished", Tone.INVALID),
     Ending.NEUTRAL: Word("Neutral", Tone.QUIET),
-    Ending.FAILURE: Word("Not measured", Tone.BAD),
+    Ending.FAILURE: Word("Not measured", Tone.INVALID),
 }
 """The first word of the comment and of the check."""
 _REASONS = {

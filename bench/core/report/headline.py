@@ -159,11 +159,6 @@ def tolerated_metrics(comparison: Comparison) -> list[MetricComparison]:
     return rows
 
 
-def is_tolerated(comparison: Comparison) -> bool:
-    """Return whether a metric of users' waits, or a message, is worse within its tolerance."""
-    return bool(tolerated_metrics(comparison) or _messages(comparison, Verdict.WITHIN_TOLERANCE))
-
-
 def concerns_readers(row: MetricComparison, claim: Claim | None) -> bool:
     """Return whether readers must know a proven change.
 

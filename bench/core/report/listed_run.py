@@ -6,12 +6,14 @@ from pydantic import AwareDatetime
 
 from bench.core.config.load_words import scenario_in_words
 from bench.core.experiment.pareto import LEAST_SUCCESS
+from bench.core.report.words import SIGNS, Tone
 from bench.core.run.result import RunResult, environment
 from bench.core.values import wording
 from bench.core.values.record import Count, Record
 
 LETTERS = "ABCDEFGHIJ"
 """The letters of the runs; there are at most so many."""
+_INVALID = "is invalid"
 
 
 class ListedRun(Record):
@@ -58,6 +60,16 @@ class ListedRun(Record):
         """Scenario and stack."""
         return f"{self.scenario} on {self.stack}"
 
+    @property
+    def is_invalid(self) -> bool:
+        """Whether its measurement is not valid."""
+        return self.excluded == _INVALID
+
+    @property
+    def marked_letter(self) -> str:
+        """The letter, with the sign of an invalid run: `C!`."""
+        return f"{self.letter}{SIGNS[Tone.INVALID]}" if self.is_invalid else self.letter
+
 
 def list_run(letter: str, result: RunResult) -> ListedRun:
     """Return a run under a letter."""
@@ -99,7 +111,7 @@ def _list_problems(result: RunResult) -> Iterator[str]:
 def _find_exclusion(result: RunResult) -> str | None:
     summary = result.summary
     if not result.validity.valid:
-        return "is invalid"
+        return _INVALID
     if result.capacity is None and summary.ok < LEAST_SUCCESS * summary.requests:
         return f"answered only {wording.percent(summary.ok / summary.requests)} of its requests"
     return None

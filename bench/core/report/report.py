@@ -12,21 +12,23 @@ from bench.core.report.headline import (
     describe_pass,
     find_failure,
     find_pass,
-    is_tolerated,
 )
 from bench.core.report.invalid_runs import suggest_cure
-from bench.core.report.words import DECISIONS, TOLERATED_PASS, Word
+from bench.core.report.words import DECISIONS, Word, tolerated_pass
 from bench.core.run.result import RunResult
 from bench.core.samples.sample import Outcome
 from bench.core.values import wording
 from bench.core.values.record import Record
 from bench.core.verdict.compare import Comparison, Decision
 from bench.core.verdict.verdict import Verdict
+from bench.core.watch.alerts import describe
 
 _COMMIT_DIGITS = 9
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 ADDRESS_STACK = "external"
 """Name of the stack of a run against an address, which has no versions."""
+TOLERATED_STEP = "No fix is needed: the tolerance allows it. Watch it, because changes add up."
+"""The next step after a pass with a change for the worse within its tolerance."""
 LONGEST_REASON = 200
 """Characters of a reason in a first sentence."""
 
@@ -52,9 +54,10 @@ class Report(Record):
 
     @property
     def word(self) -> Word:
-        """The decision for people; a pass with a tolerated change has a tone of its own."""
-        if self.decision is Decision.PASS and is_tolerated(self.comparison):
-            return TOLERATED_PASS
+        """The decision for people; a pass with a tolerated change names its direction."""
+        claim = find_pass(self.comparison) if self.decision is Decision.PASS else None
+        if claim is not None and claim.is_tolerated:
+            return tolerated_pass(claim.rows[0].key)
         return DECISIONS[self.decision]
 
 
@@ -95,7 +98,7 @@ def advise(result: RunResult, comparison: Comparison, accept: str | None) -> str
         case Decision.FAIL:
             return _follow(find_failure(result, comparison), result, accept)
         case Decision.PASS:
-            return _keep_gain(comparison, accept)
+            return _keep_gain(result, comparison, accept)
 
 
 def is_acceptable(result: RunResult) -> bool:
@@ -121,13 +124,18 @@ def _accept_command(result: RunResult, comparison: Comparison) -> str | None:
     return f"run: bench baseline accept results/{result.provenance.run_id} --reason '…'{flag}"
 
 
-def _keep_gain(comparison: Comparison, accept: str | None) -> str:
+def _keep_gain(result: RunResult, comparison: Comparison, accept: str | None) -> str:
     """Return the next step after a pass: only a gain beyond the tolerance is worth a new level."""
     for row in comparison.metrics:
         is_large = row.margin_ratio is None or abs(row.change_ratio or 0.0) > row.margin_ratio
         if row.verdict is Verdict.BETTER and row.gates and is_large and accept:
             return f"To keep the gain, {accept}."
-    return "Nothing to do."
+    if result.alerts:
+        alert = wording.shorten(describe(result.alerts[0]), LONGEST_REASON)
+        rest = len(result.alerts) - 1
+        more = f", and {wording.counted(rest, 'more alert')}" if rest else ""
+        return f"No change needs a fix, but look at the alert: {alert}{more}."
+    return TOLERATED_STEP if find_pass(comparison).is_tolerated else "Nothing to do."
 
 
 def _follow(claim: Claim, result: RunResult, accept: str | None) -> str:

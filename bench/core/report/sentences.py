@@ -250,8 +250,9 @@ def describe_all_messages(row: MetricComparison, tiers: Sequence[MetricCompariso
 
 def describe_tolerated(sentence: str, margin_ratio: float | None) -> str:
     """Return a sentence about a change for the worse that is within the tolerance, without a full stop."""
-    margin = "" if margin_ratio is None else f" of {wording.magnitude(margin_ratio)}"
-    return f"{sentence}, within the tolerance{margin}"
+    if margin_ratio is None:
+        return f"{sentence}, within the tolerance"
+    return f"{sentence}; {wording.magnitude(margin_ratio)} is tolerated"
 
 
 def describe_drift(rows: Sequence[MetricComparison], pinned_at: datetime | None) -> str:

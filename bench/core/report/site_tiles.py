@@ -7,8 +7,8 @@ from enum import StrEnum
 
 from bench.core.history.vitals import ServiceUsage
 from bench.core.report.latest_change import LatestChange, describe_change, latest_change
+from bench.core.report.newest_needs import LEAST_SUCCESS, describe_downtime
 from bench.core.report.site_entry import Entry, success_of, typical_of, uses_of, wait_of
-from bench.core.report.site_findings import LEAST_SUCCESS, describe_downtime
 from bench.core.values import wording
 from bench.core.verdict.compare import Decision
 from bench.core.verdict.success import SUCCESS
@@ -176,7 +176,8 @@ def _services(entries: Sequence[Entry]) -> Tile | None:
     down.sort(key=lambda row: (row[0], row[1].name, row[2]))
     rows = []
     for up_ratio, entry, check in down[:_MOST_ROWS]:
-        rows.append(TileRow(check, entry, describe_downtime(entry, up_ratio), 1.0 - up_ratio, is_bad=True))
+        text = describe_downtime(entry.newest, up_ratio)
+        rows.append(TileRow(check, entry, text, 1.0 - up_ratio, is_bad=True))
     figure = f"{count - len(down):,} of {count:,}"
     unit = "health checks always up"
     if down:

@@ -6,7 +6,7 @@ from bench.core.config.scenario import Scenario
 from bench.core.report.not_measured import NotMeasured, list_not_measured
 from bench.core.report.report import Report
 from bench.core.report.verdict_line import describe_not_measured, describe_suite, find_lead
-from bench.core.report.words import DECISIONS, TOLERATED_PASS, Word
+from bench.core.report.words import DECISIONS, Tone, Word
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import RESPONSE_TIME
 from bench.core.values import stats, wording
@@ -58,9 +58,10 @@ class SuiteReport(Record):
 
     @property
     def word(self) -> Word:
-        """The decision for people; a pass with a tolerated change has a tone of its own."""
-        if self.decision is Decision.PASS and any(report.word is TOLERATED_PASS for report in self.reports):
-            return TOLERATED_PASS
+        """The decision for people; a pass with a tolerated change names its direction."""
+        for report in self.reports if self.decision is Decision.PASS else ():
+            if report.word.tone is Tone.CAUTION:
+                return report.word
         return DECISIONS[self.decision]
 
 

@@ -16,6 +16,7 @@ from bench.core.history.trend import (
     judge_history,
     select_comparable,
 )
+from bench.core.report.affected_history import describe_affected_by
 from bench.core.report.long_term import LongTermCurve, group_medians, group_starts, long_term_curves
 from bench.core.run.origin import Fingerprint
 from bench.core.run.result import differences
@@ -23,6 +24,7 @@ from bench.core.samples.metrics import metric
 from bench.core.values import stats
 from bench.core.values.record import Record
 from bench.core.verdict.baseline import Baseline, BaselineRun
+from bench.core.verdict.compare import Decision
 from bench.core.verdict.success import SUCCESS
 
 MOST_IN_LINE = 34
@@ -83,6 +85,8 @@ class HistorySummary(Record):
     """The newest run."""
     line: SmallLine
     """The response time, or the first metric of a history without it."""
+    affected: str = ""
+    """Whom the change for the worse affects; empty without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +115,19 @@ class TrendPage:
     def summary(self) -> HistorySummary:
         """The part of the page that the front page shows."""
         return HistorySummary(
-            where=self.where, trend=self.trend, newest=self.newest, line=_small_line(self.metrics)
+            where=self.where,
+            trend=self.trend,
+            newest=self.newest,
+            line=_small_line(self.metrics),
+            affected=self.affected,
         )
+
+    @property
+    def affected(self) -> str:
+        """Whom the worst change affects; empty if the history is not worse, or for a change of no message."""
+        if self.trend.decision is not Decision.FAIL:
+            return ""
+        return describe_affected_by(next(iter(self.trend.unresolved), None), self.runs)
 
 
 def trend_page(

@@ -16,18 +16,34 @@ class Tone(StrEnum):
     BAD = "bad"
     """Red: worse."""
     CAUTION = "caution"
-    """Amber: worse, but tolerated."""
+    """Amber: not a failure, but it needs a look; the words next to it name the reason."""
     GOOD = "good"
     """Green: better, or a pass."""
     UNSURE = "unsure"
-    """Violet: nobody knows."""
+    """Violet: the data are valid, but too noisy or too few for an answer."""
+    INVALID = "invalid"
+    """A dashed frame without a colour: the measurement is not valid, so it is neither good nor bad."""
     QUIET = "quiet"
     """Grey: nothing to do."""
 
 
-ICONS = {Tone.BAD: "🔴", Tone.CAUTION: "🟠", Tone.GOOD: "🟢", Tone.UNSURE: "🟣", Tone.QUIET: "⚪"}
+ICONS = {
+    Tone.BAD: "🔴",
+    Tone.CAUTION: "🟠",
+    Tone.GOOD: "🟢",
+    Tone.UNSURE: "🟣",
+    Tone.INVALID: "⚫",
+    Tone.QUIET: "⚪",
+}
 """A coloured sign of each tone, for formats without colours."""
-SIGNS = {Tone.BAD: "✕", Tone.CAUTION: "△", Tone.GOOD: "✓", Tone.UNSURE: "?", Tone.QUIET: "="}
+SIGNS = {
+    Tone.BAD: "✕",
+    Tone.CAUTION: "△",
+    Tone.GOOD: "✓",
+    Tone.UNSURE: "?",
+    Tone.INVALID: "!",
+    Tone.QUIET: "=",
+}
 """A sign of each tone, because some readers cannot tell colours apart."""
 
 
@@ -56,7 +72,7 @@ DECISIONS = {
     Decision.PASS: Word("pass", Tone.GOOD),
     Decision.FAIL: Word("fail", Tone.BAD),
     Decision.INCONCLUSIVE: Word("cannot tell", Tone.UNSURE),
-    Decision.INVALID: Word("invalid", Tone.BAD),
+    Decision.INVALID: Word("invalid", Tone.INVALID),
 }
 """The decision on a run or a suite."""
 CLAIM_WORDS = {
@@ -67,8 +83,13 @@ CLAIM_WORDS = {
 """The verdict on a claim of an experiment."""
 PROVEN = frozenset({Verdict.WORSE, Verdict.WITHIN_TOLERANCE, Verdict.BETTER})
 """Verdicts on a change that is not by chance, so that it must not look like 0."""
-TOLERATED_PASS = Word("pass", Tone.CAUTION)
+NOT_MEASURED = Word("not measured", Tone.INVALID)
+"""The result of a scenario without a measurement."""
+_TOLERATED_PASS = Word("pass, but worse", Tone.CAUTION, "pass, but slower")
 """A pass with a change for the worse that is within the tolerance."""
+NEEDS_LOOK = Word("needs a look", Tone.CAUTION)
+"""A history that is not worse, whose newest run failed requests, was down, or raised an alert."""
+_UNANSWERED = frozenset({Tone.UNSURE, Tone.INVALID})
 CROSSED = Word("crossed", Tone.BAD)
 """The result of a threshold that the run crossed."""
 KEPT = Word("kept", Tone.QUIET)
@@ -92,6 +113,20 @@ def is_duration(key: str) -> bool:
     """Return whether lower values of a metric are faster."""
     row = metric(key)
     return row.unit == "ms" and row.better is Better.LOWER and not key.startswith("service.")
+
+
+def tolerated_pass(key: str) -> Word:
+    """Return the decision on a run that passed with a tolerated change of a metric: `pass, but slower`."""
+    text = _TOLERATED_PASS.of_times if is_duration(key) else _TOLERATED_PASS.text
+    return Word(text, _TOLERATED_PASS.tone)
+
+
+def sign_unanswered(word: Word) -> str:
+    """Return the sign of a decision that is no answer, with a blank; empty for an answer.
+
+    Texts have it before the decision, so that `! INVALID` and `? CANNOT TELL` cannot be taken for a failure.
+    """
+    return f"{SIGNS[word.tone]} " if word.tone in _UNANSWERED else ""
 
 
 def verdict_text(key: str, verdict: Verdict) -> str:

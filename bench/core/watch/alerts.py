@@ -50,6 +50,8 @@ class Alert(Record):
     """Number of samples, requests or windows beyond the limit."""
     requests: Count | None = None
     """Number of requests of which the value is a share; null if it is none."""
+    window_s: tuple[Number, Number] | None = None
+    """Start and end of the time with the value, in seconds since the start; null if it has no length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +146,11 @@ def _errors(requests: EndedRequests, period_s: tuple[float, float], limits: Aler
     counts = _count_in_windows(requests.finished_s, ends_s, window_s)
     failures = _count_in_windows(requests.finished_s[requests.failed], ends_s, window_s)
     ratios = np.where(counts >= FEWEST_REQUESTS, failures / np.maximum(counts, 1), 0.0)
-    worst = int(counts[np.argmax(ratios)])
+    worst = int(np.argmax(ratios))
+    worst_s = (max(start_s, float(ends_s[worst]) - window_s), float(ends_s[worst]))
+    changes = {"requests": int(counts[worst]), "window_s": worst_s}
     for alert in _exceeded(Rule.ERRORS, requests.source, ends_s, ratios, limits.error_ratio):
-        yield alert.model_copy(update={"requests": worst})
+        yield alert.model_copy(update=changes)
 
 
 def _count_in_windows(moments_s: Floats, ends_s: Floats, window_s: float) -> npt.NDArray[np.int64]:
@@ -215,7 +219,7 @@ def describe(alert: Alert) -> str:
         case Rule.MEMORY:
             text = f"{wording.percent(alert.value)} of its memory in use"
         case Rule.ERRORS:
-            text = f"{_share(alert)} failed within a window"
+            text = f"{_share(alert)} failed {_describe_window(alert)}"
         case Rule.QUEUE:
             text = f"{alert.value:,.0f} requests waited"
         case Rule.SLOW:
@@ -252,6 +256,14 @@ def _share(alert: Alert) -> str:
     if alert.requests is None:
         return wording.percent(alert.value)
     return wording.short_share(alert.value, alert.requests)
+
+
+def _describe_window(alert: Alert) -> str:
+    """Return when a share was reached; an alert of an older version does not know it."""
+    if alert.window_s is None:
+        return "in the worst window"
+    start_s, end_s = alert.window_s
+    return f"from {start_s:.0f} s to {end_s:.0f} s"
 
 
 def _times(count: int) -> str:

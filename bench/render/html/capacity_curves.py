@@ -16,7 +16,7 @@ from bench.render.html.load_curve import (
     LinePiece,
     LoadCurve,
     Point,
-    SafeBand,
+    SafeMark,
     Scales,
     Tick,
     Zone,
@@ -72,7 +72,7 @@ def _draw_objective(capacity: CapacityResult, objective: str) -> LoadCurve:
         x_ticks=_load_ticks(capacity, scales),
         y_ticks=mark_values(scales, list_ticks(scales.top), write),
         zones=_draw_zones(capacity, scales),
-        band=_draw_band(capacity, scales),
+        safe=_draw_safe_load(capacity, scales),
         limit=Tick(scales.height(limit), f"objective: at most {write(limit)}"),
         lines=(
             _connect(
@@ -128,7 +128,7 @@ def _draw_throughput(capacity: CapacityResult) -> LoadCurve:
         x_ticks=_load_ticks(capacity, scales),
         y_ticks=mark_values(scales, list_ticks(scales.top), lambda rate: f"{wording.rate(rate)}/s"),
         zones=_draw_zones(capacity, scales),
-        band=_draw_band(capacity, scales),
+        safe=_draw_safe_load(capacity, scales),
         limit=None,
         lines=(
             _connect(scales, "c0", [(trial.load, trial.throughput_rps) for trial in capacity.trials]),
@@ -161,7 +161,7 @@ def _draw_residuals(capacity: CapacityResult) -> tuple[LoadCurve, ...]:
         x_ticks=_load_ticks(capacity, scales),
         y_ticks=mark_values(scales, marks, wording.change),
         zones=(),
-        band=None,
+        safe=None,
         limit=None,
         lines=(),
         points=tuple(points),
@@ -245,18 +245,13 @@ def _draw_zones(capacity: CapacityResult, scales: Scales) -> tuple[Zone, ...]:
     return tuple(zones)
 
 
-def _draw_band(capacity: CapacityResult, scales: Scales) -> SafeBand | None:
+def _draw_safe_load(capacity: CapacityResult, scales: Scales) -> SafeMark | None:
     safe = capacity.safe_load
     if safe is None:
         return None
-    high = scales.right if safe.high is None else safe.high
-    text = describe_load(safe.low if safe.high is None else safe.load, capacity.unit)
-    return SafeBand(
-        low=scales.place(safe.low),
-        middle=scales.place(safe.low if safe.high is None else safe.load),
-        high=scales.place(high),
-        label=f"safe: at least {text}" if safe.high is None else f"safe: {text}",
-    )
+    load = safe.low if safe.high is None else safe.load
+    at_least = "at least " if safe.high is None else ""
+    return SafeMark(scales.place(load), f"safe load: {at_least}{describe_load(load, capacity.unit)}")
 
 
 def _list_verdicts(capacity: CapacityResult) -> tuple[tuple[str, str], ...]:
@@ -287,7 +282,7 @@ _LEGEND = {
     TrialVerdict.BROKEN: "broken",
     TrialVerdict.OPEN: "not certain",
 }
-_ZONE_TONES = {"met": Tone.GOOD, "may break": Tone.CAUTION, "breaks": Tone.BAD}
+_ZONE_TONES = {"met": Tone.GOOD, "limit": Tone.UNSURE, "breaks": Tone.BAD}
 _TIME_TEXT = (
     "Mark: a trial. Line: its 90 % interval; a line to the top has no upper end. Arrow: a longer time."
 )

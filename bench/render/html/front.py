@@ -8,12 +8,12 @@ from bench.core.history.levels import MIN_TREND_RUNS
 from bench.core.report.dashboard import Dashboard
 from bench.core.report.latest_change import describe_change, describe_since, latest_change
 from bench.core.report.load_change import describe_load_with_interval
+from bench.core.report.newest_needs import list_needs, name_verdict
 from bench.core.report.run_costs import cpu_per_request_ms, memory_bytes
 from bench.core.report.site_entry import Entry, describe_commit
-from bench.core.report.site_findings import list_needs
 from bench.core.report.site_tiles import Status
 from bench.core.report.trend_wording import commit
-from bench.core.report.words import DECISIONS, Tone, Word
+from bench.core.report.words import DECISIONS, NEEDS_LOOK, Tone, Word
 from bench.core.samples.metrics import metric
 from bench.core.values import wording
 from bench.core.verdict.compare import Decision
@@ -33,12 +33,13 @@ _STATUS_TONES = {
     Status.UNKNOWN: Tone.QUIET,
 }
 _VERDICTS = {
-    Decision.FAIL: Word("worse", DECISIONS[Decision.FAIL].tone),
-    Decision.INVALID: DECISIONS[Decision.INVALID],
-    Decision.INCONCLUSIVE: DECISIONS[Decision.INCONCLUSIVE],
-    Decision.PASS: Word("not worse", DECISIONS[Decision.PASS].tone),
+    DECISIONS[Decision.FAIL]: Word("worse", DECISIONS[Decision.FAIL].tone),
+    DECISIONS[Decision.INVALID]: DECISIONS[Decision.INVALID],
+    NEEDS_LOOK: NEEDS_LOOK,
+    DECISIONS[Decision.INCONCLUSIVE]: DECISIONS[Decision.INCONCLUSIVE],
+    DECISIONS[Decision.PASS]: Word("not worse", DECISIONS[Decision.PASS].tone),
 }
-"""The verdict on a history, in the order in which the rows are sorted."""
+"""The verdict on a history among others, by its verdict alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +108,9 @@ def render_front(board: Dashboard, links: SiteLinks = SiteLinks()) -> str:
     rows = []
     for entry in board.entries:
         rows.append(_make_row(entry, links))
-    decision, headline = split_headline(DECISIONS[board.decision], board.headline)
+    decision, headline = split_headline(board.word, board.headline)
     return ENVIRONMENT.get_template("site_front.html.j2").render(
-        title=f"{DECISIONS[board.decision].text.upper()} {board.headline}",
+        title=f"{board.word.text.upper()} {board.headline}",
         policy=POLICY,
         home="",
         board=board,
@@ -117,7 +118,7 @@ def render_front(board: Dashboard, links: SiteLinks = SiteLinks()) -> str:
         headline=headline,
         size=headline_size(headline),
         step=split_command(board.next_step),
-        word=DECISIONS[board.decision],
+        word=board.word,
         status_tones=_STATUS_TONES,
         path_of=path_of,
         open_rows=rows[:OPEN_ROWS],
@@ -159,8 +160,8 @@ def _make_row(entry: Entry, links: SiteLinks) -> FrontRow:
         stack=trend.stack,
         environment=trend.environment,
         branch=newest.branch or "",
-        word=_VERDICTS[trend.decision],
-        needs="; ".join(list_needs(entry)[:1]),
+        word=_VERDICTS[name_verdict(entry.summary)],
+        needs="; ".join(list_needs(newest)[:1]),
         metric=metric(line.key).label,
         level=wording.value(line.level, metric(line.key).unit),
         spark=draw_spark(line, trend),

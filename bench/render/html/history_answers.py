@@ -1,9 +1,10 @@
-"""The answers at the top of a history's page: how much, since when and where."""
+"""The answers at the top of a history's page: how much, who, where and since when."""
 
 from dataclasses import dataclass
 
 from bench.core.history.change_points import ChangePoint
 from bench.core.report.latest_change import LatestChange, describe_change, grown_tiers, latest_change
+from bench.core.report.newest_needs import list_needs
 from bench.core.report.trend_page import TrendPage
 from bench.core.report.trend_wording import commit
 from bench.core.samples.cost_metrics import SAFE_LOADS
@@ -38,8 +39,8 @@ def make_answers(page: TrendPage, links: Links) -> tuple[Answer, ...]:
     """
     change = latest_change(page.trend)
     if change is None or page.trend.decision is not Decision.FAIL:
-        return (_level(page), _quiet_since(page, change))
-    answers = (_how_much(page, change), _since(page, change, links), _where(page))
+        return tuple(filter(None, (_level(page), _newest(page), _quiet_since(page, change))))
+    answers = (_how_much(page, change), _who(page), _where(page), _since(page, change, links))
     return tuple(filter(None, answers))
 
 
@@ -63,6 +64,17 @@ def _level(page: TrendPage) -> Answer:
             levels.append(f"{measured.label} {wording.value(row.level, measured.unit)}")
     first, *others = levels or [wording.DASH]
     return Answer("Level now", first, ", ".join(others))
+
+
+def _newest(page: TrendPage) -> Answer | None:
+    """Return what needs a look in the newest run; None if nothing does."""
+    needs = list_needs(page.newest)
+    return Answer("Newest run", needs[0], "; ".join(needs[1:])) if needs else None
+
+
+def _who(page: TrendPage) -> Answer | None:
+    """Return whom the change affects; None for a change of no message."""
+    return Answer("Affected", page.affected) if page.affected else None
 
 
 def _quiet_since(page: TrendPage, change: LatestChange | None) -> Answer:

@@ -8,6 +8,7 @@ from bench.core.history.change_points import ChangePoint
 from bench.core.history.history import HistoryPoint
 from bench.core.history.levels import MIN_TREND_RUNS
 from bench.core.report.load_change import describe_load_with_interval
+from bench.core.report.newest_needs import advise_history, name_verdict
 from bench.core.report.site_entry import describe_commit, success_of, typical_of, wait_of
 from bench.core.report.trend_page import TrendPage
 from bench.core.report.trend_wording import commit
@@ -116,7 +117,10 @@ def render_history(
 
 
 def _make_section(page: TrendPage, links: SiteLinks) -> HistorySection:
-    document = make_trend_document(page.trend)
+    summary = page.summary
+    document = replace(
+        make_trend_document(page.trend), word=name_verdict(summary), next_step=advise_history(summary)
+    )
     changes = change_point_table(page.trend)
     others = [table for table in document.judged if table.title != changes.title]
     main, *others_run_by_run = deciding_charts(page)

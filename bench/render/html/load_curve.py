@@ -53,17 +53,13 @@ class Zone:
 
 
 @dataclass(frozen=True, slots=True)
-class SafeBand:
-    """The interval of the safe load."""
+class SafeMark:
+    """The safe load; its interval is the zone in which an objective begins to break."""
 
-    low: float
-    """Place of its lower end."""
-    middle: float
-    """Place of the best estimate."""
-    high: float
-    """Place of its upper end, or of the end of the scale."""
+    at: float
+    """Place of the best estimate, or of the lower end without an upper one."""
     label: str
-    """The safe load with its interval."""
+    """The safe load."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +124,7 @@ class LoadCurve:
     """Values."""
     zones: tuple[Zone, ...]
     """Shaded ranges of loads."""
-    band: SafeBand | None
+    safe: SafeMark | None
     """The safe load; None without one."""
     limit: Tick | None
     """The objective; None if the drawing has none."""

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from bench.core.capacity.capacity_result import CapacityResult
+from bench.core.report.words import DECISIONS
 from bench.core.run.result import RunResult
+from bench.core.verdict.compare import Decision
 from bench.render.document.capacity import CapacityDocument, make_capacity_document
 from bench.render.document.format import ShortLayout
 from bench.render.document.results import RunResults, make_results
@@ -21,6 +23,7 @@ from bench.render.short.block import (
 )
 from bench.render.short.listed import list_facts, list_rows, list_trials
 from bench.render.short.notes import list_notes
+from bench.render.terminal import style_decision
 
 _MOST_HEADLINE = 3
 _MOST_PROBLEMS = 3
@@ -85,7 +88,7 @@ def _sentence(text: str, width: int) -> LineBlock:
 def _problems(problems: Sequence[str], width: int) -> LineBlock:
     lines = []
     for problem in problems:
-        line = Text.assemble(("INVALID", "bold yellow"), f" {clean(problem)}")
+        line = Text.assemble(style_decision(DECISIONS[Decision.INVALID]), f" {clean(problem)}")
         lines.append(cut_text(line, width))
     return LineBlock(
         tuple(lines),

@@ -31,7 +31,7 @@ from bench.render.short.changes import draw_decisive, find_rows, list_blocks
 from bench.render.short.listed import list_facts, list_rows, list_trials
 from bench.render.short.notes import describe_cautions, list_notes
 from bench.render.short.places import list_places
-from bench.render.terminal import STYLES
+from bench.render.terminal import style_decision
 
 _MOST_HEADLINE = 4
 _MOST_NEXT_STEP = 5
@@ -109,7 +109,7 @@ def next_step(sentence: str, width: int) -> LineBlock:
 def headline(word: Word, sentence: str, width: int) -> LineBlock:
     """Return the decision with its sentence."""
     decision, rest = split_headline(word, clean(sentence))
-    text = Text.assemble((decision, f"bold {STYLES[word.tone]}"), rest)
+    text = Text.assemble(style_decision(word, decision), rest)
     lines = wrap_text(text, width, _MOST_HEADLINE)
     return LineBlock(lines, rank=Rank.VERDICT, least=len(lines), is_apart=False)
 

@@ -7,6 +7,7 @@ from rich.text import Text
 
 from bench.core.report.report import Report
 from bench.core.report.suite import SuiteReport
+from bench.core.report.words import sign_unanswered
 from bench.render.document.format import ShortLayout
 from bench.render.short.block import (
     LineBlock,
@@ -21,13 +22,11 @@ from bench.render.short.block import (
 )
 from bench.render.short.places import list_commands, place_lines
 from bench.render.short.run import headline, list_changes, next_step
-from bench.render.terminal import STYLES
+from bench.render.terminal import style_decision
 
 _MOST_REASONS = 4
 _MOST_LOG_LINES = 5
 _LEAST_RUNS = 4
-_WORD = 11
-"""Columns of a decision."""
 
 
 def short_suite_text(suite: SuiteReport, layout: ShortLayout, *, width: int, colour: bool) -> str:
@@ -73,11 +72,13 @@ def _log(suite: SuiteReport, width: int) -> LineBlock:
 
 def _runs(reports: Sequence[Report], width: int) -> LineBlock:
     """Return a line for each run, the worst first."""
+    widest = max((len(f"{sign_unanswered(report.word)}{report.word.text}") for report in reports), default=0)
     lines = []
     words = []
     for report in reports:
         words.append(report.word.text)
-        word = (f"{report.word.text:<{_WORD}} ", STYLES[report.word.tone])
+        word = style_decision(report.word, report.word.text)
+        word.pad_right(widest + 1 - word.cell_len)
         sentence = clean(f"{report.result.scenario.name}: {report.headline}")
         lines.append(cut_text(Text.assemble(word, sentence), width))
     return LineBlock(

@@ -31,6 +31,8 @@ _MOST_COLUMNS = 3
 _SHORTEST_NAME = 12
 """Characters of the first column on a narrow screen."""
 _GAP = 2
+_FEWEST_COLUMNS = 3
+"""Columns that a table keeps on the narrowest screen."""
 _LONGEST = 2_000
 """Characters of a text of several lines."""
 _HEADINGS = {
@@ -61,7 +63,9 @@ class _Screen:
             return replace(self, metrics=self.metrics - 1)
         if self.warnings > 1:
             return replace(self, warnings=self.warnings - 1)
-        return None
+        if self.conditions:
+            return replace(self, conditions=0)
+        return replace(self, metrics=0, warnings=0) if self.metrics or self.warnings else None
 
 
 def render_side_by_side(side: SideBySideInput) -> Iterator[str]:
@@ -110,8 +114,8 @@ def _write_screen(document: SideBySideDocument, side: SideBySideInput, screen: _
         console.print(_fit(f"warning: {one_line(warning)}", width))
     metrics, conditions = _make_tables(document, side.report)
     for table in (
-        _list_runs(side.report),
-        _cut(metrics, screen.metrics),
+        _drop_columns(_list_runs(side.report), width, -1),
+        _drop_columns(_cut(metrics, screen.metrics), width, 1),
         _cut(conditions, screen.conditions),
     ):
         if table.rows:
@@ -139,7 +143,7 @@ def _list_runs(side: SideBySide) -> Table:
     summary = [row for row in list_summary_metrics(side) if row.key in _HEADINGS]
     rows = []
     for number, run in enumerate(side.runs):
-        name = f"{run.letter}  {run.run_id}"
+        name = f"{run.marked_letter:<2} {run.run_id}"
         succeeded = wording.percent(run.ok / run.requests) if run.requests else wording.DASH
         rows.append(
             (name, run.version, succeeded, *(write_value(row, row.values[number]) for row in summary))
@@ -166,6 +170,33 @@ def _make_tables(document: SideBySideDocument, side: SideBySide) -> tuple[Table,
 
 def _cut(table: Table, rows: int) -> Table:
     return replace(table, rows=table.rows[:rows])
+
+
+def _drop_columns(table: Table, width: int, place: int) -> Table:
+    """Leave out the columns that have no room on a narrow screen; the first column and two others stay.
+
+    Args:
+        table: The table.
+        width: Columns of the terminal.
+        place: Which column is left out first, such as -1 for the last one.
+    """
+    while len(table.columns) > _FEWEST_COLUMNS and _least_width(table) > width:
+        rows = tuple(_without(row, place) for row in table.rows)
+        table = replace(table, columns=_without(table.columns, place), rows=rows)
+    return table
+
+
+def _least_width(table: Table) -> int:
+    """Return the width of a table whose first column is cut as far as possible."""
+    first, *others = zip(table.columns, *table.rows, strict=True)
+    width = min(_SHORTEST_NAME, max(map(cell_len, first)))
+    for column in others:
+        width += _GAP + max(map(cell_len, map(one_line, column)))
+    return width
+
+
+def _without(cells: tuple[str, ...], place: int) -> tuple[str, ...]:
+    return tuple(cell for number, cell in enumerate(cells) if number != place % len(cells))
 
 
 def _lay_out(table: Table, width: int) -> Iterator[str]:

@@ -1,5 +1,8 @@
+import pytest
+
 from bench.core.history.history import HistoryPoint, to_history_point
 from bench.core.history.vitals import LatencyPercentiles, vitals_of
+from bench.core.run.messages import MessageUse
 from bench.core.run.result import RunResult
 from bench.core.samples.sample import GENERATOR, Outcome, Probe
 from bench.core.watch.availability import Availability
@@ -24,6 +27,22 @@ def test_vitals_have_the_numbers_of_the_summary() -> None:
         None,
         {},
     )
+
+
+def test_vitals_have_the_messages_or_the_classes_of_many_messages() -> None:
+    """A line of a history stays short; the values are those of the summary."""
+    run = run_at(1.0)
+    figures = run.summary.metrics["e2e_ms"].figures
+    assert vitals_of(run).messages == {name: round(value, 2) for name, value in figures.items()}
+    names = [f"message-{number}" for number in range(30)]
+    row = run.summary.metrics["e2e_ms"].model_copy(update={"figures": dict.fromkeys(names, 400.0)})
+    uses = {
+        name: MessageUse(message_class="long" if number % 3 else "short", requests=1)
+        for number, name in enumerate(names)
+    }
+    changes = {"metrics": {**run.summary.metrics, "e2e_ms": row}, "messages": uses}
+    many = run.model_copy(update={"summary": run.summary.model_copy(update=changes)})
+    assert vitals_of(many).messages == {"short": pytest.approx(400.0), "long": pytest.approx(400.0)}
 
 
 def test_an_unreliable_percentile_is_absent() -> None:

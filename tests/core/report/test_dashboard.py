@@ -6,10 +6,11 @@ import pytest
 from bench.core.history.history import HistoryPoint
 from bench.core.history.vitals import LatencyPercentiles, ServiceUsage, Vitals
 from bench.core.report.dashboard import Dashboard
+from bench.core.report.newest_needs import LEAST_SUCCESS
 from bench.core.report.site_entry import success_of, uses_of, wait_of
-from bench.core.report.site_findings import LEAST_SUCCESS
 from bench.core.report.site_tiles import Status, Tile
 from bench.core.report.trend_page import TrendPage, trend_page
+from bench.core.report.words import DECISIONS, NEEDS_LOOK
 from bench.core.samples.sample import GENERATOR, HOST
 from bench.core.verdict.compare import Decision
 from tests.factories import make_fingerprint, make_history, make_point
@@ -234,7 +235,7 @@ def test_only_a_change_for_the_worse_is_red() -> None:
 
 
 def test_the_findings_name_the_worse_scenarios_and_those_that_need_a_look() -> None:
-    """A row has amount, day, tier and commit of a change, or failures, checks and alerts."""
+    """A row has amount, day, tier, commit and messages of a change, or failures, checks and alerts."""
     failing = {
         "alerts": ("requests: 9 % failed",),
         "up": {"agent": 0.93, "model": 0.99},
@@ -249,15 +250,39 @@ def test_the_findings_name_the_worse_scenarios_and_those_that_need_a_look() -> N
     worse, look = dashboard(pages).findings
     assert (worse.entry.name, worse.is_worse) == ("quick", True)
     assert re.fullmatch(
-        r"\+\d\d % response time since \d{4}-\d\d-\d\d, in `decode`, commit [0-9a-f]{7}", worse.text
+        r"\+\d\d % response time since \d{4}-\d\d-\d\d, in `decode`, commit [0-9a-f]{7}; "
+        r"affected: all 4 messages",
+        worse.text,
     )
     assert (look.entry.name, look.is_worse) == ("spike", False)
     assert look.text == (
-        "9 of 100 requests failed; agent was down 2.1 s of 30 s, and 1 more; 1 crossed threshold; 1 alert"
+        "9 of 100 requests failed; agent was down 2.1 s of 30 s, and 1 more; 1 crossed threshold; "
+        "alert: requests: 9 % failed"
     )
     many = dashboard([regressed(scenario=f"s{number}") for number in range(8)])
     assert len(many.findings) == 3
     assert dashboard([steady()]).findings == ()
+
+
+def test_a_scenario_that_needs_a_look_is_named_by_verdict_headline_and_next_step() -> None:
+    """It is not worse, so the board passes; it comes before scenarios that nobody can judge."""
+    pages = [
+        steady(scenario="heavy"),
+        with_few_runs(scenario="medium"),
+        steady({}, scenario="spike", ok=91, failed=9),
+    ]
+    board = dashboard(pages)
+    assert (board.decision, board.word) == (Decision.PASS, NEEDS_LOOK)
+    assert board.headline == (
+        "No lasting regression in 2 judged scenarios; 1 needs a look: spike; 1 has too few runs."
+    )
+    assert board.next_step == (
+        "spike: Nothing became worse, but look at the newest run: 9 of 100 requests failed."
+    )
+    assert [entry.name for entry in board.entries] == ["spike", "medium", "heavy"]
+    worse = dashboard([*pages, regressed()])
+    assert worse.word == DECISIONS[Decision.FAIL]
+    assert worse.next_step.startswith("quick: The change came between commits")
 
 
 def test_an_older_history_point_has_no_vitals() -> None:

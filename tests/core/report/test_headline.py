@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from bench.core.report.report import make_report
+from bench.core.report.report import TOLERATED_STEP, make_report
 from bench.core.report.sentences import explaining_tiers
 from bench.core.report.words import Tone
 from bench.core.verdict.compare import Decision
@@ -110,12 +110,13 @@ def test_a_tolerated_change_has_its_own_sentence_and_tone() -> None:
     """The run passes, but it is not the same as no change."""
     slower = compared("e2e_ms", TOLERATED, 609.0, 0.041)
     report = make_report(run_at(), comparison(Decision.PASS, slower))
-    assert report.headline == "Responses are 4.1 % slower (609 → 634 ms), within the tolerance of 10 %."
-    assert report.word.tone is Tone.CAUTION
+    assert report.headline == "Responses are 4.1 % slower (609 → 634 ms); 10 % is tolerated."
+    assert (report.word.text, report.word.tone) == ("pass, but slower", Tone.CAUTION)
+    assert report.next_step == TOLERATED_STEP
     messages = make_report(
         run_at(), comparison(Decision.PASS, message("long", TOLERATED, 200.0, 0.15, messages=2))
     )
-    expected = "Long messages are 15 % slower (200 → 230 ms, 2 of 2 messages), within the tolerance of 20 %."
+    expected = "Long messages are 15 % slower (200 → 230 ms, 2 of 2 messages); 20 % is tolerated."
     assert (messages.headline, messages.word.tone) == (expected, Tone.CAUTION)
     assert make_report(run_at(), comparison(Decision.PASS, SHORT)).word.tone is Tone.GOOD
 

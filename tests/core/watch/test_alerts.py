@@ -73,6 +73,12 @@ def test_errors_are_counted_in_windows() -> None:
     alert = _alerts(burst, until_s=601.0)[Rule.ERRORS]
     assert alert.value == pytest.approx(0.1, rel=0.01)
     assert 410.0 < alert.at_s < 430.0
+    assert alert.window_s is not None
+    start_s, end_s = alert.window_s
+    assert end_s - start_s == pytest.approx(300.0)
+    assert start_s < 400.0
+    assert end_s > 429.0
+    assert describe(alert).endswith(f"failed from {start_s:.0f} s to {end_s:.0f} s")
 
 
 def test_a_run_that_is_shorter_than_the_window_is_one_window() -> None:
@@ -80,7 +86,7 @@ def test_a_run_that_is_shorter_than_the_window_is_one_window() -> None:
     assert Rule.ERRORS not in _alerts(_requests(40, failed=[0]), until_s=41.0)
     short = _alerts(_requests(40, failed=[0, 1, 2]), until_s=41.0)[Rule.ERRORS]
     assert short.value == pytest.approx(3 / 40)
-    assert (short.at_s, short.count) == (41.0, 1)
+    assert (short.at_s, short.count, short.window_s) == (41.0, 1, (0.0, 41.0))
     until_the_last_response = _alerts(_requests(40, failed=[0, 1, 2]), until_s=39.5)[Rule.ERRORS]
     assert (until_the_last_response.at_s, until_the_last_response.count) == (39.5, 1)
 
@@ -156,7 +162,7 @@ def test_a_monitor_counts_health_checks_as_requests() -> None:
     alerts = find_alerts(checks_as_requests(probes), [], [], (0.0, 40.0), AlertLimits())
     assert [describe(alert) for alert in alerts] == [
         "checks: 75 % of 40 succeeded",
-        "checks: 25 % of 40 failed within a window",
+        "checks: 25 % of 40 failed from 0 s to 40 s",
     ]
 
 

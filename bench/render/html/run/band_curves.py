@@ -31,8 +31,8 @@ _PERCENTILE = 95.0
 _MOST_TICKS = 5
 _VERDICTS = {
     (False, True): ("met", Tone.GOOD, "met"),
-    (False, False): ("likely met", Tone.CAUTION, "open"),
-    (True, False): ("likely broken", Tone.CAUTION, "open"),
+    (False, False): ("likely met", Tone.UNSURE, "open"),
+    (True, False): ("likely broken", Tone.UNSURE, "open"),
     (True, True): ("broken", Tone.BAD, "broken"),
 }
 """Word, tone and shape of a load, by whether a limit is crossed there and whether that is certain."""
@@ -79,7 +79,7 @@ def _draw_times(by_load: Bottleneck, scenario: Scenario) -> LoadCurve:
         x_ticks=_load_ticks(scales),
         y_ticks=_value_ticks(scales, write),
         zones=_draw_zones(by_load, scales),
-        band=None,
+        safe=None,
         limit=limit,
         lines=(
             _connect(by_load, scales, "c6", lambda band: band.p50_ms),
@@ -106,7 +106,7 @@ def _draw_rates(by_load: Bottleneck) -> LoadCurve:
         x_ticks=_load_ticks(scales),
         y_ticks=_value_ticks(scales, lambda rate: f"{wording.rate(rate)}/s"),
         zones=_draw_zones(by_load, scales),
-        band=None,
+        safe=None,
         limit=None,
         lines=(_connect(by_load, scales, "c0", lambda band: band.requests_rps),),
         points=tuple(points),

@@ -88,17 +88,37 @@ def draw_safe_load(capacity: CapacityResult, safe: SafeLoad) -> Decisive:
     ]
     return Decisive(
         title="safe load",
-        result="the largest load that meets the objectives",
+        result=_describe_safe_load(safe),
         tone=Tone.QUIET,
         main=main,
         others=(),
         ticks=list_ticks(axis, AxisScale(1.0, "", signed=False)),
         zero=None,
         tolerated=None,
-        base=AxisMark(50.0, f"tried {capacity.unit}: ○ met the objectives, ✕ broke one"),
+        base=AxisMark(50.0, f"tried {capacity.unit}: {_list_looks(capacity)}"),
         marks=tuple(marks),
     )
 
 
+def _describe_safe_load(safe: SafeLoad) -> str:
+    """Return what the safe load means, and what its interval means."""
+    if safe.high is None or safe.low == safe.high:
+        return "the largest load that meets the objectives"
+    return f"the best estimate of the limit, which is within {describe_range(safe)}"
+
+
+def _list_looks(capacity: CapacityResult) -> str:
+    """Return the meaning of the marks of trials."""
+    present = {trial.verdict for trial in capacity.trials}
+    return ", ".join(text for verdict, text in _LOOKS.items() if verdict in present)
+
+
 def _look(verdict: TrialVerdict) -> str:
     return {TrialVerdict.MET: "met", TrialVerdict.BROKEN: "broken", TrialVerdict.OPEN: "open"}[verdict]
+
+
+_LOOKS = {
+    TrialVerdict.MET: "○ met the objectives",
+    TrialVerdict.BROKEN: "✕ broke one",
+    TrialVerdict.OPEN: "◌ not certain",
+}

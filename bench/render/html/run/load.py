@@ -48,7 +48,7 @@ def make_load(report: Report) -> LoadPanel | None:
             explanation=explain_predictions(capacity),
             notes=document.overload,
             zones=_find_zones(curves),
-            has_safe_load=any(curve.band is not None for curve in curves),
+            has_safe_load=any(curve.safe is not None for curve in curves),
             curves=curves,
             tables=tuple(table for table in (document.trials, document.tiers) if table.rows),
         )

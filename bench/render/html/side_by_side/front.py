@@ -46,7 +46,7 @@ class DrawnRun:
     height: float
     """Height in pixels."""
     look: str
-    """`front`, `behind`, or `doubtful` for a run that is never the best."""
+    """`front`, `behind`, or of a run that is never the best `invalid` or `failing`."""
     text: str
     """The run with both values."""
 
@@ -171,7 +171,7 @@ def _draw_point(
         label=f"{point.letter}{_describe_failures(run)}",
         at=round(100 * across.share(point.across), 2),
         height=_height(up, point.up),
-        look=look if run.excluded is None else "doubtful",
+        look=look if run.excluded is None else "invalid" if run.is_invalid else "failing",
         text=f"run {point.letter}: {values}{_describe_failures(run)}",
     )
 

@@ -1,0 +1,61 @@
+"""What needs a look in the newest run of a history that is not worse, and the words for it."""
+
+from collections.abc import Iterator
+
+from bench.core.config.watching import AlertLimits
+from bench.core.history.history import HistoryPoint
+from bench.core.report.site_entry import success_of
+from bench.core.report.trend_page import HistorySummary
+from bench.core.report.trend_wording import next_step
+from bench.core.report.words import DECISIONS, NEEDS_LOOK, Word
+from bench.core.values import wording
+from bench.core.verdict.compare import Decision
+
+LEAST_SUCCESS = AlertLimits().success_ratio
+"""A run with a lower success ratio needs attention: the limit of alerts, unless a stack declares its own."""
+
+
+def name_verdict(summary: HistorySummary) -> Word:
+    """Return the verdict on a history for people: `needs a look` if only its newest run does."""
+    if summary.trend.decision is Decision.PASS and list_needs(summary.newest):
+        return NEEDS_LOOK
+    return DECISIONS[summary.trend.decision]
+
+
+def advise_history(summary: HistorySummary) -> str:
+    """Return the reader's next step."""
+    needs = list_needs(summary.newest)
+    if summary.trend.decision is Decision.PASS and needs:
+        more = f", and {len(needs) - 1} more" if len(needs) > 1 else ""
+        return f"Nothing became worse, but look at the newest run: {needs[0]}{more}."
+    return next_step(summary.trend)
+
+
+def list_needs(run: HistoryPoint) -> tuple[str, ...]:
+    """Return what needs a look in a run: failures, checks that were down, thresholds, alerts."""
+    return tuple(_list_needs(run))
+
+
+def _list_needs(run: HistoryPoint) -> Iterator[str]:
+    if run.safe_load is None and success_of(run) < LEAST_SUCCESS:  # a search tries loads that fail
+        yield f"{run.failed:,} of {run.ok + run.failed:,} requests failed"
+    vitals = run.vitals
+    if vitals is None:
+        return
+    down = sorted((up_ratio, check) for check, up_ratio in vitals.up.items() if up_ratio < 1.0)
+    if down:
+        up_ratio, check = down[0]
+        others = f", and {len(down) - 1} more" if len(down) > 1 else ""
+        yield f"{check} was down {describe_downtime(run, up_ratio)}{others}"
+    if vitals.crossed and run.safe_load is None:
+        yield wording.counted(len(vitals.crossed), "crossed threshold")
+    if vitals.alerts:
+        rest = len(vitals.alerts) - 1
+        more = f", and {wording.counted(rest, 'more')}" if rest else ""
+        yield f"alert: {wording.shorten(vitals.alerts[0])}{more}"
+
+
+def describe_downtime(run: HistoryPoint, up_ratio: float) -> str:
+    """Return the time that a health check was down in a run: `2.2 s of 31 s`."""
+    elapsed_s = run.vitals.elapsed_s if run.vitals else 0.0
+    return f"{(1.0 - up_ratio) * elapsed_s:.1f} s of {elapsed_s:.0f} s"
