@@ -142,7 +142,7 @@ def test_a_run_of_several_loads_has_the_drawing_of_a_search() -> None:
         LIMITED,
     )
     assert [zone.text for zone in times.zones] == ["likely met: 1 VU", "met: 10 to 20 VUs", "broken: 30 VUs"]
-    assert [zone.tone for zone in times.zones] == ["caution", "good", "bad"]
+    assert [zone.tone for zone in times.zones] == ["unsure", "good", "bad"]
     ends = [zone.start + zone.width for zone in times.zones]
     assert [zone.start for zone in times.zones[1:]] == pytest.approx(ends[:-1], abs=0.02)
     assert times.limit is not None

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from bench.core.report.affected import find_decisive_row
 from bench.core.report.report import Report, make_report
+from bench.core.report.words import sign_unanswered
 from bench.core.run.result import RunResult
 from bench.core.verdict.compare import Decision
 from bench.core.verdict.verdict import Verdict
@@ -99,7 +100,7 @@ def test_the_answer_comes_first(name: str) -> None:
     text = short_text(report)
     capacity = report.result.capacity
     if capacity is None:
-        assert text.startswith(report.word.text.upper())
+        assert text.startswith(f"{sign_unanswered(report.word)}{report.word.text.upper()}")
     else:
         assert report.word.text.upper() in text
     words = re.findall(r"\w+", report.headline.casefold() if report.headline.isascii() else "")[:4]

@@ -8,9 +8,10 @@ import pytest
 
 from bench.core.history.history import to_history_point
 from bench.core.history.levels import MAX_TREND_RUNS
+from bench.core.report.newest_needs import advise_history, name_verdict
 from bench.core.report.trend_page import TrendPage, trend_page
 from bench.core.report.trend_wording import commit
-from bench.core.report.words import DECISIONS
+from bench.core.report.words import DECISIONS, NEEDS_LOOK
 from bench.core.verdict.compare import Decision
 from bench.render.document.trend import make_trend_document
 from bench.render.html.assets import Assets
@@ -112,17 +113,16 @@ def test_the_front_page_lists_each_history() -> None:
     """Each row has a link, the verdict as a word with its sign, the change, the line, and the newest run."""
     rows = parsed(FRONT).find("table", class_="scenarios").find("tbody").find_all("tr")
     verdicts = {
-        Decision.FAIL: "✕ worse",
-        Decision.INCONCLUSIVE: "? cannot tell",
-        Decision.PASS: "✓ not worse",
+        DECISIONS[Decision.FAIL]: "✕ worse",
+        NEEDS_LOOK: "△ needs a look 9 of 100 requests failed",
+        DECISIONS[Decision.INCONCLUSIVE]: "? cannot tell",
+        DECISIONS[Decision.PASS]: "✓ not worse",
     }
     for entry, row in zip(BOARD.entries, rows, strict=True):
         link = row.find("th").find("a")
         assert link.attributes["href"] == path_of(entry.summary.where)
         assert link.text == entry.name
-        verdict, *needs = row.find("td", class_="verdict-cell").text.split(" △ ")
-        assert verdict == verdicts[entry.trend.decision]
-        assert needs == (["9 of 100 requests failed"] if entry.name == "spike" else [])
+        assert row.find("td", class_="verdict-cell").text == verdicts[name_verdict(entry.summary)]
         spark = draw_spark(entry.summary.line, entry.trend)
         assert [path.attributes["d"] for path in row.find_all("path")][-1] == spark.path
         dot = row.find("circle").attributes
@@ -164,7 +164,7 @@ def test_a_filter_has_the_values_of_the_rows() -> None:
     }
     assert options == {"stack": ["", "compose", "embedded"], "branch": ["", "fix", "main"]}
     verdicts = [each.attributes["value"] for each in page.find_all("input", name="verdict")]
-    assert verdicts == ["", "worse", "cannot tell", "not worse"]
+    assert verdicts == ["", "worse", "needs a look", "cannot tell", "not worse"]
     assert [each.attributes["name"] for each in parsed(FRONT).find_all("select")] == ["stack"]
 
 
@@ -186,11 +186,14 @@ def test_the_page_of_a_history_contains_its_document(path: str) -> None:
     entry = ENTRIES[path]
     document = make_trend_document(entry.trend)
     header = page.find("header")
-    heading = heading_of(document.word, document.headline)
+    heading = heading_of(name_verdict(entry.summary), document.headline)
     assert header.find("h1").text == shown(heading)
     questions = [question.text for question in header.find_all("dt")]
     answers = dict(zip(questions, header.find_all("dd"), strict=True))
-    assert answers["What now"].text.startswith(shown(document.next_step).split(": bench")[0])
+    assert answers["What now"].text.startswith(shown(advise_history(entry.summary)).split(": bench")[0])
+    is_worse = entry.trend.decision is Decision.FAIL
+    assert ("Affected" in answers) == is_worse
+    assert ("Newest run" in answers) == (name_verdict(entry.summary) is NEEDS_LOOK)
     titles = ["Run by run", "Cost", "Tier by tier", "Changes", "Newest run", "Runs and environment"]
     assert headings_of(page) == ["Response time", *titles]
     for table in document.judged:
@@ -260,8 +263,10 @@ def test_the_judgement_comes_first() -> None:
         body = FILES[path].partition("<body>")[2]
         assert body.index(headline) < body.index("<table")
         assert FILES[path].partition("<title>")[2].startswith("FAIL ")
-    order = [entry.trend.decision for entry in BOARD.entries]
-    assert order == sorted(order, key=[Decision.FAIL, Decision.INCONCLUSIVE, Decision.PASS].index)
+    order = [name_verdict(entry.summary) for entry in BOARD.entries]
+    worst_first = [Decision.FAIL, Decision.INCONCLUSIVE, Decision.PASS]
+    words = [DECISIONS[decision] for decision in worst_first]
+    assert order == sorted(order, key=[words[0], NEEDS_LOOK, *words[1:]].index)
 
 
 def test_the_same_histories_make_the_same_bytes() -> None:
