@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 import psutil
 import pytest
+from pydantic import SecretStr
 
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.scenario import Scenario
@@ -31,7 +32,6 @@ from bench.measure.run.run import measure, prepare
 from bench.measure.run.subject import Subject
 from bench.measure.run.token_renewal import Tokens
 from bench.measure.stacks.health import wait_until_ready
-from bench.measure.users.auth import jwt_secret
 from bench.measure.watch.resources import ResourceSampler
 from bench.store import scenarios, stacks
 from tests.factories import make_scenario, make_spec, make_target
@@ -40,6 +40,7 @@ SHORT = {"executor": "constant-vus", "vus": 3, "duration_s": 1.0, "think_time_s"
 PATIENCE_S = 900.0
 PLAIN = Conditions(calibrated=False)
 ELSEWHERE = {"backend": "http://127.0.0.1:1"}
+_SECRET = secrets.token_hex(32)
 TIER_TIMES = ("auth", "backend", "agent", "queue", "prefill", "decode")
 
 
@@ -63,6 +64,27 @@ def _fast(**model: str) -> Stack:
     for tier in ("agent", "backend"):
         content["services"][tier]["environment"] |= {"UPSTREAM_TIMEOUT_S": str(PATIENCE_S)}
     return Stack.model_validate(content)
+
+
+@pytest.fixture(scope="module")
+def stack_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Return the folder of an embedded stack that is up for all runs that do not change it."""
+    folder = tmp_path_factory.mktemp("stack")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        detached.up(_fast(), SecretStr(_SECRET), {})
+    yield folder
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        detached.down(_fast())
+
+
+@pytest.fixture
+def running_stack(stack_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Stack:
+    """Return the stack that is up, and work in its folder with its secret."""
+    monkeypatch.chdir(stack_folder)
+    monkeypatch.setenv("JWT_SECRET", _SECRET)
+    return _fast()
 
 
 class Events:
@@ -144,13 +166,13 @@ def test_the_load_and_the_stack_can_have_separate_cores() -> None:
     assert result.host.cores == len(os.sched_getaffinity(0))
 
 
-def test_tier_times_add_up_to_at_most_the_response_time() -> None:
+def test_tier_times_add_up_to_at_most_the_response_time(running_stack: Stack) -> None:
     """The times that the tiers claim for themselves add up to no more than a user waited.
 
     They may to more than the service time: the moment of sending is noted when the system has taken the
     bytes, and a busy machine may let the other end read them before it lets us look at the clock.
     """
-    _, recording = measure(_short(), _fast(), PLAIN, Events().listener())
+    _, recording = measure(_short(), running_stack, PLAIN, Events().listener())
     for sample in recording.samples:
         rounding_ms = 0.005 * len(sample.tier_times)
         assert (
@@ -191,7 +213,7 @@ def test_a_dead_service_stops_the_run() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_keeps_what_was_measured(number: signal.Signals) -> None:
+def test_an_interrupt_keeps_what_was_measured(number: signal.Signals, running_stack: Stack) -> None:
     """Ctrl-C and SIGTERM end the run early, with its requests so far."""
 
     def interrupt(progress: Progress) -> None:
@@ -199,7 +221,7 @@ def test_an_interrupt_keeps_what_was_measured(number: signal.Signals) -> None:
             os.kill(os.getpid(), number)
 
     phase = {**SHORT, "duration_s": 60.0}
-    result, recording = measure(_short(phases=[phase]), _fast(), PLAIN, Events(interrupt).listener())
+    result, recording = measure(_short(phases=[phase]), running_stack, PLAIN, Events(interrupt).listener())
     assert result.stop is not None
     assert result.stop.cause is StopCause.INTERRUPT
     assert any(sample.outcome is Outcome.OK for sample in recording.samples)
@@ -238,29 +260,19 @@ def test_a_crossed_threshold_aborts_the_run() -> None:
     assert not any("ended early" in reason for reason in result.validity.reasons)
 
 
-def test_a_stack_that_is_up_stays_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stack_that_is_up_stays_up(running_stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     """The run uses it with a note, and adds and removes test users only."""
+    events = Events()
+    result, _ = measure(_short(), running_stack, PLAIN, events.listener())
+    assert result.summary.outcomes.keys() == {Outcome.OK}
+    assert events.notes == ["using the stack 'embedded', which is already up"]
+    assert detached.is_up(running_stack)
+    slower = replace(PLAIN, injections={"model.slowdown": 2.0})
+    with pytest.raises(ConfigError, match="is already up without it"):
+        measure(_short(), running_stack, slower, events.listener())
     monkeypatch.setenv("JWT_SECRET", secrets.token_hex(32))
-    stack = _fast()
-    try:
-        detached.up(stack, jwt_secret(os.environ, generate=False), {})
-        events = Events()
-        result, _ = measure(_short(), stack, PLAIN, events.listener())
-        assert result.summary.outcomes.keys() == {Outcome.OK}
-        assert events.notes == ["using the stack 'embedded', which is already up"]
-        assert detached.is_up(stack)
-        with pytest.raises(ConfigError, match="is already up without it"):
-            measure(
-                _short(),
-                stack,
-                Conditions(injections={"model.slowdown": 2.0}, calibrated=False),
-                events.listener(),
-            )
-        monkeypatch.setenv("JWT_SECRET", secrets.token_hex(32))
-        with pytest.raises(TargetError, match="answered 401 Unauthorized"):
-            measure(_short(), stack, PLAIN, events.listener())
-    finally:
-        detached.down(stack)
+    with pytest.raises(TargetError, match="answered 401 Unauthorized"):
+        measure(_short(), running_stack, PLAIN, events.listener())
 
 
 def test_settings_that_do_not_fit_a_stack_are_refused() -> None:
@@ -492,12 +504,12 @@ def test_a_journal_that_cannot_be_written_stops_the_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["timeout", "agent-quick", "agent-interception", "agent-comparison", "conversation", "cancel"]
 )
-def test_every_kind_of_scenario_runs_on_the_embedded_stack(name: str) -> None:
+def test_every_kind_of_scenario_runs_on_the_embedded_stack(name: str, running_stack: Stack) -> None:
     """This covers cases, conversations, fixtures, expectations and the agent's own answers."""
     spec = scenarios.load(name)
     patient = spec.scenario.model_copy(update={"request_timeout_s": PATIENCE_S})
     spec = spec.model_copy(update={"scenario": patient})
-    result, recording = measure(spec, _fast(), PLAIN, Events().listener())
+    result, recording = measure(spec, running_stack, PLAIN, Events().listener())
     right = {Outcome.OK, Outcome.CANCELLED} if name == "cancel" else {Outcome.OK}
     assert [sample for sample in recording.samples if sample.outcome not in right] == []
     assert not any(threshold.crossed for threshold in result.thresholds)
@@ -525,12 +537,12 @@ def test_a_slot_that_is_not_freed_crosses_the_recovery_threshold() -> None:
     assert result.summary.recovery.cancelled >= 5
 
 
-def test_a_streamed_answer_has_a_first_token() -> None:
+def test_a_streamed_answer_has_a_first_token(running_stack: Stack) -> None:
     """With server-sent events, the result contains token metrics and tier times."""
     spec = scenarios.load("chat-stream")
     content = spec.scenario.model_dump(mode="json") | {"phases": [SHORT], "thresholds": {}}
     short = spec.model_copy(update={"scenario": Scenario.model_validate(content)})
-    result, recording = measure(short, _fast(), PLAIN, Events().listener())
+    result, recording = measure(short, running_stack, PLAIN, Events().listener())
     assert result.summary.outcomes.keys() == {Outcome.OK}
     assert {"ttft_ms", "tpot_ms", "tokens", "tier.decode_ms"} <= result.summary.metrics.keys()
     assert all((sample.tokens or 0) >= 24 for sample in recording.samples)
