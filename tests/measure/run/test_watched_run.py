@@ -1,7 +1,9 @@
 import asyncio
+import os
 import re
 import signal
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +14,9 @@ from bench.core.config.run_spec import RunSpec
 from bench.core.config.scenario import Scenario
 from bench.core.config.stack import MONITORING_FIELDS, Stack
 from bench.core.config.watching import Readings
-from bench.core.samples.sample import GENERATOR, HOST, GaugeSample, Outcome
+from bench.core.run.recorded_values import RecordedValues
+from bench.core.run.run_store import MemoryStore
+from bench.core.samples.sample import GENERATOR, HOST, GaugeSample, Outcome, StopCause
 from bench.measure.run.conditions import Conditions, Listener
 from bench.measure.run.provenance import fingerprint
 from bench.measure.run.recorder import record
@@ -22,6 +26,9 @@ from bench.measure.watch.watching import WatchedStack, open_watch
 from bench.store import scenarios, stacks
 from tests.measure.loopback import response, server
 
+# Longer than any test needs; the test ends it.
+LONG = {"executor": "constant-vus", "vus": 1, "duration_s": 600.0, "think_time_s": (0.1, 0.2)}
+CRASHES = ["check chat", "dead services", "processes"]
 SILENT = Listener(progress=lambda _: None, note=lambda _: None, warning=lambda _: None)
 
 
@@ -31,6 +38,26 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("JWT_SECRET", raising=False)
 
 
+class EndingStore(MemoryStore):
+    """Ends a run by Ctrl-C as soon as its values suffice, so that no test needs a duration.
+
+    Args:
+        suffices: Returns whether the values so far suffice.
+    """
+
+    def __init__(self, suffices: Callable[[list[RecordedValues]], bool]) -> None:
+        super().__init__()
+        self._suffices = suffices
+        self._has_ended = False
+
+    def note(self, values: RecordedValues) -> None:
+        """Add values, and end the run if they suffice."""
+        super().note(values)
+        if not self._has_ended and self._suffices([*self.read_values()]):
+            self._has_ended = True
+            os.kill(os.getpid(), signal.SIGINT)
+
+
 def _short(spec: RunSpec, phase: dict[str, object]) -> RunSpec:
     """Return a run spec of one phase, without thresholds."""
     content = spec.scenario.model_dump(mode="json") | {"phases": [phase], "thresholds": {}}
@@ -38,17 +65,23 @@ def _short(spec: RunSpec, phase: dict[str, object]) -> RunSpec:
 
 
 def test_a_run_contains_the_samples_of_all_readers() -> None:
-    """The result contains every declared check and gauge and the host, and no reader crashed."""
+    """The recording contains every declared check and gauge, the host and all processes."""
     spec, stack = scenarios.load("quick"), stacks.load("embedded")
-    phase = {"executor": "constant-vus", "vus": 2, "duration_s": 5.0, "think_time_s": (0.1, 0.2)}
-    short = _short(spec, phase)
-    result, recording = measure(short, stack, Conditions(calibrated=False), SILENT)
-    assert {*result.summary.availability} == {*stack.checks} == {"backend", "chat", "agent", "model"}
-    assert all(check.up_ratio > 0 for check in result.summary.availability.values())
     declared = {(service, name) for service, gauges in stack.gauges.items() for name in gauges.read}
-    assert {(sample.service, sample.name) for sample in recording.gauges} == declared
-    assert {GENERATOR, HOST, *stack.services} == {*result.summary.resources}
-    assert not [warning for warning in result.warnings if "crashed" in warning]
+    sources = {GENERATOR, HOST, *stack.services}
+
+    def suffices(noted: list[RecordedValues]) -> bool:
+        up = {probe.check for values in noted for probe in values.probes if probe.up}
+        read = {(gauge.service, gauge.name) for values in noted for gauge in values.gauges}
+        seen = {sample.source for values in noted for sample in values.resources}
+        return (up, read, seen) == ({*stack.checks}, declared, sources)
+
+    assert {*stack.checks} == {"backend", "chat", "agent", "model"}
+    with prepare(_short(spec, LONG), stack, Conditions(calibrated=False), "a-run", SILENT) as subject:
+        recording = record(_short(spec, LONG), replace(subject, store=EndingStore(suffices)), SILENT.progress)
+    assert recording.stop is not None
+    assert recording.stop.cause is StopCause.INTERRUPT, "the values were never complete"
+    assert not [warning for warning in recording.warnings if "crashed" in warning]
 
 
 def test_the_sigterm_handler_is_restored_after_a_load() -> None:
@@ -71,14 +104,14 @@ def test_the_sigterm_handler_is_restored_after_a_load() -> None:
 def test_the_search_for_dead_services_runs_in_a_thread() -> None:
     """A slow engine delays no phase, no health check and no token."""
     spec, stack = scenarios.load("quick"), stacks.load("embedded")
-    phase = {"executor": "constant-vus", "vus": 1, "duration_s": 1.5, "think_time_s": (0.1, 0.2)}
-    short, threads = _short(spec, phase), set[threading.Thread]()
+    short, threads = _short(spec, LONG), set[threading.Thread]()
 
     def find() -> None:
         threads.add(threading.current_thread())
 
     with prepare(short, stack, Conditions(calibrated=False), "a-run", SILENT) as subject:
-        record(short, replace(subject, find_dead_service=find), SILENT.progress)
+        store = EndingStore(lambda _: bool(threads))
+        record(short, replace(subject, find_dead_service=find, store=store), SILENT.progress)
     assert threads
     assert threading.main_thread() not in threads
 
@@ -86,26 +119,34 @@ def test_the_search_for_dead_services_runs_in_a_thread() -> None:
 def test_bugs_in_readers_do_not_end_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """A health check, the process reader and the search for dead services crash; the load goes on."""
     spec, stack = scenarios.load("quick"), stacks.load("embedded")
-    phase = {"executor": "constant-vus", "vus": 1, "duration_s": 3.0, "think_time_s": (0.1, 0.2)}
-    short = _short(spec, phase)
+    short = _short(spec, LONG)
+    others = {*stack.checks} - {"chat"}
 
     def wrong(*_: object) -> str:
         raise ZeroDivisionError
+
+    def suffices(noted: list[RecordedValues]) -> bool:
+        checks = {probe.check for values in noted for probe in values.probes}
+        sources = {sample.source for values in noted for sample in values.resources}
+        crashes = {warning for values in noted for warning in values.warnings if "crashed" in warning}
+        return others <= checks and HOST in sources and len(crashes) == len(CRASHES)
 
     with prepare(short, stack, Conditions(calibrated=False), "a-run", SILENT) as subject:
         assert subject.watched is not None
         monkeypatch.setattr(psutil.Process, "io_counters", wrong)
         watched = replace(subject.watched, token=wrong)
-        recording = record(short, replace(subject, watched=watched, find_dead_service=wrong), SILENT.progress)
-    assert recording.stop is None
+        broken = replace(subject, watched=watched, find_dead_service=wrong, store=EndingStore(suffices))
+        recording = record(short, broken, SILENT.progress)
+    assert recording.stop is not None
+    assert recording.stop.cause is StopCause.INTERRUPT, "a reader ended the run, or it did not crash"
     assert len(recording.samples) > 0
     assert {sample.source for sample in recording.resources} == {HOST}
-    assert {probe.check for probe in recording.probes} == {*stack.checks} - {"chat"}
+    assert {probe.check for probe in recording.probes} == others
     matches = [
         re.match(r"the reader '([\w ]+)' crashed after [\d.]+ s", warning) for warning in recording.warnings
     ]
-    assert sorted(match[1] for match in matches if match) == ["check chat", "dead services", "processes"]
-    assert len(matches) == 3
+    assert sorted(match[1] for match in matches if match) == CRASHES
+    assert len(matches) == len(CRASHES)
 
 
 @pytest.mark.parametrize("twice", [0, 1])
