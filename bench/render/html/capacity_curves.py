@@ -1,6 +1,7 @@
 """The curves of a capacity search as drawings: its objectives, its throughput, and its models."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from bench.core.capacity.capacity_result import CapacityResult
@@ -26,6 +27,8 @@ from bench.render.html.load_curve import (
     write_durations,
 )
 
+_LABEL_WIDTH = 14.0
+"""Least distance of the labels of points above the scale, in per cent of the width."""
 _SMALL_HEAD = 8.0
 _SMALL_HEIGHT = 130.0
 """Heights of the upper and lower end of a small drawing."""
@@ -63,6 +66,7 @@ def _draw_objective(capacity: CapacityResult, objective: str) -> LoadCurve:
     for trial, counts, value in values:
         if value is not None:
             points.append(_draw_trial(scales, (trial, counts), value, write))
+    points = _space_labels(points)
     name = shorten_objective(objective)
     title = name.partition(" ≤")[0] if is_time else f"Requests that miss {name},"
     return LoadCurve(
@@ -105,6 +109,20 @@ def _draw_trial(
         over=write(value) if value > scales.top else "",
         text=f"{load}: {write(value)}{interval}, {verdict_word(trial)}",
     )
+
+
+def _space_labels(points: Sequence[Point]) -> list[Point]:
+    """Remove the labels of points above the scale that would overlap the one at their left."""
+    spaced: list[Point] = []
+    last_at = -_LABEL_WIDTH
+    for point in sorted(points, key=lambda point: point.at):
+        if point.over and point.at - last_at < _LABEL_WIDTH:
+            spaced.append(replace(point, is_named=False))
+            continue
+        if point.over:
+            last_at = point.at
+        spaced.append(point)
+    return spaced
 
 
 def _draw_throughput(capacity: CapacityResult) -> LoadCurve:

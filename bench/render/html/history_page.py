@@ -155,7 +155,9 @@ def _branch(run: HistoryPoint) -> tuple[str, ...]:
 
 def _period(page: TrendPage) -> str:
     count = wording.counted(len(page.runs), "run")
-    return f"{count}, {page.trend.first_at:%Y-%m-%d} to {page.trend.newest_at:%Y-%m-%d}"
+    first = f"{page.trend.first_at:%Y-%m-%d}"
+    newest = f"{page.trend.newest_at:%Y-%m-%d}"
+    return f"{count}, {newest}" if first == newest else f"{count}, {first} to {newest}"
 
 
 def _unchanged(page: TrendPage) -> str:

@@ -80,6 +80,8 @@ class Point:
     """The load with its value."""
     over: str = ""
     """The value, if it is above the drawing."""
+    is_named: bool = True
+    """Whether such a value has space for its label."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ _PADDING_PX = 14.0
 """Space beside the drawing within its card."""
 _GAP_PX = 6.0
 """Space between two labels."""
-SMALL_PX = 6.9
+SMALL_PX = 7.3
 LARGE_PX = 9.6
 """Width of a character of a label of the axis, and of the change."""
 

@@ -102,9 +102,10 @@ def _describe_stages(timeline: Timeline) -> str:
 
 def _latency_chart(timeline: Timeline, distributions: Sequence[Distribution]) -> Chart:
     """Draw the percentiles of each slice, the requests, and the typical time of the baseline."""
-    lines = list(_baseline_lines(timeline, distributions))
+    lines: list[Line] = []
     for number, curve in enumerate(timeline.latencies):
         lines.append(Line(curve.label, f"c{number % PALETTE}", curve.values))
+    lines += _baseline_lines(timeline, distributions)
     layers = list(_request_layers(timeline))
     text = f"By the planned time of the requests, in slices of {timeline.slice_s:g} s."
     if layers:

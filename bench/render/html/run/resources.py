@@ -18,6 +18,7 @@ _MOST_SHOWN = 6
 """Charts that are open: two rows of three."""
 _IDLE_PCT = 10.0
 """A process that never uses more of one core is idle."""
+_LEAST_DECIMAL = 0.01
 _FLAT_RATIO = 0.1
 """Memory that changes by less than this share of its maximum is flat."""
 
@@ -126,10 +127,17 @@ def _gauges(timeline: Timeline) -> list[_Watched]:
 def _chart(timeline: Timeline, curve: Curve, title: str, unit: str, unit_text: str = "") -> Chart:
     """Return a small chart, whose text is its mean and its maximum."""
     values = _values(curve)
-    mean = format_value(float(f"{sum(values) / len(values):.3g}"), unit)
+    mean = format_value(_round_mean(sum(values) / len(values)), unit)
     text = f"mean {mean}, max {format_value(max(values), unit)} {unit_text}".rstrip()
     layer = Layer(timeline.at_s, (Line(title, "c0", curve.values),))
     return replace(time_chart(timeline, title, text, unit, (layer,)), is_small=True)
+
+
+def _round_mean(mean: float) -> float:
+    """Return a mean with three digits, of which at most two are decimals unless it is smaller than these."""
+    if mean < _LEAST_DECIMAL:
+        return float(f"{mean:.1g}")
+    return round(float(f"{mean:.3g}"), 2)
 
 
 def _values(curve: Curve) -> list[float]:

@@ -1,5 +1,6 @@
 const overTime = (chart) => chart.across === "s" || chart.across === "date";
 const linesOf = (chart) => chart.layers.flatMap((layer) => layer.lines);
+const hasBars = (chart) => linesOf(chart).some((line) => line.look === "bars");
 const isMark = (line) => ["dots", "crosses", "counts"].includes(line.look);
 
 // Dots and lines have different places; uPlot needs one list of places, with gaps in the values.
@@ -36,7 +37,7 @@ function seriesOf(line, element, scale) {
     dash: (DASHES[line.look] ?? DASHES[line.tone])?.map((length) => length * scale),
     spanGaps: line.look !== "step",
     paths: pathsOf(line),
-    points: { show: marked, size: (dots ? 4 : 5) * scale, stroke: paint, fill: paint, width: 0 },
+    points: { show: marked, size: (dots && line.values.length > MOST_POINTS ? 4 : dots ? 7 : 5) * scale, stroke: paint, fill: paint, width: 0 },
   };
 }
 
@@ -174,6 +175,20 @@ function percentileTicks(plot, least, most, room) {
   return ticks;
 }
 
+// All labels of an axis have the unit of the last one.
+function formatTicks(ticks, unit) {
+  const isLong = unit === "ms" && Math.abs(ticks.at(-1)) >= 9999.5;
+  return ticks.map((each) => (isLong ? formatValue(each / 1000, "s") : formatValue(each, unit)));
+}
+
+const lastPlace = (chart) => Math.max(chart.end ?? 0, ...chart.layers.map((layer) => layer.at.at(-1)));
+
+// The room at the right for half of the last label of the axis.
+function labelRoom(chart) {
+  const [text] = chart.across === "date" ? ["01-01 00:00"] : formatTicks([lastPlace(chart)], chart.across);
+  return Math.max(16, 4 * text.length);
+}
+
 function axesOf(chart, element, scale, isSmall) {
   const axis = {
     stroke: () => colour(element, "soft"),
@@ -182,24 +197,24 @@ function axesOf(chart, element, scale, isSmall) {
     font: `${12 * scale}px ${FONT}`,
     gap: 5 * scale,
   };
-  const across = (_, ticks, __, ___, step) => (chart.across === "date" ? formatDates(ticks, step) : ticks.map((each) => formatValue(each, chart.across)));
+  const across = (_, ticks, __, ___, step) => (chart.across === "date" ? formatDates(ticks, step) : formatTicks(ticks, chart.across));
   const percentiles = (plot, _, least, most) => percentileTicks(plot, least, most, 44 * scale * uPlot.pxRatio);
   return [
     { ...axis, gap: 8 * scale, size: (isSmall ? 26 : 30) * scale, space: (chart.across === "date" ? 96 : 72) * scale, grid: { show: false }, values: across, ...(chart.across === "percentile" && { splits: percentiles }) },
-    { ...axis, size: 64 * scale, space: (isSmall ? 30 : 26) * scale, grid: { ...axis.grid, filter: (plot, ticks) => ticks.map((each) => (low(plot, chart, each) ? null : each)) }, values: (plot, ticks) => ticks.map((each) => (low(plot, chart, each) ? "" : each === 0 ? "0" : formatValue(each, chart.unit))) },
+    { ...axis, size: 64 * scale, space: (isSmall ? 30 : 26) * scale, grid: { ...axis.grid, filter: (plot, ticks) => ticks.map((each) => (low(plot, chart, each) ? null : each)) }, values: (plot, ticks) => formatTicks(ticks, chart.unit).map((text, number) => (low(plot, chart, ticks[number]) ? "" : ticks[number] === 0 ? "0" : text)), ...(hasBars(chart) && { incrs: WHOLE_STEPS }) },
   ];
 }
 
 function drawHooks(chart, element, rows, unit) {
   const lines = linesOf(chart);
-  const hasBars = lines.some((line) => line.look === "bars"); // they would cover an event
+  const covers = hasBars(chart); // bars would cover an event
   return {
     drawClear: [(plot) => {
       shade(plot, chart.phases, element);
-      if (!hasBars) span(plot, chart.spans, element, unit());
+      if (!covers) span(plot, chart.spans, element, unit());
     }],
     draw: [(plot) => {
-      if (hasBars) span(plot, chart.spans, element, unit());
+      if (covers) span(plot, chart.spans, element, unit());
       mark(plot, chart.marks, element, unit());
       cross(plot, lines, element, unit());
       writeLabels(plot, rows, element, unit());
@@ -235,7 +250,7 @@ function optionsOf(chart, element, size, scale = 1) {
     width: size.width * scale,
     height: size.height * scale,
     legend: { show: false },
-    padding: [(10 + ROW * rows.length) * scale, 26 * scale, 0, 0],
+    padding: [(10 + ROW * rows.length) * scale, labelRoom(chart) * scale, 0, 0],
     scales: {
       x: { time: chart.across === "date", range: (_, from, to) => [from, to] },
       y: { range: (_, least, most) => reach(chart, least, most) },

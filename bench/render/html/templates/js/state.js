@@ -7,5 +7,6 @@ const LEAST_HEIGHT = 130; // a lower chart has no labels, no legend and fewer ti
 const NAMED_SHARES = [0, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 0.9999, 0.99999];
 const charts = JSON.parse(document.getElementById("charts").textContent);
 const drawn = [];
+const WHOLE_STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 1e6]; // of an axis of numbers of requests
 const ROW = 14; // height of a row of labels
 const FONT = "system-ui, sans-serif";
