@@ -147,7 +147,7 @@ def test_an_unsuitable_baseline_is_inconclusive(
     change, said = INCONCLUSIVE[case]
     done = compare_with_edited(change)
     assert done.code == Exit.INCONCLUSIVE
-    assert done.out.startswith("CANNOT TELL:")
+    assert done.out.startswith("? CANNOT TELL:")
     assert said in " ".join(done.out.split())
 
 

@@ -48,7 +48,7 @@ def test_compare_exits_with_the_verdict(bench: Bench) -> None:
     assert (failed.code, failed.out.split()[0]) == (Exit.REGRESSION, "FAIL")
     broken_off = make_recording(stop=Stop(cause=StopCause.TARGET, reason="the model died"))
     invalid = bench("compare", store(make_run(broken_off)))
-    assert (invalid.code, invalid.out.split()[0]) == (Exit.MEASUREMENT, "INVALID")
+    assert (invalid.code, invalid.out.split()[:2]) == (Exit.MEASUREMENT, ["!", "INVALID"])
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_an_invalid_run_exits_with_5(stored_run: Callable[..., Done]) -> None:
     stop = Stop(cause=StopCause.TARGET, reason="the model died")
     done = stored_run(stop=stop)
     assert done.code == Exit.MEASUREMENT
-    assert done.out.splitlines()[1] == "INVALID the run ended early: the model died"
+    assert done.out.splitlines()[1] == "! INVALID the run ended early: the model died"
     quiet = stored_run("-q", stop=stop)
     assert (quiet.code, quiet.out) == (Exit.MEASUREMENT, "results/mine\n")
     assert quiet.err == "warning: the run is invalid: the run ended early: the model died\n"
@@ -166,7 +166,7 @@ def test_a_stack_that_does_not_start_leaves_its_reason(bench: Bench) -> None:
     assert failed.code == Exit.TARGET
     merged = bench("ci", "merge", "results/not-measured-quick")
     assert merged.code == Exit.MEASUREMENT
-    assert "INVALID Not measured: quick: service 'agent'" in merged.out
+    assert "! INVALID Not measured: quick: service 'agent'" in merged.out
     assert "quick was not measured: service 'agent'" in merged.out
     assert "broken import" in merged.out
 

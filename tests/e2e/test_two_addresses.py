@@ -30,7 +30,7 @@ def test_two_services_are_compared_without_a_file(tmp_path: Path) -> None:
 
     done = asyncio.run(run())
     if done.code == Exit.MEASUREMENT:  # a busy machine makes a run invalid
-        assert done.out.startswith("INVALID")
+        assert done.out.startswith("! INVALID")
     else:
         assert done.code == Exit.REGRESSION, done.err
         assert re.search(r"response time .* worse", done.out)

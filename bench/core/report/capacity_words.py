@@ -4,7 +4,14 @@ import re
 from typing import NamedTuple
 
 from bench.core.capacity.capacity_result import CapacityResult
-from bench.core.capacity.load_trial import LoadTrial, LoadUnit, ObjectiveCounts, SafeLoad, TrialVerdict
+from bench.core.capacity.load_trial import (
+    LoadTrial,
+    LoadUnit,
+    ObjectiveCounts,
+    SafeLoad,
+    SearchEnd,
+    TrialVerdict,
+)
 from bench.core.capacity.zones import CapacityZones, YellowReason
 from bench.core.values import wording
 
@@ -19,7 +26,7 @@ class ZoneWords(NamedTuple):
     """A zone of loads in words."""
 
     name: str
-    """`met`, `limit` or `breaks`: the objectives are met, begin to break somewhere, or are broken."""
+    """`met`, `limit` (an objective begins to break somewhere), `breaks`, or `not measured`."""
     start: float
     """Lower end."""
     end: float | None
@@ -42,10 +49,10 @@ def describe_safe_load(safe: SafeLoad, unit: LoadUnit) -> str:
 
 
 def describe_short_load(capacity: CapacityResult) -> str:
-    """Write the safe load of a search for a small mark: `17 users (15 to 19)`; empty without one."""
+    """Write the safe load of a search for a small mark: `17 users (15 to 19)`; empty if it is unknown."""
     safe = capacity.safe_load
     if safe is None:
-        return ""
+        return "no safe load" if capacity.ended is SearchEnd.NONE_MET else ""
     if safe.high is None:
         return f"≥ {describe_load(safe.low, capacity.unit)}"
     interval = "" if safe.low == safe.high else f" ({describe_range(safe)})"
@@ -69,7 +76,8 @@ def describe_zones(zones: CapacityZones, unit: LoadUnit) -> tuple[ZoneWords, ...
         start = certain_to
         words.append(ZoneWords("met", 0.0, certain_to, _describe_met(zones, certain_to, unit)))
     if zones.red_from is None or zones.red_from > _next_load(start, unit):
-        words.append(ZoneWords("limit", start, zones.red_from, _describe_limit(zones, unit)))
+        name = "not measured" if zones.red_from is None else "limit"
+        words.append(ZoneWords(name, start, zones.red_from, _describe_limit(zones, unit)))
     if zones.red_from is not None:
         text = f"from {describe_load(zones.red_from, unit)} on"
         words.append(ZoneWords("breaks", zones.red_from, None, text))
@@ -95,9 +103,7 @@ def _describe_met(zones: CapacityZones, certain_to: float, unit: LoadUnit) -> st
 def _describe_limit(zones: CapacityZones, unit: LoadUnit) -> str:
     """Return the loads among which an objective begins to break: the safe load is the best estimate."""
     if zones.red_from is None:
-        if zones.certain_to is None:
-            return "not measured"
-        return f"above {describe_load(zones.certain_to, unit)}, not measured"
+        return "all loads" if zones.certain_to is None else f"above {describe_load(zones.certain_to, unit)}"
     if zones.certain_to is None:
         return f"an objective begins to break below {describe_load(zones.red_from, unit)}"
     low = wording.value(zones.certain_to, "1")

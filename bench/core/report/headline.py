@@ -14,11 +14,18 @@ from bench.core.report.sentences import (
     describe_tolerated,
     explaining_tiers,
 )
-from bench.core.report.words import PROVEN, verdict_text
+from bench.core.report.words import PROVEN, is_duration, verdict_text
 from bench.core.run.result import RunResult
 from bench.core.samples.cost_metrics import SAFE_LOADS, cost_service
 from bench.core.samples.metric import Part
-from bench.core.samples.metrics import RESPONSE_TIME, metric, metric_of_tail, sentence_name, tier_name
+from bench.core.samples.metrics import (
+    RESPONSE_TIME,
+    is_request_metric,
+    metric,
+    metric_of_tail,
+    sentence_name,
+    tier_name,
+)
 from bench.core.values import wording
 from bench.core.verdict.compare import Comparison
 from bench.core.verdict.message_comparison import MessageComparison, MessageKind
@@ -180,7 +187,8 @@ def find_clue(key: str) -> Clue:
         return Clue.TIERS
     if cost_service(key) is not None:
         return Clue.COSTS
-    return Clue.FAILED if metric_of_tail(key) is None else Clue.SLOWEST
+    is_slow = metric_of_tail(key) is not None or (is_request_metric(key) and is_duration(key))
+    return Clue.SLOWEST if is_slow else Clue.FAILED
 
 
 def _slower_messages(comparison: Comparison, tiers: Sequence[MetricComparison]) -> Claim | None:

@@ -300,7 +300,7 @@ _LEGEND = {
     TrialVerdict.BROKEN: "broken",
     TrialVerdict.OPEN: "not certain",
 }
-_ZONE_TONES = {"met": Tone.GOOD, "limit": Tone.UNSURE, "breaks": Tone.BAD}
+_ZONE_TONES = {"met": Tone.GOOD, "limit": Tone.UNSURE, "not measured": Tone.UNSURE, "breaks": Tone.BAD}
 _TIME_TEXT = (
     "Mark: a trial. Line: its 90 % interval; a line to the top has no upper end. Arrow: a longer time."
 )
