@@ -60,4 +60,4 @@ def test_endless_comments_delay_no_other_user() -> None:
     assert bad.outcome in {Outcome.TIMEOUT, Outcome.BAD_STREAM}
     assert others
     assert {sample.outcome for sample in others} == {Outcome.OK}
-    assert bad.finished_s - began_s < 10 * TIMEOUT_S
+    assert bad.finished_s - began_s < 60

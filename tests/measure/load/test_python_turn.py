@@ -132,7 +132,7 @@ def test_a_stream_has_the_times_of_the_transport() -> None:
                 kind = json.loads(line)["type"]
                 if kind == "documents":
                     user.milestone("first_document")
-                    await asyncio.sleep(0.1)  # the turn is slow, the server is not
+                    await asyncio.sleep(1.0)  # the turn is slow, the server is not
                 if kind == "delta":
                     user.token()
 """)
@@ -144,7 +144,7 @@ def test_a_stream_has_the_times_of_the_transport() -> None:
     document_s = sample.milestone_times["first_document"] / 1000 + sample.scheduled_s
     assert document_s == pytest.approx(sample.first_byte_s, abs=1e-5)
     assert sample.first_byte_s < sample.first_token_s < sample.last_token_s
-    assert sample.last_token_s - sample.first_byte_s < 0.1
+    assert sample.last_token_s - sample.first_byte_s < 1.0
 
 
 @pytest.mark.parametrize(

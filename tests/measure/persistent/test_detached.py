@@ -34,7 +34,7 @@ def test_a_stack_stays_up_until_down() -> None:
         assert running.find_dead_service() is None
         assert running.url("one").startswith("http://127.0.0.1:")
         os.kill(running.pids["two"], signal.SIGKILL)
-        psutil.wait_procs([psutil.Process(running.pids["two"])], timeout=10)
+        psutil.wait_procs([psutil.Process(running.pids["two"])], timeout=60)
         assert not detached.is_up(stack)
         assert (running.find_dead_service() or "").startswith("service 'two' ended; its log is")
     finally:
@@ -52,7 +52,7 @@ def test_up_replaces_a_stack_that_lost_a_service() -> None:
         before = detached.attach(stack, SECRET).pids
         left = psutil.Process(before["one"])
         os.kill(before["two"], signal.SIGKILL)
-        psutil.wait_procs([psutil.Process(before["two"])], timeout=10)
+        psutil.wait_procs([psutil.Process(before["two"])], timeout=60)
         detached.up(stack, SECRET, {})
         assert not left.is_running() or left.status() == psutil.STATUS_ZOMBIE
         assert detached.is_up(stack)
@@ -67,7 +67,7 @@ def test_a_stubborn_service_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     detached.up(stack, SECRET, {})
     pid = detached.attach(stack, SECRET).pids["one"]
     assert detached.down(stack) == 1
-    psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], timeout=10)
+    psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], timeout=60)
     assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
