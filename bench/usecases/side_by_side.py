@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 
-from bench.core.report.series import make_series
+from bench.core.report.run_times import make_run_times
 from bench.core.report.side_by_side import SideBySide, make_side_by_side
 from bench.core.report.side_curves import SideCurves, find_histogram, overlay_curves
 from bench.core.run.result import RunResult
@@ -76,5 +76,5 @@ def read_curves(compared: ComparedRuns) -> SideCurves:
     """
     letters = [*map(attrgetter("letter"), compared.report.runs)]
     recordings = map(results.load_recording, compared.folders)
-    series = tuple(map(make_series, compared.results, recordings))
-    return overlay_curves(letters, [*map(find_histogram, compared.results)], series)
+    times = tuple(map(make_run_times, compared.results, recordings))
+    return overlay_curves(letters, [*map(find_histogram, compared.results)], times)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
-from bench.core.report.series import make_series
+from bench.core.report.run_times import make_run_times
 from bench.core.report.side_by_side import SideBySide, make_side_by_side
 from bench.core.report.side_curves import SideCurves, find_histogram, overlay_curves
 from bench.core.run.recording import Recording
@@ -44,8 +44,8 @@ class RunSet:
     def curves(self) -> SideCurves:
         """The curves of the runs."""
         letters = [run.letter for run in self.report.runs]
-        series = tuple(map(make_series, self.results, self.recordings))
-        return overlay_curves(letters, [*map(find_histogram, self.results)], series)
+        times = tuple(map(make_run_times, self.results, self.recordings))
+        return overlay_curves(letters, [*map(find_histogram, self.results)], times)
 
     def given(self, terminal: Terminal = PLAIN, most_lines: int | None = None) -> SideBySideInput:
         """The input of a format."""

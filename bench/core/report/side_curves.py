@@ -7,12 +7,11 @@ from operator import attrgetter
 import numpy as np
 
 from bench.core.report.distribution import round_for_chart
-from bench.core.report.series import RunSeries
-from bench.core.report.timeline import Curve, Timeline
+from bench.core.report.run_times import RunTimes
+from bench.core.report.timeline import Curve
 from bench.core.run.result import RunResult
 from bench.core.samples.arrays import Floats
 from bench.core.samples.metrics import RESPONSE_TIME
-from bench.core.samples.sample import HOST, is_generator
 from bench.core.values.histogram import LOG_GROWTH, DurationCounts
 from bench.core.values.record import NotNegative, Number, Record
 
@@ -83,18 +82,18 @@ def find_search_curves(letters: Sequence[str], results: Sequence[RunResult]) -> 
 def overlay_curves(
     letters: Sequence[str],
     histograms: Sequence[DurationCounts | None],
-    series: Sequence[RunSeries],
+    times: Sequence[RunTimes | None],
 ) -> SideCurves:
     """Return the curves of several runs.
 
     Args:
         letters: The letters of the runs.
         histograms: The response times of each run; None if it has none, or many loads.
-        series: The curves of each run.
+        times: Each run over time; None if its requests were not kept.
     """
     return SideCurves(
-        latency_ms=_overlay_times(letters, series, _find_latency),
-        cpu_pct=_overlay_times(letters, series, _add_up_cpu),
+        latency_ms=_overlay_times(letters, times, attrgetter("latency_ms")),
+        cpu_pct=_overlay_times(letters, times, attrgetter("cpu_pct")),
         shares=_overlay_shares(letters, histograms),
         percentiles_ms=_overlay_percentiles(letters, histograms),
     )
@@ -106,54 +105,36 @@ def find_histogram(result: RunResult) -> DurationCounts | None:
     return None if row is None or result.capacity is not None else row.histogram
 
 
-def _find_latency(timeline: Timeline) -> Sequence[float | None]:
-    """Return the median of the first latency, which is the response time."""
-    return timeline.latencies[0].values if timeline.latencies else ()
-
-
-def _add_up_cpu(timeline: Timeline) -> Sequence[float | None]:
-    """Return the processor time of all services of the stack in each slice; None where none was read."""
-    totals: list[float | None] = [None] * len(timeline.at_s)
-    for curve in timeline.cpu_pct:
-        if curve.label == HOST or is_generator(curve.label):
-            continue
-        for number, value in enumerate(curve.values):
-            if value is not None:
-                totals[number] = value + (totals[number] or 0.0)
-    return totals
-
-
 def _overlay_times(
     letters: Sequence[str],
-    series: Sequence[RunSeries],
-    read: Callable[[Timeline], Sequence[float | None]],
+    times: Sequence[RunTimes | None],
+    read: Callable[[RunTimes], Sequence[float | None]],
 ) -> OverlaidCurves | None:
     """Return a curve of each run in slices of the smallest width."""
-    timelines: dict[str, Timeline] = {}
-    for letter, of_run in zip(letters, series, strict=True):
-        timeline = of_run.timeline
-        if timeline is not None and {*read(timeline)} - {None}:
-            timelines[letter] = timeline
-    if len(timelines) < 2:  # noqa: PLR2004 - a pair
+    with_values: dict[str, RunTimes] = {}
+    for letter, run in zip(letters, times, strict=True):
+        if run is not None and {*read(run)} - {None}:
+            with_values[letter] = run
+    if len(with_values) < 2:  # noqa: PLR2004 - a pair
         return None
-    end_s = max(map(attrgetter("end_s"), timelines.values()))
-    width_s = min(map(attrgetter("slice_s"), timelines.values()))
+    end_s = max(map(attrgetter("end_s"), with_values.values()))
+    width_s = min(map(attrgetter("slice_s"), with_values.values()))
     places = (np.arange(max(1, math.floor(end_s / width_s + 0.5))) + 0.5) * width_s
     curves = []
-    for letter, timeline in timelines.items():
-        values = _move(places.tolist(), width_s, timeline, read(timeline))
+    for letter, run in with_values.items():
+        values = _move(places.tolist(), width_s, run, read(run))
         curves.append(Curve(label=letter, values=values))
     return OverlaidCurves(at=round_for_chart(places), curves=tuple(curves))
 
 
 def _move(
-    places: Sequence[float], width_s: float, timeline: Timeline, values: Sequence[float | None]
+    places: Sequence[float], width_s: float, run: RunTimes, values: Sequence[float | None]
 ) -> tuple[float | None, ...]:
     """Return the value of the slice that contains each place; None after the end of the run."""
     moved: list[float | None] = []
     for place in places:
-        number = min(int(place / timeline.slice_s), len(values) - 1)
-        moved.append(values[number] if place - width_s / 2 < timeline.end_s else None)
+        number = min(int(place / run.slice_s), len(values) - 1)
+        moved.append(values[number] if place - width_s / 2 < run.end_s else None)
     return tuple(moved)
 
 

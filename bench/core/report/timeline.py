@@ -1,7 +1,7 @@
 """A run over time, in slices: a bounded number of figures for any number of requests."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -107,7 +107,7 @@ def timeline(
     if not len(samples) or end_s <= 0:
         return None
     slice_s = slice_width_s(end_s, len(samples))
-    edges = _edges(end_s, slice_s)
+    edges = find_edges(end_s, slice_s)
     ok = samples.has_outcome(Outcome.OK)
     few = len(samples) <= MOST_DOTS
     few_failures = np.count_nonzero(~ok) <= MOST_DOTS
@@ -129,9 +129,9 @@ def timeline(
         failures=() if few_failures else _count_failures(samples, ~ok, edges),
         rates=_rates(samples, ok, edges),
         in_flight=_in_flight(samples, edges),
-        cpu_pct=_curves(cpu, edges),
-        memory_bytes=_curves(memory, edges),
-        gauges=_curves(gauges, edges),
+        cpu_pct=average_slices(cpu, edges),
+        memory_bytes=average_slices(memory, edges),
+        gauges=average_slices(gauges, edges),
         phases=_phases(samples, phases, end_s),
         events=run_events(faults, recording.probes, stalls, recording.pauses, end_s),
     )
@@ -146,28 +146,42 @@ def slice_width_s(end_s: float, requests: int) -> float:
     return round_up(least_s)
 
 
-def _edges(end_s: float, slice_s: float) -> Floats:
+def find_edges(end_s: float, slice_s: float) -> Floats:
     """Return the edges of the slices. A rest below half a slice belongs to the slice before it."""
     count = max(1, math.floor(end_s / slice_s + 0.5))
     return np.append(np.arange(count) * slice_s, end_s)
 
 
 def _latencies(samples: Samples, edges: Floats) -> tuple[Curve, ...]:
-    planned_s = samples.column("scheduled_s")
     curves: list[Curve] = []
     for key in _LATENCIES:
-        observed, present = METRICS[key].observe(samples)
-        if not len(observed):
-            continue
-        slices = _split(planned_s[present], np.arange(len(observed)), edges)
-        for name, probability in _QUANTILES.items():
-            quantiles: list[float | None] = []
-            for part in slices:
-                estimate = observed.where(part).quantile(probability)
-                quantiles.append(None if estimate is None else estimate.value)
-            if quantiles.count(None) < len(quantiles):
-                curves.append(Curve(label=f"{METRICS[key].label}, {name}", values=_round_all(quantiles)))
+        for name, values in find_quantiles(samples, key, _QUANTILES, edges).items():
+            curves.append(Curve(label=f"{METRICS[key].label}, {name}", values=values))
     return tuple(curves)
+
+
+def find_quantiles(
+    samples: Samples, key: str, probabilities: Mapping[str, float], edges: Floats
+) -> dict[str, tuple[float | None, ...]]:
+    """Return the quantiles of a latency in each slice by their names, without those that no slice has.
+
+    Args:
+        samples: Requests.
+        key: Key of the latency.
+        probabilities: The probability of each quantile by its name.
+        edges: Edges of the slices, in seconds.
+    """
+    observed, present = METRICS[key].observe(samples)
+    slices = _split(samples.column("scheduled_s")[present], np.arange(len(observed)), edges)
+    quantiles: dict[str, tuple[float | None, ...]] = {}
+    for name, probability in probabilities.items():
+        values: list[float | None] = []
+        for part in slices:
+            estimate = observed.where(part).quantile(probability)
+            values.append(None if estimate is None else estimate.value)
+        if values.count(None) < len(values):
+            quantiles[name] = _round_all(values)
+    return quantiles
 
 
 def _split(at_s: Floats, values: Column, edges: Floats) -> list[Column]:
@@ -214,7 +228,7 @@ def _elapsed_since(moments_s: Floats, until_s: Floats) -> Floats:
     return elapsed_s
 
 
-def _curves(readings: Iterable[tuple[str, float, float]], edges: Floats) -> tuple[Curve, ...]:
+def average_slices(readings: Iterable[tuple[str, float, float]], edges: Floats) -> tuple[Curve, ...]:
     """Return the mean of each slice by label.
 
     Args:

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.resources import files
@@ -18,10 +19,13 @@ _STYLES = (
 )  # fmt: skip
 """Style sheets, in the order in which they override each other."""
 _SCRIPTS = (
-    "state", "format", "draw", "marks", "cursor", "legend", "download", "print", "copy", "contents", "start",
-    "waterfall",
+    "state", "format", "draw", "marks", "cursor", "legend", "download", "print", "copy", "unpack", "contents",
+    "waterfall", "start",
 )  # fmt: skip
 """Parts of the script, in their order; they share the scope of one function."""
+
+_COMMENT = re.compile(r"//.*|/\*((?!\*/).)*\*/")
+"""A line that is a comment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,16 @@ def read_script(name: str) -> str:
 
 
 def _join(kind: str, names: Iterable[str]) -> str:
-    return "\n".join(_read(_TEMPLATES / kind / f"{name}.{kind}") for name in names)
+    return "\n".join(_shorten(_read(_TEMPLATES / kind / f"{name}.{kind}")) for name in names)
+
+
+def _shorten(text: str) -> str:
+    """Return a file without the indentation and without the lines that are comments.
+
+    No text of these files goes over the end of its line.
+    """
+    lines = map(str.strip, text.splitlines())
+    return "\n".join(line for line in lines if line and not _COMMENT.fullmatch(line))
 
 
 def _read(file: Traversable) -> str:

@@ -3,6 +3,7 @@
 The page's script draws a chart; without the script, the reader sees the table.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +15,10 @@ from bench.render.document.table import Table
 Values = Sequence[float | None]
 PALETTE = 7
 """Number of colours for lines of equal importance."""
+_MOST_ROWS = 30
+_FEWEST_ROWS = 6
+_MOST_CELLS = 600
+"""Rows of a table over time, and its values: many lines have fewer rows."""
 _FORMATS: dict[str, Callable[[float], str]] = {
     "ms": wording.duration,
     "share": wording.percent,
@@ -119,6 +124,14 @@ def format_value(value: float | None, unit: str) -> str:
     if value is None:
         return wording.DASH
     return _FORMATS[unit](value) if unit in _FORMATS else wording.with_unit(value, unit)
+
+
+def make_short_table(title: str, layer: Layer, unit: str) -> Table:
+    """Return a layer over the time of a run as a bounded number of rows; the chart has all values."""
+    most = max(_FEWEST_ROWS, min(_MOST_ROWS, _MOST_CELLS // len(layer.lines)))
+    step = math.ceil(len(layer.at) / most)
+    part = f", 1 of {step} slices" if step > 1 else ""
+    return make_table(f"{title}{part}", ("at", "s"), layer, unit, step)
 
 
 def make_table(title: str, across: tuple[str, str], layer: Layer, unit: str, step: int = 1) -> Table:

@@ -16,12 +16,11 @@ from bench.core.values import wording
 from bench.render.document.document import Document, split_headline
 from bench.render.document.table import Table
 from bench.render.document.trend import change_point_table, make_trend_document
-from bench.render.html.assets import embed_json
 from bench.render.html.charts import Chart
 from bench.render.html.history_answers import Answer, make_answers, newest_links
 from bench.render.html.links import Links, SiteLinks, link
 from bench.render.html.newest_run import newest_run_facts
-from bench.render.html.parts import ENVIRONMENT, DrawnTable, chart_data, draw_intervals
+from bench.render.html.parts import ENVIRONMENT, DrawnTable, draw_intervals, embed_charts
 from bench.render.html.run.overview import NextStep, headline_size, split_command
 from bench.render.html.site_files import POLICY, badge_path, path_of, year_path
 from bench.render.html.trend_charts import cost_charts, deciding_charts, long_term_charts, tier_charts
@@ -99,10 +98,10 @@ def render_history(
     home = "../" * path_of(page.where).count("/")
     section = _make_section(page, links.seen_from(home))
     document = section.document
-    charts = {"main": chart_data(section.main)}
+    charts = {"main": section.main}
     for group in section.groups:
         for number, chart in enumerate(group.charts, 1):
-            charts[f"{group.id}{number}"] = chart_data(chart)
+            charts[f"{group.id}{number}"] = chart
     return ENVIRONMENT.get_template("site_history.html.j2").render(
         title=f"{document.word.text.upper()} {name}: {document.headline}",
         policy=POLICY,
@@ -112,7 +111,7 @@ def render_history(
         it=section,
         years={year: f"{home}{year_path(page.where, year)}" for year in years},
         badges={badge: f"{home}{badge_path(page.where, badge)}" for badge in badges},
-        charts=embed_json(charts),
+        charts=embed_charts(charts),
     )
 
 

@@ -9,7 +9,8 @@ from bench.core.report.series import RunSeries
 from bench.core.report.suite import SuiteReport
 from bench.render.document.format import RunInput, SuiteInput
 from bench.render.html.assets import Assets, content_security_policy, embed_json, load_assets
-from bench.render.html.parts import ENVIRONMENT, chart_data
+from bench.render.html.charts import Chart
+from bench.render.html.parts import ENVIRONMENT, embed_charts
 from bench.render.html.run.section import RunSection, make_section
 
 
@@ -48,7 +49,7 @@ def render_suite_page(suite: SuiteReport, series: Sequence[RunSeries], assets: A
     """
     sections = []
     for number, (report, curves) in enumerate(zip(suite.reports, series, strict=True), 1):
-        sections.append(make_section(f"run{number}", report, curves))
+        sections.append(make_section(f"run{number}", report, curves, len(suite.reports)))
     title = f"{suite.word.text.upper()} {suite.headline}"
     return _render(title, sections, assets or load_assets(), suite)
 
@@ -60,13 +61,12 @@ def _render(
     suite: SuiteReport | None = None,
     history: str | None = None,
 ) -> str:
-    charts = {}
+    charts: dict[str, Chart] = {}
     requests = {}
     for section in sections:
         if section.waterfall is not None:
             requests[section.name] = section.waterfall.data
-        for name, chart in section.charts.items():
-            charts[name] = chart_data(chart)
+        charts |= section.charts
     return ENVIRONMENT.get_template("page.html.j2").render(
         title=title,
         sections=sections,
@@ -75,6 +75,6 @@ def _render(
         style=Markup(assets.style),  # noqa: S704 - the package's own files
         script=Markup(assets.script),  # noqa: S704 - likewise
         policy=content_security_policy(assets),
-        charts=embed_json(charts),
+        charts=embed_charts(charts),
         requests=embed_json(requests),
     )

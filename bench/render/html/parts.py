@@ -1,7 +1,9 @@
 """What all pages share: the templates with their filters, the style, the script and the drawings."""
 
+import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -12,12 +14,15 @@ from bench.core.values import wording
 from bench.core.values.escape import escape_html, visible_text
 from bench.render.document.document import split_headline
 from bench.render.document.table import Table
+from bench.render.html.assets import embed_json
 from bench.render.html.charts import Chart, Line, Mark
 from bench.render.html.figures import Interval, make_intervals
 from bench.render.html.name_mark import draw_mark, mark_uri
 from bench.render.html.tokens import light_tokens
 
 _PACKAGE = "bench.render.html"
+_MOST_ROWS = 50
+"""Rows of a table of a run."""
 _LONG = 40
 """A cell with more characters is broken into lines."""
 _NAME = re.compile(r"`([A-Za-z0-9._-]+)`")
@@ -38,17 +43,50 @@ class DrawnTable:
     """The rows are tiers."""
 
 
+def limit_rows(table: Table) -> Table:
+    """Return a table of a run without the rows that would make a page too large; the raw data has them."""
+    count = len(table.rows)
+    if count <= _MOST_ROWS:
+        return table
+    title = f"{table.title}, {_MOST_ROWS} of {count:,} rows (the raw data has all)"
+    return replace(table, title=title, rows=table.rows[:_MOST_ROWS], compared=table.compared[:_MOST_ROWS])
+
+
+class _SharedLists:
+    """Lists that several charts have in common, each once."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+        self.lists: list[Sequence[object]] = []
+
+    def number(self, values: Sequence[object]) -> int:
+        """Return the number of a list."""
+        number = self._numbers.setdefault(json.dumps(values), len(self.lists))
+        if number == len(self.lists):
+            self.lists.append(values)
+        return number
+
+
+def embed_charts(charts: Mapping[str, Chart]) -> Markup:
+    """Return the data that the script draws, by the id of the element of each chart."""
+    shared = _SharedLists()
+    data = {name: _chart_data(chart, shared) for name, chart in charts.items()}
+    return embed_json({"shared": shared.lists, "charts": data})
+
+
 def draw_intervals(table: Table) -> DrawnTable:
     """Add the drawn intervals to a table."""
     tiers = bool(table.compared) and all(tier_name(row.key) for row in table.compared)
     return DrawnTable(table, make_intervals(table.compared), tiers)
 
 
-def chart_data(chart: Chart) -> dict[str, object]:
-    """Return the data that the script draws."""
+def _chart_data(chart: Chart, shared: _SharedLists) -> dict[str, object]:
+    """Return a chart; its places, stages and events are numbers of shared lists."""
     layers = []
     for layer in chart.layers:
-        layers.append({"at": layer.at, "lines": list(map(_line_data, layer.lines))})
+        layers.append({"at": shared.number(layer.at), "lines": list(map(_line_data, layer.lines))})
+    phases = [(phase.start_s, phase.end_s, visible_text(phase.label)) for phase in chart.phases]
+    spans = [(span.start, span.end, span.tone, visible_text(span.label)) for span in chart.spans]
     return {
         "across": chart.across,
         "unit": chart.unit,
@@ -56,8 +94,8 @@ def chart_data(chart: Chart) -> dict[str, object]:
         "from_zero": chart.from_zero,
         "marks": list(map(_mark_data, chart.marks)),
         "layers": layers,
-        "phases": [(phase.start_s, phase.end_s, visible_text(phase.label)) for phase in chart.phases],
-        "spans": [(span.start, span.end, span.tone, visible_text(span.label)) for span in chart.spans],
+        "phases": shared.number(phases),
+        "spans": shared.number(spans),
     }
 
 

@@ -14,7 +14,7 @@ from bench.render.document.capacity import make_capacity_document
 from bench.render.document.document import describe_sides
 from bench.render.document.loads import describe_limit
 from bench.render.html.figures import Interval, make_intervals
-from bench.render.html.parts import DrawnTable
+from bench.render.html.parts import DrawnTable, limit_rows
 from bench.render.html.run.compact import CompactRow, CompactTable, describe_verdict
 
 _ALWAYS = (Part.DECIDES, Part.TAILS)
@@ -61,7 +61,7 @@ def make_compared(report: Report, judged: Sequence[DrawnTable]) -> ComparedPanel
     capacity = make_capacity_document(report.result)
     complete = []
     for table in judged:
-        is_of_search = capacity is not None and table.table == capacity.trials
+        is_of_search = capacity is not None and table.table == limit_rows(capacity.trials)
         if not table.tiers and not is_of_messages(table) and not is_of_search:
             complete.append(table)
     if not complete:

@@ -9,6 +9,7 @@ from bench.render.document.loads import load_sentence, load_tables
 from bench.render.document.table import Table
 from bench.render.html.capacity_curves import draw_curves
 from bench.render.html.load_curve import LoadCurve, Zone
+from bench.render.html.parts import limit_rows
 from bench.render.html.run.band_curves import draw_bands
 
 
@@ -50,7 +51,7 @@ def make_load(report: Report) -> LoadPanel | None:
             zones=_find_zones(curves),
             has_safe_load=any(curve.safe is not None for curve in curves),
             curves=curves,
-            tables=tuple(table for table in (document.trials, document.tiers) if table.rows),
+            tables=tuple(limit_rows(table) for table in (document.trials, document.tiers) if table.rows),
         )
     by_load = report.result.summary.bottleneck
     curves = draw_bands(by_load, report.result.scenario)
@@ -66,7 +67,7 @@ def make_load(report: Report) -> LoadPanel | None:
         zones=_find_zones(curves),
         has_safe_load=False,
         curves=curves,
-        tables=tuple(table for table in tables if table.rows),
+        tables=tuple(limit_rows(table) for table in tables if table.rows),
     )
 
 

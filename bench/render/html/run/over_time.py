@@ -8,7 +8,7 @@ from bench.core.report.run_events import EventKind, RunEvent
 from bench.core.report.series import RunSeries
 from bench.core.report.timeline import Timeline
 from bench.core.samples.metrics import RESPONSE_TIME
-from bench.render.html.charts import PALETTE, Chart, Layer, Line, MarkedRange, make_table
+from bench.render.html.charts import PALETTE, Chart, Layer, Line, MarkedRange, make_short_table
 
 _TONES = {
     EventKind.FAULT: "bad",
@@ -19,6 +19,8 @@ _TONES = {
 _BASELINE = "baseline, typical of a whole run (slices vary more)"
 _SHOWN_EVENTS = 4
 """More events are folded."""
+_SHOWN_STAGES = 8
+"""More stages are folded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class OverTime:
     """Requests per second and requests in flight, which share a panel."""
     stages: str
     """The phases in words; empty if the run has one."""
+    stages_label: str
+    """Name of the fold of many phases; empty if they are open."""
     events: tuple[EventNote, ...]
     """Events that are explained below the chart."""
     more_events: tuple[EventNote, ...]
@@ -62,6 +66,7 @@ def make_over_time(series: RunSeries) -> OverTime | None:
         latency=_latency_chart(timeline, series.distributions),
         traffic=tuple(_traffic_charts(timeline)),
         stages=_describe_stages(timeline),
+        stages_label=f"{len(timeline.phases)} stages" if len(timeline.phases) > _SHOWN_STAGES else "",
         events=notes[:_SHOWN_EVENTS],
         more_events=notes[_SHOWN_EVENTS:],
     )
@@ -75,7 +80,7 @@ def time_chart(timeline: Timeline, title: str, text: str, unit: str, layers: tup
         across="s",
         unit=unit,
         layers=layers,
-        table=make_table(f"{title}, over time", ("at", "s"), layers[-1], unit),
+        table=make_short_table(f"{title}, over time", layers[-1], unit),
         phases=timeline.phases if len(timeline.phases) > 1 else (),
         spans=tuple(map(_span, timeline.events)),
         end=timeline.end_s,

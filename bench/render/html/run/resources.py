@@ -11,11 +11,13 @@ from bench.core.samples.sample import HOST
 from bench.core.values import wording
 from bench.render.document.table import Table
 from bench.render.document.watched import source_name
-from bench.render.html.charts import Chart, Layer, Line, format_value, make_table
+from bench.render.html.charts import Chart, Layer, Line, format_value, make_short_table
 from bench.render.html.run.over_time import time_chart
 
 _MOST_SHOWN = 6
 """Charts that are open: two rows of three."""
+_MOST_CHARTS = 60
+"""Charts of a run; more would make a page too large."""
 _IDLE_PCT = 10.0
 """A process that never uses more of one core is idle."""
 _LEAST_DECIMAL = 0.01
@@ -65,13 +67,15 @@ def make_resources(series: RunSeries) -> Resources | None:
     for turn in zip_longest(*map(_rank_active, kinds)):
         in_turns += filter(None, turn)
     shown = in_turns[:_MOST_SHOWN]
-    folded = [watched for watched in chain(*kinds) if watched not in shown]
+    rest = [watched for watched in chain(*kinds) if watched not in shown]
+    drawn = [*in_turns, *rest][:_MOST_CHARTS]
+    folded = [watched for watched in rest if watched in drawn]
     if not shown and not folded:
         return None
     return Resources(
         shown=_charts(shown),
         folded=_charts(folded),
-        label=_describe_folded(folded),
+        label=_describe_folded(folded, len(rest) - len(folded)),
         tables=tuple(_tables(timeline)),
     )
 
@@ -86,9 +90,11 @@ def _charts(watched: Iterable[_Watched]) -> tuple[Chart, ...]:
     return tuple(map(attrgetter("chart"), watched))
 
 
-def _describe_folded(folded: Sequence[_Watched]) -> str:
+def _describe_folded(folded: Sequence[_Watched], left_out: int) -> str:
     idle = len(folded) - len(_rank_active(folded))
     charts = wording.counted(len(folded), "more chart")
+    if left_out:
+        return f"{charts}; {left_out} others are only in the tables"
     if idle == len(folded):
         return f"{charts}: idle processes and flat values"
     return f"{charts}, {idle} of them idle or flat" if idle else charts
@@ -160,7 +166,7 @@ def _tables(timeline: Timeline) -> Iterable[Table]:
     ):
         if curves:
             lines = tuple(map(_line, curves))
-            yield make_table(title, ("at", "s"), Layer(timeline.at_s, lines), unit)
+            yield make_short_table(title, Layer(timeline.at_s, lines), unit)
 
 
 def _line(curve: Curve) -> Line:

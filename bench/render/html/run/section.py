@@ -1,10 +1,7 @@
 """The part of a page that shows one run."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-
-from markupsafe import Markup, escape
 
 from bench.core.report.report import Report
 from bench.core.report.reproduce import Reproduction, describe_reproduction
@@ -12,7 +9,8 @@ from bench.core.report.series import RunSeries
 from bench.render.document.document import Document, error_table, make_document
 from bench.render.document.table import Table
 from bench.render.html.charts import Chart
-from bench.render.html.parts import draw_intervals
+from bench.render.html.parts import draw_intervals, limit_rows
+from bench.render.html.raw_report import MOST_TEXT, RawReport, embed_report
 from bench.render.html.run.compared import ComparedPanel, make_compared
 from bench.render.html.run.distributions import Distributions, make_distributions
 from bench.render.html.run.failures import FailurePanel, make_failures
@@ -65,8 +63,8 @@ class RunSection:
     """Tables that have no panel of their own."""
     waterfall: WaterfallView | None
     """Its slowest requests; None if its requests are not stored."""
-    raw: Markup
-    """The report as JSON, to be copied."""
+    raw: RawReport
+    """The report as JSON, to be copied or saved."""
     reproduction: Reproduction
     """The commands that measure the run again."""
 
@@ -141,19 +139,21 @@ def _name_details(section: RunSection) -> Iterable[tuple[str, str]]:
     yield "raw", "Raw"
 
 
-def make_section(name: str, report: Report, series: RunSeries) -> RunSection:
+def make_section(name: str, report: Report, series: RunSeries, runs: int = 1) -> RunSection:
     """Return the part of a page that shows a run.
 
     Args:
         name: Prefix of the ids of its elements.
         report: The judged run.
         series: Its curves.
+        runs: Number of runs of the page, which share its size.
     """
     document = make_document(report)
-    judged = tuple(map(draw_intervals, document.judged))
+    judged = tuple(map(draw_intervals, map(limit_rows, document.judged)))
     load = make_load(report)
-    errors = error_table(report)
+    errors = limit_rows(error_table(report))
     shown = (errors, *(load.tables if load else ()))
+    details = tuple(map(limit_rows, document.details))
     capacity = report.result.capacity
     has_one_load = capacity is None  # response times of different loads have no common distribution
     return RunSection(
@@ -168,8 +168,8 @@ def make_section(name: str, report: Report, series: RunSeries) -> RunSection:
         distributions=make_distributions(series) if has_one_load else Distributions((), ()),
         resources=make_resources(series),
         failures=make_failures(series, errors if errors.rows else None),
-        numbers=tuple(table for table in document.details if table not in shown),
-        waterfall=make_waterfall(report, series),
-        raw=escape(json.dumps(report.model_dump(mode="json"), indent=1)),
+        numbers=tuple(table for table in details if table not in shown),
+        waterfall=make_waterfall(report, series, runs),
+        raw=embed_report(report.model_dump(mode="json"), MOST_TEXT // runs),
         reproduction=describe_reproduction(report),
     )

@@ -24,6 +24,9 @@ _HEIGHT = 12
 _LANE_HEIGHT = 8
 _LEAST_WIDTH = 0.05
 """A narrower part of a bar cannot be seen, in per cent."""
+_FEWEST_ROWS = 3
+_MOST_PARTS = 400
+"""Slowest requests that a page shows, at least; and parts of their bars, at most."""
 _LEAST_SHARE = 0.01
 """A timing with a smaller share of all requests is not in the legend."""
 _TIMING_STYLES = [f"t{number}" for number in range(len(TIMINGS))]
@@ -130,14 +133,21 @@ class WaterfallView:
     """Data of all requests that can be chosen, for the script."""
 
 
-def make_waterfall(report: Report, series: RunSeries) -> WaterfallView | None:
-    """Return the waterfall of a run; `None` if its requests are not stored."""
+def make_waterfall(report: Report, series: RunSeries, runs: int = 1) -> WaterfallView | None:
+    """Return the waterfall of a run; `None` if its requests are not stored.
+
+    Args:
+        report: The judged run.
+        series: Its curves, with its requests.
+        runs: Number of runs of the page; each one of many shows fewer requests.
+    """
     waterfall = series.waterfall
     if waterfall is None:
         return None
     colours = colour_tiers(report, waterfall.tiers)
     styles = [f"c{colours[tier]}" for tier in waterfall.tiers]
-    groups = [*_list_groups(waterfall, styles)]
+    most = max(_FEWEST_ROWS, _MOST_PARTS // (len(styles) + 1) // runs)
+    groups = [*_list_groups(waterfall, waterfall.slowest[:most], styles)]
     return WaterfallView(
         slowest=request_words.describe_slowest(waterfall),
         groups=tuple(groups),
@@ -152,10 +162,12 @@ def make_waterfall(report: Report, series: RunSeries) -> WaterfallView | None:
     )
 
 
-def _list_groups(waterfall: Waterfall, styles: Sequence[str]) -> Iterator[RequestGroup]:
-    if waterfall.slowest:
-        axis_ms = end_of_axis(waterfall.requests[waterfall.slowest[0]].total_ms)
-        yield _group("Slowest", waterfall, waterfall.slowest, axis_ms, styles)
+def _list_groups(
+    waterfall: Waterfall, slowest: Sequence[int], styles: Sequence[str]
+) -> Iterator[RequestGroup]:
+    if slowest:
+        axis_ms = end_of_axis(waterfall.requests[slowest[0]].total_ms)
+        yield _group("Slowest", waterfall, slowest, axis_ms, styles)
         if waterfall.median is not None:
             yield _group("Typical: the median response time", waterfall, [waterfall.median], axis_ms, styles)
     if waterfall.failed:

@@ -1,18 +1,18 @@
 """The page of several runs side by side."""
 
-import json
 from collections.abc import Iterator
 from itertools import repeat
 from operator import attrgetter
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from bench.core.report.side_by_side import SideBySide
 from bench.core.report.side_curves import SideCurves
 from bench.render.document.format import SideBySideInput
 from bench.render.document.side_by_side import make_side_by_side_document
-from bench.render.html.assets import Assets, content_security_policy, embed_json, load_assets
-from bench.render.html.parts import ENVIRONMENT, chart_data
+from bench.render.html.assets import Assets, content_security_policy, load_assets
+from bench.render.html.parts import ENVIRONMENT, embed_charts
+from bench.render.html.raw_report import embed_report
 from bench.render.html.side_by_side.drawings import (
     bar_height,
     draw_differences,
@@ -48,7 +48,7 @@ def render_side_by_side_page(side: SideBySide, curves: SideCurves, assets: Asset
     document = make_side_by_side_document(side)
     data = {}
     for name, chart in charts.items():
-        data[f"chart-{name}"] = chart_data(chart)
+        data[f"chart-{name}"] = chart
     return ENVIRONMENT.get_template("side_by_side.html.j2").render(
         title=f"Runs side by side: {side.headline}",
         side=side,
@@ -65,11 +65,11 @@ def render_side_by_side_page(side: SideBySide, curves: SideCurves, assets: Asset
         tiers=draw_tiers(side),
         tier_table=tier_table(side),
         safe_loads=draw_safe_loads(side),
-        raw=escape(json.dumps(side.model_dump(mode="json"), indent=1)),
+        raw=embed_report(side.model_dump(mode="json")),
         style=Markup(used.style),  # noqa: S704 - the package's own files
         script=Markup(used.script),  # noqa: S704 - likewise
         policy=content_security_policy(used),
-        charts=embed_json(data),
+        charts=embed_charts(data),
     )
 
 

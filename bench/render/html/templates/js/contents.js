@@ -1,10 +1,13 @@
 /* Mark the part of the page that is in view in the table of contents, and keep its entry in sight. */
 function followContents() {
+  const hasRuns = document.querySelectorAll("article").length > 1;
   const list = document.querySelector(".topbar nav");
   if (!list) return;
   const entries = [...list.querySelectorAll("a[href^='#']")]
     .map((link) => ({ link, part: document.getElementById(link.hash.slice(1)) }))
-    .filter(({ part }) => part);
+    .filter(({ part }) => part)
+    // The place of a run is known without the layout of its parts.
+    .map(({ link, part }) => ({ link, part: hasRuns ? runOf(part) ?? part : part }));
   let current = null;
   const mark = () => {
     const edge = innerHeight / 3;

@@ -23,9 +23,13 @@ function onZoom(plot, element) {
   element.querySelector(".reset").hidden = min <= one.all.min && max >= one.all.max;
 }
 
+// Charts over the time of the same run share their cursor and their zoom.
+const runOf = (element) => element.closest("article");
+
 function forLinked(one, action) {
   for (const each of drawn) {
-    if (each === one || (overTime(each.chart) && overTime(one.chart))) action(each);
+    const isLinked = overTime(each.chart) && overTime(one.chart) && runOf(each.element) === runOf(one.element);
+    if (each === one || isLinked) action(each);
   }
 }
 

@@ -9,7 +9,11 @@ const OMITTED = ".downloads, .reset, .unseen, .keyboard, details, button, [hidde
 const DRAWN_STYLES = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "stroke-linecap", "stroke-opacity", "paint-order",
   "opacity", "font-family", "font-size", "font-weight", "text-anchor", "dominant-baseline", "display", "visibility", "overflow"];
 
-const chartIn = (panel) => drawn.find(({ element }) => panel.contains(element) && element.closest("[data-download]") === panel);
+function chartIn(panel) {
+  startWaiting(runOf(panel));
+  return drawn.find(({ element }) => panel.contains(element) && element.closest("[data-download]") === panel);
+}
+
 const isShown = (element) => !element.closest(OMITTED) && element.getClientRects().length > 0;
 const boxIn = (frame, box) => ({ x: box.left - frame.left, y: box.top - frame.top, width: box.width, height: box.height });
 

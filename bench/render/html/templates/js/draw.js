@@ -276,7 +276,7 @@ function draw(id, chart, element, size) {
   options.cursor = {
     y: false,
     drag: { x: true, y: false },
-    sync: { key: overTime(chart) ? "time" : id, scales: ["x", null] },
+    sync: { key: overTime(chart) ? `time of ${runOf(element)?.getAttribute("aria-labelledby")}` : id, scales: ["x", null] },
     dataIdx: (plot, number, index) => (number ? nearest(plot.data[number], index) : index),
     points: { size: 7 },
   };

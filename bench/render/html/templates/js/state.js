@@ -5,7 +5,13 @@ const FEWEST_PLACES = 3; // the least that a zoom shows
 const MOST_POINTS = 24; // a longer line has no markers
 const LEAST_HEIGHT = 130; // a lower chart has no labels, no legend and fewer ticks
 const NAMED_SHARES = [0, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 0.9999, 0.99999];
-const charts = JSON.parse(document.getElementById("charts").textContent);
+// Charts over time have their places, stages and events in common: they are numbers of shared lists.
+const { shared, charts } = JSON.parse(document.getElementById("charts").textContent);
+for (const chart of Object.values(charts)) {
+  chart.phases = shared[chart.phases];
+  chart.spans = shared[chart.spans];
+  for (const layer of chart.layers) layer.at = shared[layer.at];
+}
 const drawn = [];
 const WHOLE_STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 1e6]; // of an axis of numbers of requests
 const ROW = 14; // height of a row of labels

@@ -323,4 +323,4 @@ function enableChoosing(one) {
   one.element.append(status);
 }
 
-drawn.filter(({ chart }) => chart.across === "s" && chart.unit === "ms").forEach(enableChoosing);
+const hasRequests = ({ chart }) => chart.across === "s" && chart.unit === "ms";
