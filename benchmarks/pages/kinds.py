@@ -11,6 +11,7 @@ from bench.core.config.prompts import Prompt
 from bench.core.config.run_spec import RunSpec
 from bench.core.report.report import Report, make_report
 from bench.core.report.series import RunSeries, make_series
+from bench.core.report.suite import judge_suite
 from bench.core.run.recording import Recording
 from bench.core.run.result import RunResult
 from bench.core.samples.request import RequestSample
@@ -18,6 +19,7 @@ from bench.core.samples.sample import GENERATOR, Culprit, GaugeSample, Outcome, 
 from bench.core.verdict.baseline import Baseline
 from bench.core.verdict.compare import compare
 from bench.core.verdict.levels import accept
+from bench.render.html.page import render_page, render_suite_page
 from tests.factories import (
     NOON,
     TIER_TIMES,
@@ -87,6 +89,21 @@ KINDS = {
     "500 warnings": RunKind(warnings=500),
 }
 """Kinds of runs by what they have many of."""
+
+
+def render_kind(title: str) -> str:
+    """Return the page of a kind of run."""
+    return render_page(*judge(KINDS[title]))
+
+
+def render_suite(count: int) -> str:
+    """Return the page of a suite of slower runs."""
+    runs = [judge(RunKind(), f"scenario-{number:02}") for number in range(count)]
+    suite = judge_suite([report for report, _ in runs])
+    series: list[RunSeries] = []
+    for report in suite.reports:
+        series += [curves for judged, curves in runs if judged is report]
+    return render_suite_page(suite, series)
 
 
 def judge(kind: RunKind, name: str = "quick") -> tuple[Report, RunSeries]:

@@ -14,8 +14,11 @@ from benchmarks.history.generate import write_histories
 from benchmarks.pictures.examples import render_comparison
 from tests.render.drawn import judge, recording
 
+from .kinds import KINDS, render_kind, render_suite
+
 REQUESTS = (100, 10_000, 100_000)
 SCENARIOS = 1_000
+RUNS_OF_SUITE = 15
 _RUNS = 40
 _OPENED = 5
 _SIZE = {"width": 1400, "height": 900}
@@ -72,6 +75,9 @@ def _write_pages(folder: Path) -> Iterator[tuple[str, Path]]:
     for requests in REQUESTS:
         kept = recording(1.3, requests=requests, failed=range(0, requests, 997))
         yield f"run of {requests:,} requests", _write(folder / "run.html", render_page(*judge(kept)))
+    for title in KINDS:
+        yield f"run with {title}", _write(folder / "kind.html", render_kind(title))
+    yield f"suite of {RUNS_OF_SUITE} runs", _write(folder / "suite.html", render_suite(RUNS_OF_SUITE))
     yield "comparison of 3 runs", _write(folder / "comparison.html", render_comparison())
     histories = folder / "history"
     write_histories(histories, SCENARIOS, _RUNS)

@@ -53,7 +53,7 @@ def load_assets(*styles: str) -> Assets:
 
 def read_style(name: str) -> str:
     """Return a style sheet of the package by its name, such as `site`."""
-    return _join("css", (name,))
+    return _read(_TEMPLATES / "css" / f"{name}.css")
 
 
 def read_script(name: str) -> str:
