@@ -3,21 +3,32 @@
 import ast
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FILES = {path: path.read_text(encoding="utf-8") for path in sorted((ROOT / "bench").rglob("*.py"))}
-TREES = {path: ast.parse(text) for path, text in FILES.items()}
 MOST_PER_1000_LINES = {"packed assignments": 1.0, "comprehensions": 15.0}
 LONGEST_FUNCTION = 60
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
+@cache
+def files() -> dict[Path, str]:
+    """Return the text of each module."""
+    return {path: path.read_text(encoding="utf-8") for path in sorted((ROOT / "bench").rglob("*.py"))}
+
+
+@cache
+def trees() -> dict[Path, ast.Module]:
+    """Return the syntax tree of each module."""
+    return {path: ast.parse(text) for path, text in files().items()}
+
+
 def _nodes() -> Iterator[tuple[Path, ast.AST]]:
-    for path, tree in TREES.items():
+    for path, tree in trees().items():
         for node in ast.walk(tree):
             yield path, node
 
@@ -35,7 +46,7 @@ def test_the_density_stays_readable() -> None:
     for _, node in _nodes():
         counts["packed assignments"] += _is_packed(node)
         counts["comprehensions"] += isinstance(node, COMPREHENSIONS)
-    lines = sum(text.count("\n") for text in FILES.values())
+    lines = sum(text.count("\n") for text in files().values())
     rates = {habit: 1000 * counts[habit] / lines for habit in MOST_PER_1000_LINES}
     assert all(rates[habit] <= most for habit, most in MOST_PER_1000_LINES.items()), rates
 
@@ -54,7 +65,7 @@ def test_a_loop_variable_names_its_item() -> None:
 def test_a_public_class_name_is_defined_once() -> None:
     """A name has one meaning in the whole package."""
     defined: dict[str, list[str]] = {}
-    for path, tree in TREES.items():
+    for path, tree in trees().items():
         for node in tree.body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 defined.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
@@ -75,4 +86,4 @@ def test_functions_are_short() -> None:
 @pytest.mark.parametrize("word", ["utils", "helpers", "manager", "misc"])
 def test_no_module_has_a_name_without_meaning(word: str) -> None:
     """A reader finds a feature by guessing its path."""
-    assert not [path for path in FILES if word in path.stem]
+    assert not [path for path in files() if word in path.stem]

@@ -13,6 +13,8 @@ from bench.core.report.series import RunSeries
 from bench.render.html.page import render_page
 
 DESKTOP, PHONE = (1180, 900), (390, 844)
+TIMEOUT_MS = 120_000
+"""Longest wait of the browser for anything: a slow machine must never fail a test."""
 
 
 @dataclass
@@ -78,6 +80,7 @@ def shown_file(browser: Browser, file: Path, size: tuple[int, int] = DESKTOP, **
     """Open a page from a file. The arguments are those of `opened`."""
     context = browser.new_context(viewport={"width": size[0], "height": size[1]}, **how)
     try:
+        context.set_default_timeout(TIMEOUT_MS)
         shown = Opened(context.new_page())
         shown.page.on("console", lambda message: shown.messages.append(message.text))
         shown.page.on("pageerror", lambda error: shown.messages.append(str(error)))

@@ -17,15 +17,19 @@ from tests.render.reports import reports
 
 LAPTOP = (1400, 900)
 PAPER = (703, 1032)  # A4 with margins of 12 mm, in pixels
-REPORTS = reports()
 Drawn = tuple[Report, RunSeries]
 
 
 def compared(name: str) -> Callable[[], Drawn]:
     """Return a function that makes a report with the values of a baseline."""
-    report = REPORTS[name]
-    baseline = make_baseline() if report.comparison.baseline_runs else None
-    return cache(lambda: (report, make_series(report.result, None, baseline)))
+
+    @cache
+    def make() -> Drawn:
+        report = reports()[name]
+        baseline = make_baseline() if report.comparison.baseline_runs else None
+        return report, make_series(report.result, None, baseline)
+
+    return make
 
 
 KINDS: dict[str, Callable[[], Drawn]] = {

@@ -6,12 +6,12 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from bench.core.report.trend_page import TrendPage, trend_page
 from bench.render.html.front import render_front
 from bench.render.html.site_files import FRONT, path_of
-from tests.pages.opened import PHONE, Opened, shown_file
+from tests.pages.opened import PHONE, TIMEOUT_MS, Opened, shown_file
 from tests.pages.test_pages import AXE
 from tests.render.histories import LINKS, board_of, history, several, site_of
 from tests.render.test_site import QUICK, hostile, many_histories
@@ -234,7 +234,9 @@ def test_the_address_keeps_the_filters(browser: Browser, write_site: WriteSite) 
         shown.page.get_by_role("searchbox", name="Search").fill("heavy")
         assert shown.value("location.hash") == "#search=heavy&verdict=cannot+tell"
         shown.page.goto(address)
-        assert shown.page.get_by_role("searchbox", name="Search").input_value() == "hea vy&=#"
+        expect(shown.page.get_by_role("searchbox", name="Search")).to_have_value(
+            "hea vy&=#", timeout=TIMEOUT_MS
+        )
         shown.page.evaluate("location.hash = 'search=heavy&verdict=cannot+tell'")
         shown.page.get_by_text("1 of 6 scenarios").wait_for()
         for nothing in ("verdict=<img src=x>&stack=no&constructor=1", "scenarios"):
@@ -289,15 +291,16 @@ def test_a_mark_names_the_commits_on_hover_and_on_focus(browser: Browser, write_
         tip = flag.locator(".tip")
         assert not tip.is_visible()
         flag.hover()
-        assert tip.is_visible()
+        tip.wait_for(state="visible")
         shown.page.mouse.move(0, 0)
+        tip.wait_for(state="hidden")
         flag.press("Shift")
-        assert tip.is_visible()
+        tip.wait_for(state="visible")
         lines = tip.inner_text().split("\n")
         assert [line.partition(":")[0] for line in lines[1:]] == ["First run", "Last run before"]
         assert all(", by " in line for line in lines[1:])
         flag.press("Escape")
-        assert not tip.is_visible()
+        tip.wait_for(state="hidden")
         assert shown.messages == []
 
 

@@ -1,8 +1,7 @@
 """Answers of capacity searches for every format: one for each end of a search."""
 
 from collections.abc import Mapping, Sequence
-from functools import cache
-from types import MappingProxyType
+from functools import cache, partial
 from typing import Any
 
 from bench.core.capacity.capacity_result import CapacityResult
@@ -24,6 +23,7 @@ from bench.core.run.recording import Recording
 from bench.core.run.result import RunResult
 from bench.core.verdict.compare import compare
 from tests.factories import TIER_TIMES, make_recording, make_run, make_sample, make_scenario, make_spec, vary
+from tests.lazily import Lazily
 from tests.render.drawn import HOSTILE
 
 LIMIT_MS = 10_000.0
@@ -179,7 +179,7 @@ def capacities() -> Mapping[str, CapacityResult]:
         "nothing": _with_end(SearchEnd.INTERRUPTED, (), None),
         "load-generator": _with_end(SearchEnd.LOAD_GENERATOR, first, _at_least(16)),
     }
-    return MappingProxyType({name: _complete(capacity) for name, capacity in answers.items()})
+    return Lazily({name: partial(_complete, capacity) for name, capacity in answers.items()})
 
 
 def run_with(capacity: CapacityResult) -> RunResult:

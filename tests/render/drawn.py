@@ -29,7 +29,6 @@ HOSTILE = (
     "<img src=//evil.example onerror=\"document.title='owned'\">"
     "<!--{{ 7*7 }}\u2028\u2029\u202e`x` & \"quoted\" 'text' ]]> \x1b[31m"
 )
-_USUAL = make_baseline()
 _STAGES = [
     {"executor": "constant-vus", "vus": 10, "duration_s": 15, "think_time_s": (1, 2)},
     {"executor": "constant-vus", "vus": 20, "duration_s": 15, "think_time_s": (1, 2)},
@@ -74,10 +73,9 @@ def _request(seq: int, at_s: float, factor: float, *, failed: bool) -> RequestSa
     )
 
 
-def judge(
-    kept: Recording, baseline: Baseline | None = _USUAL, **scenario: object
-) -> tuple[Report, RunSeries]:
-    """Return the report on a recording, and its curves."""
+def judge(kept: Recording, baseline: Baseline | None = None, **scenario: object) -> tuple[Report, RunSeries]:
+    """Return the report on a recording, by default compared with the usual baseline, and its curves."""
+    baseline = baseline or make_baseline()
     run = make_run(kept, spec=make_spec(make_scenario(**{"phases": _STAGES} | scenario)))
     report = make_report(run, compare(run, baseline))
     return report, make_series(run, kept, baseline)

@@ -1,11 +1,11 @@
 """Reports for every format."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
-from types import MappingProxyType
 from typing import Any
 
 from bench.core.calibration.calibration import Bias, Calibration, Trial
+from bench.core.config.run_spec import RunSpec
 from bench.core.report.report import Report, make_report
 from bench.core.report.suite import SuiteReport, judge_suite
 from bench.core.run.recording import Recording
@@ -40,6 +40,7 @@ from tests.factories import (
     run_on_machine,
     vary,
 )
+from tests.lazily import Lazily
 
 HOSTILE = (
     "<img src=x onerror=alert(1)> @everyone [x](http://evil.example) `code` | cell \x1b[31m\nwww.evil.example"
@@ -290,64 +291,100 @@ def _interrupted() -> RunResult:
 @cache
 def suites() -> Mapping[str, SuiteReport]:
     """Return suites of several scenarios, by name."""
-    found = reports()
-    names = {"pass": "quick", "regression": "medium", "too-noisy": "spike", "hostile": "heavy"}
-    runs = {kind: found[kind].result for kind in names}
-    renamed = {
-        kind: run.model_copy(update={"scenario": run.scenario.model_copy(update={"name": names[kind]})})
-        for kind, run in runs.items()
-    }
-    each = {kind: make_report(run, found[kind].comparison) for kind, run in renamed.items()}
-    made = {"suite-passed": judge_suite([each["pass"]]), "suite-failed": judge_suite([*each.values()])}
-    return MappingProxyType(made)
+    return Lazily(
+        {
+            "suite-passed": lambda: judge_suite([_as_scenario("pass", "quick")]),
+            "suite-failed": lambda: judge_suite(
+                [
+                    _as_scenario("pass", "quick"),
+                    _as_scenario("regression", "medium"),
+                    _as_scenario("too-noisy", "spike"),
+                    _as_scenario("hostile", "heavy"),
+                ]
+            ),
+        }
+    )
+
+
+def _as_scenario(kind: str, name: str) -> Report:
+    """Return a kind of report as that of another scenario."""
+    report = reports()[kind]
+    run = report.result
+    renamed = run.model_copy(update={"scenario": run.scenario.model_copy(update={"name": name})})
+    return make_report(renamed, report.comparison)
 
 
 @cache
 def reports() -> Mapping[str, Report]:
-    """Return each kind of report, by name. They are made once, since most tests of formats need them."""
-    baseline = make_baseline()
-    crossed = make_spec().scenario.model_dump() | {"thresholds": {"e2e_ms": ["p(95)<100", "avg<9999"]}}
-    runs = {
-        "pass": run_at(1.004),
-        "regression": _slow_decode(1.3),
-        "improvement": run_at(0.7, tier_times={name: value * 0.7 for name, value in TIER_TIMES.items()}),
-        "mixed": _mixed(),
-        "missing": run_at(
-            1.0, tier_times={name: value for name, value in TIER_TIMES.items() if name != "decode"}
-        ),
-        "errors": run_at(1.0, failed=range(5, 95, 10)),
-        "all-failed": _all_failed(),
-        "hostile": _hostile(),
-        "interrupted": _interrupted(),
-        "crossed": run_at(1.0, spec=make_spec(type(make_spec().scenario).model_validate(crossed))),
-    }
-    objectives = make_spec().scenario.model_dump() | {"objectives": {"e2e_ms": 450, "ttft_ms": 2000}}
-    runs["goodput"] = run_at(1.0, spec=make_spec(type(make_spec().scenario).model_validate(objectives)))
-    pairs = [
+    """Return each kind of report, by name. Each is made once, since most tests of formats need them."""
+    return Lazily(
+        {
+            "pass": lambda: _usually(run_at(1.004)),
+            "regression": lambda: _usually(_slow_decode(1.3)),
+            "improvement": lambda: _usually(_improved()),
+            "mixed": lambda: _usually(_mixed()),
+            "missing": lambda: _usually(_missing()),
+            "errors": lambda: _usually(run_at(1.0, failed=range(5, 95, 10))),
+            "all-failed": lambda: _usually(_all_failed()),
+            "hostile": lambda: _usually(_hostile()),
+            "interrupted": lambda: _usually(_interrupted()),
+            "crossed": lambda: _usually(
+                run_at(1.0, spec=_changed_spec(thresholds={"e2e_ms": ["p(95)<100", "avg<9999"]}))
+            ),
+            "goodput": lambda: _usually(
+                run_at(1.0, spec=_changed_spec(objectives={"e2e_ms": 450, "ttft_ms": 2000}))
+            ),
+            "overhead": lambda: _usually(_paired(range(100))),
+            "one-pair": lambda: _usually(_paired((0, 10))),
+            "reliable": lambda: _usually(_reliable()),
+            "loads": lambda: _usually(_loads()),
+            "watched": lambda: _usually(make_run(watched_recording())),
+            "in-turns": lambda: make_report(*_alternating()),
+            "long-messages": lambda: make_report(*_long_messages()),
+            "tolerated": lambda: make_report(*_tolerated()),
+            "drifted": lambda: _compared(run_at(1.25), _drifted()),
+            "shifted": lambda: _compared(
+                run_on_machine(1.25, 1.25),
+                machines_baseline(ONE_MACHINE, workload_factors=ONE_MACHINE[::-1]),
+            ),
+            "slower-machine": lambda: _compared(run_on_machine(1.3 * 1.1, 1.1), machines_baseline()),
+            "no-baseline": lambda: _compared(run_at(1.0), None),
+            "stalled": lambda: _compared(_stalled(), None),
+            "too-noisy": lambda: _compared(run_at(1.0), make_baseline((1.0, 1.4, 0.7, 1.3, 0.8, 1.5))),
+        }
+    )
+
+
+def _usually(run: RunResult) -> Report:
+    """Return the report on a run that is compared with the usual baseline."""
+    return _compared(run, make_baseline())
+
+
+def _compared(run: RunResult, baseline: Baseline | None) -> Report:
+    """Return the report on a run that is compared with a baseline."""
+    return make_report(run, compare(run, baseline))
+
+
+def _changed_spec(**fields: Any) -> RunSpec:
+    """Return the usual spec with other fields of the scenario."""
+    scenario = make_spec().scenario
+    return make_spec(type(scenario).model_validate(scenario.model_dump() | fields))
+
+
+def _improved() -> RunResult:
+    return run_at(0.7, tier_times={name: value * 0.7 for name, value in TIER_TIMES.items()})
+
+
+def _missing() -> RunResult:
+    """Return a run without the times of a tier."""
+    return run_at(1.0, tier_times={name: value for name, value in TIER_TIMES.items() if name != "decode"})
+
+
+def _paired(numbers: Iterable[int]) -> RunResult:
+    """Return a run with a second target and these requests."""
+    samples = [
         make_sample(seq, iteration=seq // 10, vu=seq % 10, arm=seq // 10 % 2, latency_ms=500.0 + seq % 7)
-        for seq in range(100)
+        for seq in numbers
     ]
     compare_with = make_spec(make_spec().scenario.model_copy(update={"compare_with": "ollama"}))
-    runs["overhead"] = make_run(make_recording(pairs), spec=compare_with)
-    runs["one-pair"] = make_run(make_recording([pairs[0], pairs[10]]), spec=compare_with)
-    runs["reliable"] = _reliable()
-    runs["loads"] = _loads()
-    runs["watched"] = make_run(watched_recording())
-    made = {name: make_report(run, compare(run, baseline)) for name, run in runs.items()}
-    made["in-turns"] = make_report(*_alternating())
-    made["long-messages"] = make_report(*_long_messages())
-    made["tolerated"] = make_report(*_tolerated())
-    made["drifted"] = make_report(run_at(1.25), compare(run_at(1.25), _drifted()))
-    elsewhere = run_on_machine(1.25, 1.25)
-    made["shifted"] = make_report(
-        elsewhere, compare(elsewhere, machines_baseline(ONE_MACHINE, workload_factors=ONE_MACHINE[::-1]))
-    )
-    slower = run_on_machine(1.3 * 1.1, 1.1)
-    made["slower-machine"] = make_report(slower, compare(slower, machines_baseline()))
-    first = run_at(1.0)
-    noisy = make_baseline((1.0, 1.4, 0.7, 1.3, 0.8, 1.5))
-    made["no-baseline"] = make_report(first, compare(first, None))
-    stalled = _stalled()
-    made["stalled"] = make_report(stalled, compare(stalled, None))
-    made["too-noisy"] = make_report(first, compare(first, noisy))
-    return MappingProxyType(made)
+    return make_run(make_recording(samples), spec=compare_with)

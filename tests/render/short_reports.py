@@ -1,6 +1,7 @@
 """Reports that would fill many screens: every list is long, and every name is hostile."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 
 from bench.core.report.report import Report, make_report
 from bench.core.report.suite import SuiteReport, judge_suite
@@ -9,11 +10,13 @@ from bench.core.verdict.compare import Comparison, Decision
 from bench.core.verdict.message_comparison import MessageComparison, MessageKind
 from bench.core.verdict.verdict import MetricComparison, Verdict
 from tests.factories import make_recording, make_run, make_sample, make_scenario, make_spec, run_at
+from tests.lazily import Lazily
 from tests.render.capacities import capacities, drawn_with, hostile_capacity
 from tests.render.random_comparisons import random_comparisons
 from tests.render.reports import HOSTILE, make_message, make_row, reports
 
 MANY = 40
+RANDOM = 60
 WIDE = "漢字かな混じりの長い名前" * 8
 TURNED = "\u202e\u2066abc\u200f" * 20
 NAMES = (HOSTILE, WIDE, TURNED, "x" * 500, "e\u0301" * 90)
@@ -46,29 +49,54 @@ def _crowded(decision: Decision) -> Report:
     return make_report(result, comparison)
 
 
-def all_reports() -> Iterator[tuple[str, Report]]:
-    """Yield reports of every kind with a name: usual ones, random ones, crowded ones, and searches."""
-    yield from reports().items()
-    for number, comparison in enumerate(random_comparisons(seed=5, count=60)):
-        yield f"random {number}", make_report(run_at(), comparison)
+def all_reports() -> Mapping[str, Report]:
+    """Return reports of every kind by name: usual ones, random ones, crowded ones, and searches."""
+    makers: dict[str, Callable[[], Report]] = {name: partial(_usual, name) for name in reports()}
+    for number in range(RANDOM):
+        makers[f"random {number}"] = partial(_random, number)
     for decision in Decision:
-        yield f"crowded {decision}", _crowded(decision)
-    for name, capacity in capacities().items():
-        yield f"capacity {name}", drawn_with(capacity)[0]
-    yield "hostile capacity", hostile_capacity()[0]
+        makers[f"crowded {decision}"] = partial(_crowded, decision)
+    for name in capacities():
+        makers[f"capacity {name}"] = partial(_search, name)
+    makers["hostile capacity"] = lambda: hostile_capacity()[0]
+    return Lazily(makers)
 
 
-def all_suites() -> Iterator[tuple[str, SuiteReport]]:
-    """Yield suites of one, 12 and 100 scenarios with every verdict."""
-    kinds = [*reports().values(), _crowded(Decision.FAIL)]
+def _usual(name: str) -> Report:
+    return reports()[name]
+
+
+def _random(number: int) -> Report:
+    return make_report(run_at(), _comparisons()[number])
+
+
+@cache
+def _comparisons() -> list[Comparison]:
+    return list(random_comparisons(seed=5, count=RANDOM))
+
+
+def _search(name: str) -> Report:
+    return drawn_with(capacities()[name])[0]
+
+
+def all_suites() -> Mapping[str, SuiteReport]:
+    """Return suites of one, 12 and 100 scenarios with every verdict, by name."""
+    makers: dict[str, Callable[[], SuiteReport]] = {}
     for count in (1, 12, 100):
-        runs = []
-        for number in range(count):
-            report = kinds[number % len(kinds)]
-            name = f"{NAMES[number % len(NAMES)]}{number}"
-            scenario = report.result.scenario.model_copy(update={"name": name})
-            result = report.result.model_copy(update={"scenario": scenario})
-            runs.append(report.model_copy(update={"result": result}))
-        yield f"{count} scenarios", judge_suite(runs)
-        missing = [f"missing-{number}" for number in range(count)]
-        yield f"{count} scenarios and as many missing", judge_suite(runs, missing, missing)
+        makers[f"{count} scenarios"] = partial(_suite, count, 0)
+        makers[f"{count} scenarios and as many missing"] = partial(_suite, count, count)
+    return Lazily(makers)
+
+
+def _suite(count: int, missing: int) -> SuiteReport:
+    """Return a suite of this number of scenarios, of which more are missing."""
+    kinds = [*reports().values(), _crowded(Decision.FAIL)]
+    runs = []
+    for number in range(count):
+        report = kinds[number % len(kinds)]
+        name = f"{NAMES[number % len(NAMES)]}{number}"
+        scenario = report.result.scenario.model_copy(update={"name": name})
+        result = report.result.model_copy(update={"scenario": scenario})
+        runs.append(report.model_copy(update={"result": result}))
+    names = [f"missing-{number}" for number in range(missing)]
+    return judge_suite(runs, names, names)

@@ -1,6 +1,6 @@
 import re
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +20,7 @@ from bench.render.comment import LIMIT, Origin, marker, render_comment, render_e
 from bench.render.markdown import suite_markdown
 from tests.core.report.compared_rows import compared, comparison, tier
 from tests.factories import run_at
+from tests.lazily import Lazily
 from tests.render.random_comparisons import random_comparisons
 from tests.render.reports import HOSTILE, reports, suites
 
@@ -46,14 +47,19 @@ CRASHED = NotMeasured(
         "KeyError: '```OLLAMA_URL' <img src=//evil.example> @everyone \u202e",
     ),
 )
-APPROVED = {
-    **SUITES,
-    "not-measured": judge_suite([REPORTS["pass"]], failed=[CRASHED]),
-    **{
-        name: judge_suite([REPORTS[name]])
-        for name in ("long-messages", "tolerated", "improvement", "too-noisy", "no-baseline", "hostile")
-    },
-}
+ALONE = ("long-messages", "tolerated", "improvement", "too-noisy", "no-baseline", "hostile")
+
+
+def _suite(name: str) -> SuiteReport:
+    """Return the suite of an approved comment."""
+    if name in SUITES:
+        return SUITES[name]
+    if name == "not-measured":
+        return judge_suite([REPORTS["pass"]], failed=[CRASHED])
+    return judge_suite([REPORTS[name]])
+
+
+APPROVED = Lazily({name: partial(_suite, name) for name in (*SUITES, "not-measured", *ALONE)})
 RIGHT_TO_LEFT = "שלום עולם"
 WORDS = {
     Decision.FAIL: ("Worse",),
@@ -167,6 +173,15 @@ def test_check_summary_annotation_and_comment_have_the_same_words() -> None:
         assert suite_markdown(suite).splitlines()[0] in f"# {comment.splitlines()[1].removeprefix('### ')}"
     (annotation,) = check_of(APPROVED["long-messages"], "pr", "").annotations
     assert annotation.message == APPROVED["long-messages"].headline
+
+
+def _approved(name: str) -> SuiteReport:
+    """Return the suite of an approved comment."""
+    if name in SUITES:
+        return SUITES[name]
+    if name == "not-measured":
+        return judge_suite([REPORTS["pass"]], failed=[CRASHED])
+    return judge_suite([REPORTS[name]])
 
 
 @pytest.mark.parametrize("name", APPROVED)

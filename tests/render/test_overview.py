@@ -27,7 +27,6 @@ from tests.render.parsed_page import Element, check_page
 from tests.render.reports import reports
 
 REPORTS = reports()
-INVALID = next(report for report in REPORTS.values() if report.decision is Decision.INVALID)
 ASSETS = Assets(style="/* the style */", script="/* the script */")
 POLICY = content_security_policy(ASSETS)
 LATENCIES = [name for name in REPORTS if name not in {"errors", "all-failed", "crossed"}]
@@ -221,7 +220,7 @@ def test_labels_of_the_axis_have_space(name: str) -> None:
 
 def test_an_invalid_run_looks_like_no_verdict() -> None:
     """Its mark has a sign of its own, its tiles are not judged, and no link leads to a slow request."""
-    page = page_of(INVALID)
+    page = page_of(next(report for report in REPORTS.values() if report.decision is Decision.INVALID))
     assert page.find("div", class_="topbar").find("a", class_="pill").text == "! INVALID"
     assert all("not judged" in tile.text for tile in page.find("dl", class_="figures").find_all("dt"))
     assert page.find_all("p", class_="slowest") == []

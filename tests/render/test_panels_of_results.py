@@ -2,6 +2,7 @@
 
 import pytest
 
+from bench.core.limits.judge import ThresholdResult
 from bench.core.report.report import Report, make_report
 from bench.core.report.series import make_series
 from bench.core.run.bottleneck import Bottleneck, LoadBand
@@ -126,8 +127,14 @@ def by_load(*bands: LoadBand, limits: int = 1) -> Bottleneck:
     return Bottleneck(load_unit="vus", bands=bands, planned_vus=40, limit_count=limits)
 
 
-CROSSED = REPORTS["loads"].result.summary.bottleneck.bands[-1].crossed  # type: ignore[union-attr]
 LIMITED = make_scenario(objectives={"e2e_ms": 10_000}, thresholds={})
+
+
+def crossed_limits() -> tuple[ThresholdResult, ...]:
+    """Return the limits that the highest load of a run crosses."""
+    bottleneck = REPORTS["loads"].result.summary.bottleneck
+    assert bottleneck is not None
+    return bottleneck.bands[-1].crossed
 
 
 def test_a_run_of_several_loads_has_the_drawing_of_a_search() -> None:
@@ -137,7 +144,7 @@ def test_a_run_of_several_loads_has_the_drawing_of_a_search() -> None:
             band(1, 1_000.0, certain=False),
             band(10, 1_500.0),
             band(20, 2_000.0),
-            band(30, 11_000.0, crossed=CROSSED),
+            band(30, 11_000.0, crossed=crossed_limits()),
         ),
         LIMITED,
     )
@@ -155,7 +162,7 @@ def test_a_run_of_several_loads_has_the_drawing_of_a_search() -> None:
 def test_a_time_beyond_the_drawing_is_an_arrow_and_an_open_time_has_a_line_to_the_top() -> None:
     """The limit stays visible."""
     bands = by_load(
-        band(1, 1_000.0), band(10, 90_000.0, crossed=CROSSED, lower_bounds=("p95",)), band(20, None)
+        band(1, 1_000.0), band(10, 90_000.0, crossed=crossed_limits(), lower_bounds=("p95",)), band(20, None)
     )
     points = {point.text: point for point in draw_bands(bands, LIMITED)[0].points}
     far = points["10 VUs: p95 > 90 s, broken"]

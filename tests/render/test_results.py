@@ -8,7 +8,7 @@ from bench.render.results import results_text
 from tests.factories import make_recording, make_run, make_sample, make_scenario, make_spec
 from tests.render.reports import HOSTILE, reports
 
-RUNS = {name: report.result for name, report in reports().items()}
+REPORTS = reports()
 SHOWN = ("errors", "interrupted", "loads", "reliable", "stalled")
 
 
@@ -20,13 +20,13 @@ def _print(samples: list[object]) -> str:
 @pytest.mark.parametrize("name", SHOWN)
 def test_results_look_as_they_were_approved(name: str, golden: Callable[[str, str], None]) -> None:
     """The text for 80 columns equals the approved file."""
-    golden(f"results-{name}.txt", results_text(RUNS[name], Terminal(80)))
+    golden(f"results-{name}.txt", results_text(REPORTS[name].result, Terminal(80)))
 
 
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("name", REPORTS)
 def test_results_fit_the_terminal(name: str) -> None:
     """No line is wider than 80 columns."""
-    assert max(map(len, results_text(RUNS[name], Terminal(80)).splitlines())) <= 80
+    assert max(map(len, results_text(REPORTS[name].result, Terminal(80)).splitlines())) <= 80
 
 
 def test_the_maximum_of_requests_that_were_cut_off_is_a_lower_bound() -> None:
@@ -77,5 +77,5 @@ def test_long_and_hostile_words_are_cut() -> None:
 
 def test_crossed_limits_have_a_colour_on_a_terminal() -> None:
     """Text in a pipe has no control characters."""
-    assert "\x1b[31mcrossed" in results_text(RUNS["errors"], Terminal(80, colour=True))
-    assert "\x1b" not in results_text(RUNS["errors"], Terminal(80))
+    assert "\x1b[31mcrossed" in results_text(REPORTS["errors"].result, Terminal(80, colour=True))
+    assert "\x1b" not in results_text(REPORTS["errors"].result, Terminal(80))

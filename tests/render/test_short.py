@@ -42,8 +42,8 @@ from tests.render.short_reports import all_reports, all_suites
 FOLDER = "results/20260105T120000Z-quick-0000"
 LAYOUT = ShortLayout(folder=FOLDER, page=f"{FOLDER}/report.html")
 WIDTHS = (80, 60, 40, 20)
-REPORTS = dict(all_reports())
-SUITES = dict(all_suites())
+REPORTS = all_reports()
+SUITES = all_suites()
 Golden = Callable[[str, str], None]
 
 

@@ -2,12 +2,14 @@
 
 import re
 from dataclasses import replace
+from functools import cache
 from urllib.parse import unquote, urljoin
 
 import pytest
 
 from bench.core.history.history import to_history_point
 from bench.core.history.levels import MAX_TREND_RUNS
+from bench.core.report.dashboard import Dashboard
 from bench.core.report.newest_needs import advise_history, name_verdict
 from bench.core.report.trend_page import TrendPage, trend_page
 from bench.core.report.trend_wording import commit
@@ -39,11 +41,46 @@ from tests.searches import make_search
 COMMIT_TEXTS = ("branch", "subject", "author")
 ASSETS = Assets(style="/* the style */", script="/* the library, and the script */")
 QUICK = "embedded/simulated/quick.html"
-HISTORIES = several()
-BOARD = board_of(HISTORIES)
-FILES = site_of(HISTORIES, LINKS, ASSETS)
-PAGES = [path for path in FILES if path.endswith(".html")]
-ENTRIES = {path_of(page.where): page for page in HISTORIES}
+PATHS = (
+    "embedded/simulated/chat-stream.html",
+    QUICK,
+    "embedded/simulated/medium.html",
+    "embedded/simulated/spike.html",
+    "embedded/simulated/heavy.html",
+    "compose/simulated/medium.html",
+)
+
+
+@cache
+def histories() -> list[TrendPage]:
+    """Return each kind of history."""
+    return several()
+
+
+@cache
+def board() -> Dashboard:
+    """Return the front page of the histories."""
+    return board_of(histories())
+
+
+@cache
+def files() -> dict[str, str]:
+    """Return the files of the site."""
+    return site_of(histories(), LINKS, ASSETS)
+
+
+@cache
+def pages() -> list[str]:
+    """Return the paths of the pages."""
+    return [path for path in files() if path.endswith(".html")]
+
+
+@cache
+def entries() -> dict[str, TrendPage]:
+    """Return the history of each path."""
+    found = {path_of(page.where): page for page in histories()}
+    assert tuple(found) == PATHS
+    return found
 
 
 def hostile() -> list[TrendPage]:
@@ -76,7 +113,7 @@ def many_histories() -> list[TrendPage]:
 
 def parsed(path: str) -> Element:
     """Return a page of the site, whose structure is checked."""
-    return check_page(FILES[path], POLICY)
+    return check_page(files()[path], POLICY)
 
 
 def addresses(page: Element) -> list[str]:
@@ -89,14 +126,14 @@ def test_the_front_page_has_tiles_and_one_list() -> None:
     """The judgement comes first, then the tiles with their rows, and one list of all scenarios."""
     page = parsed(FRONT)
     header = page.find("header")
-    heading = heading_of(DECISIONS[BOARD.decision], BOARD.headline)
+    heading = heading_of(DECISIONS[board().decision], board().headline)
     assert header.find("h1").text == shown(heading)
-    assert header.find("p", class_="next").text == shown(BOARD.next_step)
-    findings = [f"{finding.entry.name}: {shown(finding.text)}" for finding in BOARD.findings]
+    assert header.find("p", class_="next").text == shown(board().next_step)
+    findings = [f"{finding.entry.name}: {shown(finding.text)}" for finding in board().findings]
     assert [row.text[2:] for row in header.find("ul", class_="findings").find_all("li")] == findings
     assert len(findings) == 2
-    assert len(BOARD.tiles) == 4
-    for tile, item in zip(BOARD.tiles, page.find_all("li", class_="site-tile"), strict=True):
+    assert len(board().tiles) == 4
+    for tile, item in zip(board().tiles, page.find_all("li", class_="site-tile"), strict=True):
         assert item.find("h2").text.endswith(f"{tile.title} {tile.status}")
         assert item.find("p", class_="figure").text == shown(f"{tile.figure} {tile.unit}")
         bars = [bar.attributes["class"] for bar in item.find_all("rect")][1::2]
@@ -105,7 +142,7 @@ def test_the_front_page_has_tiles_and_one_list() -> None:
         assert texts == [shown(row.text) for row in tile.rows]
         links = [link.attributes["href"] for link in item.find_all("a")]
         assert links == [path_of(row.entry.summary.where) for row in tile.rows]
-    assert headings_of(page)[len(BOARD.tiles) :] == ["Scenarios, the worst first"]
+    assert headings_of(page)[len(board().tiles) :] == ["Scenarios, the worst first"]
     assert len(page.find_all("table")) == 1
 
 
@@ -118,7 +155,7 @@ def test_the_front_page_lists_each_history() -> None:
         DECISIONS[Decision.INCONCLUSIVE]: "? cannot tell",
         DECISIONS[Decision.PASS]: "✓ not worse",
     }
-    for entry, row in zip(BOARD.entries, rows, strict=True):
+    for entry, row in zip(board().entries, rows, strict=True):
         link = row.find("th").find("a")
         assert link.attributes["href"] == path_of(entry.summary.where)
         assert link.text == entry.name
@@ -157,7 +194,7 @@ def test_a_search_shows_its_safe_load_and_a_run_its_costs() -> None:
 def test_a_filter_has_the_values_of_the_rows() -> None:
     """Stacks and branches are listed if there are two or more; verdicts always."""
     other = [run.model_copy(update={"branch": "fix"}) for run in history([1.0] * 3, scenario="fixed")]
-    page = check_page(site_of([*HISTORIES, trend_page(other)], assets=ASSETS)[FRONT], POLICY)
+    page = check_page(site_of([*histories(), trend_page(other)], assets=ASSETS)[FRONT], POLICY)
     options = {
         select.attributes["name"]: [option.attributes["value"] for option in select.find_all("option")]
         for select in page.find_all("select")
@@ -179,11 +216,11 @@ def test_pages_of_runs_are_linked() -> None:
     assert linked.count("../../runs/old.html") == 1
 
 
-@pytest.mark.parametrize("path", ENTRIES)
+@pytest.mark.parametrize("path", PATHS)
 def test_the_page_of_a_history_contains_its_document(path: str) -> None:
     """Judgement, next step, warnings, each table and each fact; the sections stand in order."""
     page = parsed(path)
-    entry = ENTRIES[path]
+    entry = entries()[path]
     document = make_trend_document(entry.trend)
     header = page.find("header")
     heading = heading_of(name_verdict(entry.summary), document.headline)
@@ -208,11 +245,11 @@ def test_the_page_of_a_history_contains_its_document(path: str) -> None:
     assert runs[0][0] == f"{entry.newest.started_at:%Y-%m-%d %H:%M}"
 
 
-@pytest.mark.parametrize("path", ENTRIES)
+@pytest.mark.parametrize("path", PATHS)
 def test_the_page_of_a_history_contains_each_chart_as_data_and_as_a_table(path: str) -> None:
     """The deciding metrics come first, then the tiers; the table has the newest run first."""
     page = parsed(path)
-    trend = ENTRIES[path]
+    trend = entries()[path]
     main, *others = deciding_charts(trend)
     charts = {"main": main} | {f"deciding{number}": chart for number, chart in enumerate(others, 1)}
     charts |= {f"cost{number}": chart for number, chart in enumerate(cost_charts(trend), 1)}
@@ -242,28 +279,28 @@ def test_a_table_of_a_tier_has_the_newest_runs() -> None:
 
 def test_every_page_can_be_reached_and_leads_back() -> None:
     """Every address in a page is a file of the site, a place in it, or an address of the repository."""
-    for path in PAGES:
+    for path in pages():
         page = parsed(path)
         ids = [element.attributes.get("id") for element in page.walk()]
         for address in addresses(page):
             absolute = urljoin(f"https://site/{path}", address)
             if absolute.startswith("https://site/"):
                 target, _, place = absolute.removeprefix("https://site/").partition("#")
-                assert unquote(target) in FILES
+                assert unquote(target) in files()
                 assert not place or place in ids
             else:
                 assert address == ICON or address.startswith(f"{LINKS.repository}/")
     front = {urljoin("https://site/", address) for address in addresses(parsed(FRONT))}
-    assert {f"https://site/{path}" for path in ENTRIES} <= front
+    assert {f"https://site/{path}" for path in entries()} <= front
 
 
 def test_the_judgement_comes_first() -> None:
     """The judgement stands above each table and chart, and the histories that fail come first."""
-    for path, headline in ((FRONT, BOARD.headline), (QUICK, "Response time became worse")):
-        body = FILES[path].partition("<body>")[2]
+    for path, headline in ((FRONT, board().headline), (QUICK, "Response time became worse")):
+        body = files()[path].partition("<body>")[2]
         assert body.index(headline) < body.index("<table")
-        assert FILES[path].partition("<title>")[2].startswith("FAIL ")
-    order = [name_verdict(entry.summary) for entry in BOARD.entries]
+        assert files()[path].partition("<title>")[2].startswith("FAIL ")
+    order = [name_verdict(entry.summary) for entry in board().entries]
     worst_first = [Decision.FAIL, Decision.INCONCLUSIVE, Decision.PASS]
     words = [DECISIONS[decision] for decision in worst_first]
     assert order == sorted(order, key=[words[0], NEEDS_LOOK, *words[1:]].index)
@@ -271,7 +308,7 @@ def test_the_judgement_comes_first() -> None:
 
 def test_the_same_histories_make_the_same_bytes() -> None:
     """A site depends on no clock, no order of a set and no property of the machine."""
-    assert site_of(several(), LINKS, ASSETS) == FILES
+    assert site_of(several(), LINKS, ASSETS) == files()
 
 
 def test_hostile_text_stays_text() -> None:
@@ -299,13 +336,13 @@ def test_hostile_text_stays_text() -> None:
 
 def test_without_a_repository_no_link_leaves_the_site() -> None:
     """No address of another server stands in any page."""
-    for path, text in site_of(HISTORIES, Links(), ASSETS).items():
+    for path, text in site_of(histories(), Links(), ASSETS).items():
         assert not re.search(r"https?:", text), path
 
 
 def test_a_page_loads_only_the_sites_files() -> None:
     """Each page has the policy, links the shared style and script, and contains no other style or script."""
-    for path in PAGES:
+    for path in pages():
         page = parsed(path)
         home = "../" * path.count("/")
         assert page.find("link", rel="stylesheet").attributes["href"] == f"{home}{STYLE}"
@@ -383,7 +420,7 @@ def test_a_long_history_shows_all_comparable_runs() -> None:
     assert text.startswith(f"{MAX_TREND_RUNS + 7} runs as measured, in {MAX_TREND_RUNS + 7} groups")
     assert len(charts["all1"]["layers"][0]["at"]) == MAX_TREND_RUNS + 7
     assert len(charts["main"]["layers"][0]["at"]) == MAX_TREND_RUNS
-    assert "All comparable runs" not in FILES[QUICK]
+    assert "All comparable runs" not in files()[QUICK]
 
 
 def test_a_front_page_of_many_scenarios_folds_them() -> None:

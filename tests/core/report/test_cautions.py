@@ -12,12 +12,12 @@ from bench.core.watch.host import Host
 from tests.render.reports import reports
 
 REPORTS = reports()
-QUIET = REPORTS["pass"]
 
 
 def changed(**fields: Any) -> Report:
     """Return a report on a run with other fields."""
-    return QUIET.model_copy(update={"result": QUIET.result.model_copy(update=fields)})
+    quiet = REPORTS["pass"]
+    return quiet.model_copy(update={"result": quiet.result.model_copy(update=fields)})
 
 
 def labels(report: Report) -> dict[str, str]:
@@ -27,7 +27,7 @@ def labels(report: Report) -> dict[str, str]:
 
 def test_a_usual_run_has_no_caution() -> None:
     """Nothing stands above the verdict if there is nothing to know."""
-    assert list_cautions(QUIET) == ()
+    assert list_cautions(REPORTS["pass"]) == ()
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_a_machine_within_its_limits_is_not_busy() -> None:
 
 def test_injected_faults_come_first() -> None:
     """A run that was slowed down on purpose says so before anything else, also with uncommitted changes."""
-    provenance = QUIET.result.provenance.model_copy(
+    provenance = REPORTS["pass"].result.provenance.model_copy(
         update={"injections": {"model.slowdown": 1.3}, "dirty": True}
     )
     assert list(labels(changed(provenance=provenance)).items()) == [
@@ -73,7 +73,7 @@ def test_injected_faults_come_first() -> None:
 
 def test_a_late_load_generator_is_named() -> None:
     """The number of delayed requests and the longest delay."""
-    summary = QUIET.result.summary.model_copy(
+    summary = REPORTS["pass"].result.summary.model_copy(
         update={"loop_delays": LoopDelays(longest_turn_ms=2_400.0, delayed_requests=3)}
     )
     assert labels(changed(summary=summary)) == {"Late load generator": "3 requests delayed by up to 2.4 s"}

@@ -13,12 +13,12 @@ from tests.render.drawn import HOSTILE
 from tests.render.reports import reports
 
 REPORTS = reports()
-COMPARED = REPORTS["regression"]
 COMMIT = "c" * 40
 
 
-def changed(report: Report = COMPARED, **parts: dict[str, Any]) -> Report:
-    """Return a report with other fields of parts of its result."""
+def changed(report: Report | None = None, **parts: dict[str, Any]) -> Report:
+    """Return a report, by default that of a regression, with other fields of parts of its result."""
+    report = report or REPORTS["regression"]
     result = report.result
     updates: dict[str, Any] = parts.pop("result", {})
     for name, fields in parts.items():
@@ -33,7 +33,10 @@ def command(report: Report) -> str:
 
 def test_a_compared_run_is_checked_at_its_commit() -> None:
     """The first command checks out the commit, the second one measures and compares."""
-    assert describe_reproduction(COMPARED).commands == (f"git checkout {COMMIT}", "bench check quick")
+    assert describe_reproduction(REPORTS["regression"]).commands == (
+        f"git checkout {COMMIT}",
+        "bench check quick",
+    )
 
 
 def test_a_run_without_a_comparison_is_only_measured() -> None:
@@ -96,7 +99,7 @@ def test_what_the_commands_lack_is_said() -> None:
     without = describe_reproduction(changed(provenance={"commit": None}))
     assert len(without.commands) == 1
     assert any("commit is unknown" in note for note in without.notes)
-    assert any(str(COMPARED.result.scenario.seed) in note for note in notes)
+    assert any(str(REPORTS["regression"].result.scenario.seed) in note for note in notes)
 
 
 def test_names_from_outside_are_one_word_of_the_shell() -> None:
