@@ -145,6 +145,6 @@ def test_concurrent_acceptances_lose_no_run(tmp_path: Path) -> None:
                 process.kill()
             raise
     for process in accepting:
-        _, err = process.communicate(timeout=120)
+        _, err = process.communicate(timeout=300)
         assert process.returncode == Exit.PASS, err
     assert len(read_baseline().runs) == 12

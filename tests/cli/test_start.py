@@ -80,7 +80,7 @@ def serve() -> Iterator[str]:
 def python(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Run Python, and return its output."""
     return subprocess.run(
-        [sys.executable, *arguments], capture_output=True, text=True, check=False, cwd=cwd, timeout=120
+        [sys.executable, *arguments], capture_output=True, text=True, check=False, cwd=cwd, timeout=300
     )
 
 

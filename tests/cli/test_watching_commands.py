@@ -135,7 +135,7 @@ def test_ctrl_c_ends_a_monitor_with_its_summary(tmp_path: Path, options: tuple[s
         assert process.stdout is not None
         assert "machine" in process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=300)
     assert process.returncode == code
     assert "watched for" in err
     assert "Traceback" not in err

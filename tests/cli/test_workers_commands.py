@@ -48,12 +48,12 @@ def test_load_generators_start_join_and_end(bench: Bench, tmp_path: Path) -> Non
         address = up.out.strip()
         assert "bench workers down" in bench("workers", "up", *tls).err
         with _joined(address, tmp_path) as another:
-            await_workers(find_access(address, folder), 2, timeout_s=60)
+            await_workers(find_access(address, folder), 2, timeout_s=300)
             listed = bench("workers", "list", address, *tls).out.splitlines()
             assert [line.split()[0] for line in listed[1:]] == ["another", listed[2].split()[0]]
             assert all(line.endswith("free") for line in listed[1:])
             assert bench("workers", "down").err == "2 programs ended\n"
-            assert another.wait(60) == 0
+            assert another.wait(300) == 0
         assert bench("workers", "list", address, *tls).code == Exit.TARGET
     finally:
         bench("workers", "down")
