@@ -11,8 +11,6 @@ from bench.core.verdict.compare import MachineComparison
 
 _LONGEST = 90
 """Characters of a reason on the first screen; the details have all of it."""
-_BUSY_LOAD = 1.0
-"""Runnable processes for each core before a run, from which on the machine counts as busy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +57,9 @@ def _machine(report: Report) -> Iterator[Caution]:
     if report.comparison.saturation is not None:
         parts.append(_shorten(report.comparison.saturation))
     if host is not None:
-        if host.load_at_start is not None and host.cores and host.load_at_start > _BUSY_LOAD * host.cores:
-            parts.append(
-                f"load {host.load_at_start:.1f} on {wording.counted(host.cores, 'core')} at the start"
-            )
+        if host.busy_load is not None:
+            cores = wording.counted(host.cores or 0, "core")
+            parts.append(f"load {host.busy_load:.1f} on {cores} at the start")
         shares = {
             "stolen by other guests": (host.stolen_ratio, STOLEN_RATIO),
             "throttled": (host.throttled_ratio, THROTTLED_RATIO),

@@ -13,15 +13,22 @@ _CURES = {
     "the load generator was paused": _QUIET,
     "the machine was not quiet:": _QUIET,
     "no request was answered": "Check the address and the logs of the services; then measure again.",
+    "the run ended early: service": "Read the log of the service for the cause; then measure again.",
+    "the run ended early: interrupted": "Let the run end; then measure again.",
     "the load ended before it": "Set a longer --duration or an earlier fault; then measure again.",
 }
 """What to change, by words of the reason."""
 
 
-def suggest_cure(reasons: Sequence[str]) -> str:
-    """Return what to change before the next run, for the first reason."""
+def suggest_cure(reasons: Sequence[str], *, is_busy: bool = False) -> str:
+    """Return what to change before the next run, for the first reason.
+
+    Args:
+        reasons: Why the run is invalid.
+        is_busy: Whether other programs used the machine when the run began.
+    """
     reason = next(iter(reasons), "")
     for words, cure in _CURES.items():
         if words in reason:
-            return cure
+            return _QUIET if is_busy and cure == _LESS_LOAD else cure
     return "Remove this cause and measure again."

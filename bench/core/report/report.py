@@ -92,7 +92,8 @@ def advise(result: RunResult, comparison: Comparison, accept: str | None) -> str
     """
     match comparison.decision:
         case Decision.INVALID:
-            return f"{suggest_cure(comparison.reasons)} This run was not judged."
+            is_busy = result.host is not None and result.host.busy_load is not None
+            return f"{suggest_cure(comparison.reasons, is_busy=is_busy)} This run was not judged."
         case Decision.INCONCLUSIVE:
             return _get_a_verdict(result, comparison, accept)
         case Decision.FAIL:

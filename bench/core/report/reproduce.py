@@ -48,6 +48,7 @@ def _command(report: Report) -> list[str]:
         return [
             "bench capacity",
             shlex.quote(_searched_name(result)),
+            *_limits(result),
             *_search_options(result.scenario.capacity),
         ]
     if _is_address(result):
@@ -75,6 +76,16 @@ def _compares_commits(result: RunResult, comparison: Comparison) -> bool:
 
 def _searched_name(result: RunResult) -> str:
     return result.scenario.name.removesuffix(NAME_SUFFIX)
+
+
+def _limits(result: RunResult) -> Iterator[str]:
+    """Yield the limits of a search: without them, a scenario that declares none cannot be searched."""
+    for key, limit_ms in result.scenario.objectives.items():
+        name = key.removesuffix("_ms")
+        yield f"--objective {shlex.quote(f'{name}<{limit_ms:g}ms')}"
+    for key, thresholds in result.scenario.thresholds.items():
+        for threshold in thresholds:
+            yield f"--threshold {shlex.quote(f'{key} {threshold.expression}')}"
 
 
 def _search_options(search: CapacitySearch | None) -> Iterator[str]:

@@ -80,6 +80,12 @@ class Host(Record):
     pinned: dict[str, Annotated[Cores, Field(min_length=1)]] = {}
     """Numbers of the cores of the load generators and of the stack; empty without pinning."""
 
+    @property
+    def busy_load(self) -> float | None:
+        """The load at the start if it was larger than the number of cores; `None` if the machine was free."""
+        load = self.load_at_start
+        return load if load is not None and self.cores and load > self.cores else None
+
 
 def host_of(
     machine: MachineState,

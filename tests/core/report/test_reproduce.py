@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from bench.core.config.capacity_search import CapacitySearch
+from bench.core.limits.threshold import Threshold
 from bench.core.report.report import Report
 from bench.core.report.reproduce import describe_reproduction
 from tests.render.capacities import capacities, drawn_with
@@ -85,9 +86,12 @@ def test_a_search_repeats_its_limits() -> None:
     search = CapacitySearch.model_validate(
         {"from": 2, "to": 40, "budget": "5m", "width": "10%", "predict": [50, 100]}
     )
-    searched = changed(report, scenario={"name": "quick-capacity", "capacity": search})
+    success = (Threshold.model_validate({"threshold": "rate>0.99"}),)
+    limits = {"objectives": {"e2e_ms": 200.0}, "thresholds": {"success_ratio": success}}
+    searched = changed(report, scenario={"name": "quick-capacity", "capacity": search, **limits})
     assert command(searched) == (
-        "bench capacity quick --from 2 --to 40 --budget 5m --width 0.1 --predict 50 --predict 100"
+        "bench capacity quick --objective 'e2e<200ms' --threshold 'success_ratio rate>0.99' "
+        "--from 2 --to 40 --budget 5m --width 0.1 --predict 50 --predict 100"
     )
     assert any("quick-capacity" in note for note in describe_reproduction(searched).notes)
 
