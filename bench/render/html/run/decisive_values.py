@@ -118,7 +118,7 @@ def _look(verdict: TrialVerdict) -> str:
 
 
 _LOOKS = {
-    TrialVerdict.MET: "○ met the objectives",
-    TrialVerdict.BROKEN: "✕ broke one",
+    TrialVerdict.MET: "○ met",
+    TrialVerdict.BROKEN: "✕ broken",
     TrialVerdict.OPEN: "◌ not certain",
 }
