@@ -84,6 +84,20 @@ def test_the_contents_mark_the_part_in_view(browser: Browser, tmp_path: Path) ->
         shown.page.locator(".topbar [aria-current][href='#run-headline']").wait_for()
 
 
+def test_the_contents_mark_the_entry_that_was_followed(browser: Browser, tmp_path: Path) -> None:
+    """The entry of a click stays marked, also next to a part of the same height and at the end."""
+    with opened(browser, tmp_path, KINDS["worse"](), LAPTOP) as shown:
+        for entry in shown.page.locator(".topbar nav a").all():
+            entry.click()
+            target = entry.get_attribute("href")
+            shown.page.locator(f".topbar [aria-current][href='{target}']").wait_for()
+            # Later messages of the page, of the click's scrolling, do not move the mark.
+            shown.value("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+            assert shown.page.locator(".topbar [aria-current]").get_attribute("href") == target
+        shown.value("scrollTo(0, 0)")
+        shown.page.locator(".topbar [aria-current][href='#run-headline']").wait_for()
+
+
 def test_the_commands_can_be_copied(browser: Browser, tmp_path: Path) -> None:
     """The buttons select the command of the next step, and the commands that measure the run again."""
     with opened(browser, tmp_path, KINDS["worse"](), LAPTOP) as shown:

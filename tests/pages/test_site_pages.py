@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, expect
 from bench.core.report.trend_page import TrendPage, trend_page
 from bench.render.html.front import render_front
 from bench.render.html.site_files import FRONT, path_of
+from tests.eventually import eventually
 from tests.pages.opened import PHONE, TIMEOUT_MS, Opened, shown_file
 from tests.pages.test_pages import AXE
 from tests.render.histories import LINKS, board_of, history, several, site_of
@@ -230,9 +231,10 @@ def test_the_address_keeps_the_filters(browser: Browser, write_site: WriteSite) 
     with shown_file(browser, front) as shown:
         shown.page.get_by_role("radio", name="cannot tell").check()
         shown.page.get_by_role("searchbox", name="Search").fill("hea vy&=#")
+        eventually(lambda: "search=hea+vy" in shown.value("location.hash"))
         address = shown.value("location.href")
         shown.page.get_by_role("searchbox", name="Search").fill("heavy")
-        assert shown.value("location.hash") == "#search=heavy&verdict=cannot+tell"
+        eventually(lambda: shown.value("location.hash") == "#search=heavy&verdict=cannot+tell")
         shown.page.goto(address)
         expect(shown.page.get_by_role("searchbox", name="Search")).to_have_value(
             "hea vy&=#", timeout=TIMEOUT_MS
@@ -243,6 +245,28 @@ def test_the_address_keeps_the_filters(browser: Browser, write_site: WriteSite) 
             shown.page.evaluate(f"location.hash = '{nothing}'")
             shown.page.get_by_text("6 scenarios", exact=True).wait_for()
         assert shown.messages == []
+
+
+def test_fast_typing_changes_the_address_rarely(browser: Browser, write_site: WriteSite) -> None:
+    """Browsers refuse a hundred changes within seconds; the last text arrives, in any case."""
+    type_fast = """count => {
+        const field = document.querySelector("#filters input[type=search]");
+        window.changes = 0;
+        const replace = history.replaceState.bind(history);
+        history.replaceState = (...given) => { changes += 1; replace(...given); };
+        field.focus();
+        for (let number = 1; number <= count; number++) {
+            field.value = `a${number}`;
+            field.dispatchEvent(new Event("input", { bubbles: true }));
+        }
+        return changes;
+    }"""
+    with shown_file(browser, write_site(SEVERAL()) / FRONT) as shown:
+        assert shown.page.evaluate(type_fast, 200) < 50
+        shown.value("document.activeElement.blur()")
+        assert shown.value("location.hash") == "#search=a200"
+        shown.page.evaluate(type_fast, 100)
+        eventually(lambda: shown.value("location.hash") == "#search=a100")
 
 
 def test_a_front_page_can_be_read_without_its_script(browser: Browser, write_site: WriteSite) -> None:

@@ -288,6 +288,23 @@ def test_the_packages_script_can_stand_in_a_page() -> None:
     assert "uPlot" in assets.script
 
 
+def test_an_older_browser_loses_no_sign_and_no_rule() -> None:
+    """A sign stands without its alternative text too, and `:has()` never shares a rule with another selector.
+
+    A browser that does not know the newer form ignores the declaration, or the rule with all its selectors.
+    """
+    style = load_assets("site", "side_by_side").style
+    signs = re.findall(r'content: ("[^"]+") / "";', style)
+    assert '"✕ "' in signs
+    for sign in signs:
+        assert style.count(f'content: {sign}; content: {sign} / "";') == signs.count(sign)
+    shared = []
+    for selector in re.findall(r"[^{};]*:has\([^{]*(?={)", style):
+        if "," in re.sub(r"\([^()]*\)", "", selector):
+            shared.append(selector)
+    assert shared == []
+
+
 def test_a_page_does_not_grow_with_its_requests() -> None:
     """The page of a hundred thousand requests is less than twice as large as that of a hundred."""
     few = render_page(*passed())

@@ -44,10 +44,11 @@ def load_assets(*styles: str) -> Assets:
     Args:
         styles: Names of further style sheets, such as `side_by_side`.
     """
+    library = _read(_LIBRARY / "uPlot.iife.min.js")
     own = _join("js", _SCRIPTS)
     return Assets(
         style=f"{_read(_LIBRARY / 'uPlot.min.css')}\n{_join('css', (*_STYLES, *styles))}",
-        script=f'{_read(_LIBRARY / "uPlot.iife.min.js")}\n(() => {{\n"use strict";\n{own}\n}})();',
+        script=f'{read_script("language")}\n{library}\n(() => {{\n"use strict";\n{own}\n}})();',
     )
 
 

@@ -3,6 +3,7 @@
   "use strict";
 
   const STEP = 50; // rows that one press of "Show more" adds; no filter shows more rows at once
+  const PAUSE_MS = 400; // browsers refuse more than 100 changes of the address within 10 or 30 seconds
   const form = document.getElementById("filters");
   const status = document.getElementById("matches");
   const more = document.getElementById("more");
@@ -13,6 +14,8 @@
   const names = NAMES.filter((name) => form.elements[name]); // a page with one stack has no choice of it
   let limit = STEP;
   let shown = [];
+  let remembered = -PAUSE_MS; // the time of the last change of the address
+  let pause = null; // the timer of a change that the address does not have yet
 
   // One table has all rows: the folded part is for readers without this script.
   const folded = document.querySelector("#rows details");
@@ -52,6 +55,9 @@
   }
 
   function remember() {
+    clearTimeout(pause);
+    pause = null;
+    remembered = performance.now();
     const parameters = new URLSearchParams();
     for (const [name, value] of Object.entries(chosen())) if (value) parameters.set(name, value);
     const text = parameters.toString();
@@ -69,6 +75,8 @@
   }
 
   function recall() {
+    clearTimeout(pause);
+    pause = null;
     const parameters = new URLSearchParams(location.hash.includes("=") ? location.hash.slice(1) : "");
     for (const name of names) choose(form.elements[name], parameters.get(name) ?? "");
     apply();
@@ -77,10 +85,13 @@
   function change() {
     limit = STEP;
     apply();
-    remember();
+    const wait = remembered + PAUSE_MS - performance.now();
+    if (wait <= 0) remember();
+    else pause ??= setTimeout(remember, wait);
   }
 
   form.addEventListener("input", change);
+  form.addEventListener("focusout", () => { if (pause !== null) remember(); }); // the reader may leave the page
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("reset", () => setTimeout(change)); // after the fields are reset
   more.addEventListener("click", () => {

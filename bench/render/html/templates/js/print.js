@@ -1,6 +1,6 @@
 function redraw() {
   forgetColours();
-  drawn.forEach(({ plot }) => plot.redraw(false));
+  drawn.forEach(({ plot }) => plot.batch(() => plot.redraw())); // at once: Firefox prints what is drawn by then
 }
 
 function print(on) {
