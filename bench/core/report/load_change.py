@@ -74,7 +74,10 @@ def describe_load_with_interval(safe: ComparedLoad) -> str:
     interval = safe.interval
     number = load_number(safe.load, unit)
     if interval.low is None or interval.high is None:
-        bound = _bound(number, safe.load, unit, at_least=interval.high is None, below=interval.low is None)
+        # Only the lower end is certain if nothing broke an objective.
+        load = safe.load if interval.low is None else interval.low
+        number = load_number(load, unit)
+        bound = _bound(number, load, unit, at_least=interval.high is None, below=interval.low is None)
         return f"{bound} {unit}"
     ends = f"{load_number(interval.low, unit)} to {load_number(interval.high, unit)}"
     return (
