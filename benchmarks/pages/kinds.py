@@ -117,10 +117,10 @@ def judge(kind: RunKind, name: str = "quick") -> tuple[Report, RunSeries]:
 @cache
 def make_baseline(kind: RunKind, name: str = "quick") -> Baseline:
     """Return a baseline of usual runs of this kind, without failures and outages."""
-    usual = replace(kind, failed=0, outages=0, warnings=0)
+    kind_of_baseline = replace(kind, failed=0, outages=0, warnings=0)
     baseline = None
     for number, factor in enumerate(BASELINE_FACTORS):
-        run, _ = measure(usual, factor, number, name)
+        run, _ = measure(kind_of_baseline, factor, number, name)
         baseline = accept(baseline, run, reason="usual", by="Tess Ter", at=NOON + timedelta(days=1))
     if baseline is None:
         raise AssertionError

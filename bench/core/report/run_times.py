@@ -11,8 +11,6 @@ from bench.core.samples.metrics import RESPONSE_TIME
 from bench.core.samples.sample import HOST, is_generator
 from bench.core.values.record import Number, Record
 
-_MEDIAN = {"p50": 0.5}
-
 
 class RunTimes(Record):
     """A run over time, in slices."""
@@ -45,7 +43,7 @@ def make_run_times(result: RunResult, recording: Recording | None) -> RunTimes |
     return RunTimes(
         end_s=measured.elapsed_s,
         slice_s=slice_s,
-        latency_ms=find_quantiles(samples, RESPONSE_TIME, _MEDIAN, edges).get("p50", ()),
+        latency_ms=find_quantiles(samples, RESPONSE_TIME, {"p50": 0.5}, edges).get("p50", ()),
         cpu_pct=tuple(_add_up(average_slices(_list_cpu(measured), edges), len(edges) - 1)),
     )
 
