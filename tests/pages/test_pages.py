@@ -186,6 +186,18 @@ def test_a_page_can_be_printed(browser: Browser, tmp_path: Path) -> None:
         assert shown.messages == []
 
 
+def test_charts_are_light_before_the_page_is_copied_for_paper(browser: Browser, tmp_path: Path) -> None:
+    """Firefox prints what a chart shows at the end of the event `beforeprint`; a later drawing is lost."""
+    draws_at_once = """() => {
+        const canvas = document.querySelector("canvas");
+        const before = canvas.toDataURL();
+        dispatchEvent(new Event("beforeprint"));
+        return canvas.toDataURL() !== before;
+    }"""
+    with opened(browser, tmp_path, KINDS["pass"](), color_scheme="dark") as shown:
+        assert shown.page.evaluate(draws_at_once)
+
+
 def test_the_page_can_be_read_without_its_script(browser: Browser, tmp_path: Path) -> None:
     """Without JavaScript all tables are there, and the raw data can be selected."""
     with opened(browser, tmp_path, KINDS["regression"](), java_script_enabled=False) as shown:
