@@ -128,6 +128,14 @@ def test_the_distribution_marks_the_typical_times() -> None:
     assert chart.text == "Line: the typical time, 609 ms. Band: 430 ms to 442 ms in 10 runs of the baseline."
 
 
+def test_a_run_of_failures_alone_has_no_curve_of_latencies() -> None:
+    """Its chart has the marks of the failed requests, and its table only the moments."""
+    over_time = make_over_time(judge(recording(failed=range(100)))[1])
+    assert over_time is not None
+    assert [line.look for layer in over_time.latency.layers for line in layer.lines] == ["crosses"]
+    assert over_time.latency.table.rows
+
+
 def test_each_process_has_its_own_axis() -> None:
     """Each small chart has one line, and its text has the mean and the maximum."""
     panels = resources_of(watched_recording())
@@ -136,6 +144,17 @@ def test_each_process_has_its_own_axis() -> None:
     assert texts["machine: CPU"] == "mean 24 %, max 38 % of all cores"
     assert texts["agent: CPU"].endswith("% of one core")
     assert len(texts) == len(panels.charts)
+
+
+def test_the_mean_of_negative_values_keeps_its_digits() -> None:
+    """Only a value near zero has one digit."""
+    values = (-123.4, -125.6)
+    gauges = tuple(
+        GaugeSample(at_s=float(at_s), service="agent", name="balance", value=value)
+        for at_s, value in enumerate(values)
+    )
+    (chart,) = resources_of(watch(gauges=gauges)).charts
+    assert chart.text.startswith("mean -124")
 
 
 def test_idle_processes_and_flat_values_are_folded() -> None:

@@ -128,7 +128,7 @@ def format_value(value: float | None, unit: str) -> str:
 
 def make_short_table(title: str, layer: Layer, unit: str) -> Table:
     """Return a layer over the time of a run as a bounded number of rows; the chart has all values."""
-    most = max(_FEWEST_ROWS, min(_MOST_ROWS, _MOST_CELLS // len(layer.lines)))
+    most = max(_FEWEST_ROWS, min(_MOST_ROWS, _MOST_CELLS // max(1, len(layer.lines))))
     step = math.ceil(len(layer.at) / most)
     part = f", 1 of {step} slices" if step > 1 else ""
     return make_table(f"{title}{part}", ("at", "s"), layer, unit, step)

@@ -141,7 +141,7 @@ def _chart(timeline: Timeline, curve: Curve, title: str, unit: str, unit_text: s
 
 def _round_mean(mean: float) -> float:
     """Return a mean with three digits, of which at most two are decimals unless it is smaller than these."""
-    if mean < _LEAST_DECIMAL:
+    if abs(mean) < _LEAST_DECIMAL:
         return float(f"{mean:.1g}")
     return round(float(f"{mean:.3g}"), 2)
 
