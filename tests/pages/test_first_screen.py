@@ -111,6 +111,17 @@ def test_the_commands_can_be_copied(browser: Browser, tmp_path: Path) -> None:
             assert str(shown.value("getSelection().toString()")).startswith(start)
 
 
+def test_a_command_wraps_between_its_arguments(browser: Browser, tmp_path: Path) -> None:
+    """No argument that fits its box has two lines, for example `--reason` after its hyphens."""
+    broken = """[...document.querySelectorAll('.argument')].filter(each => each.getClientRects().length > 1
+        || (each.offsetHeight > 30 && each.offsetWidth < each.closest('code, pre').clientWidth / 2)
+    ).map(each => each.textContent)"""
+    for kind in ("no baseline", "worse"):
+        with opened(browser, tmp_path, KINDS[kind](), LAPTOP) as shown:
+            assert shown.page.locator(".argument", has_text="--reason").count() > 0
+            assert shown.value(broken) == []
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_first_screen_is_the_first_page_on_paper(browser: Browser, tmp_path: Path, kind: str) -> None:
     """A4 in portrait has room for it, in light colours, and nothing is cut off at the side."""

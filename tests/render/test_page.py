@@ -63,6 +63,14 @@ def heading_of(word: Word, headline: str) -> str:
     return f"{SIGNS[word.tone]} {''.join(split_headline(word, headline))}"
 
 
+def heading_of_run(document: Document) -> str:
+    """Return the heading of a run: a reason after the decision begins with a capital."""
+    before, colon, reason = heading_of(document.word, document.headline).partition(": ")
+    if not document.headline.startswith(f"{document.word.text}: "):
+        return f"{before}{colon}{reason}"
+    return f"{before}{colon}{reason[:1].upper()}{reason[1:]}"
+
+
 def page_of(name: str) -> Element:
     """Return the page of a report without stored requests, whose structure is checked."""
     report = REPORTS[name]
@@ -134,7 +142,7 @@ def test_a_page_contains_the_complete_document(name: str) -> None:
     article = page.find("article")
     assert article.attributes["class"] == f"tone-{document.word.tone}"
     header = article.find("header")
-    heading = heading_of(document.word, document.headline)
+    heading = heading_of_run(document)
     assert header.find("h1").text == shown(heading)
     steps = [step.text for step in header.find_all("p", class_="next")]
     assert " ".join(steps) == shown(document.next_step)
@@ -235,7 +243,7 @@ def test_every_suite_has_a_page() -> None:
         articles = page.find_all("article")
         for report, article in zip(suite.reports, articles, strict=True):
             document = make_document(report)
-            heading = heading_of(document.word, document.headline)
+            heading = heading_of_run(document)
             assert article.find_all("h2")[0].text == shown(heading)
             for table in tables_of(document):
                 assert table_of(article, table.title) == without_ticks(table)

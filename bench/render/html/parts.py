@@ -127,6 +127,12 @@ def code(text: str) -> Markup:
     return Markup(_DATE.sub(r'<span class="nowrap">\g<0></span>', escaped))  # noqa: S704 - each part is escaped
 
 
+def command(text: str) -> Markup:
+    """Return a command as HTML that wraps between its arguments, for example never within `--reason`."""
+    arguments = Markup('<span class="argument">{}</span>')
+    return Markup(" ").join(arguments.format(part) for part in visible_text(text).split(" "))
+
+
 def finalize(value: object) -> object:
     """Escape a text that a template prints; markup and numbers stay as they are."""
     if isinstance(value, str) and not isinstance(value, Markup):
@@ -181,6 +187,7 @@ def _make_environment() -> Environment:
     )
     environment.filters.update(
         code=code,
+        command=command,
         cell_class=cell_class,
         headline=headline,
         ends_in_numbers=ends_in_numbers,
