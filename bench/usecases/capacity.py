@@ -97,11 +97,17 @@ def measure_search(
 
     searched = measure_capacity(plan, planned.stack, planned.conditions, listener, store_trial)
     home = folder / searched.result.provenance.run_id
-    with finish_first(lambda: describe_stored("the answer of the search is", home)):
+    problem: MisplacedRunError | None = None
+
+    def describe() -> str:
+        return describe_stored("the answer of the search is", home, problem=problem)
+
+    with finish_first(describe):
         home, problem = results.save_anywhere(searched.result, searched.recording, folder)
     if searched.is_interrupted:
-        check_stop(searched.result, home)
-        raise KeyboardInterrupt(describe_stored("the answer of the search is", home))
+        if problem is None:
+            check_stop(searched.result, home)
+        raise KeyboardInterrupt(describe())
     return StoredRun(searched.result, home, problem), problem
 
 

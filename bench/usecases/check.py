@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 Measure = Callable[[Listener], "tuple[StoredRun, MisplacedRunError | None]"]
 """Measures and stores a run; returns it, and the error if its folder is not writable."""
+_SUSPECT = "a run that looks worse, without its confirmation, is"
 
 
 def check(
@@ -133,33 +134,41 @@ def judge_measured(measure: Measure, listener: Listener, *, confirm: bool) -> Ju
     second: StoredRun | None = None
     first, problem = measure(listener.followed_by(_describe_confirmation) if confirm else _end(listener))
     check_stop(first.result, first.folder)
-    with finish_first(lambda: describe_stored("the complete run is", first.folder, "compare")):
+    with finish_first(lambda: _describe("the complete run is", first)):
         report = judge_run(first.result)
     if confirm and report.comparison.suspect:
         if first.is_interrupted:
-            raise KeyboardInterrupt(_describe_suspect(first.folder))
+            raise KeyboardInterrupt(_describe(_SUSPECT, first))
         listener.note("the run looks worse than the baseline; bench runs the scenario again to confirm it")
-        with _keep_suspect(first.folder):
+        with _keep_suspect(first):
             second, second_problem = _measure_confirmation(measure, _end(listener))
         problem = problem or second_problem
-    with finish_first(lambda: describe_stored("the run and its reports are", first.folder, "compare")):
+    judged = JudgedRun(report, first.folder, problem=problem)
+
+    def describe() -> str:
+        return describe_stored("the run and its reports are", first.folder, "compare", judged.problem)
+
+    with finish_first(describe):
         if second is not None:
-            report = judge_run(first.result, confirmation=second.result)
-        return store_judgement(JudgedRun(report, first.folder), problem)
+            judged = JudgedRun(judge_run(first.result, confirmation=second.result), first.folder)
+        judged = store_judgement(judged, problem)
+    if first.is_interrupted or (second is not None and second.is_interrupted):
+        raise KeyboardInterrupt(describe())
+    return judged
 
 
-def _describe_suspect(folder: Path) -> str:
-    """Return the message of an interruption before the confirmation of a run."""
-    return describe_stored("a run that looks worse, without its confirmation, is", folder, "compare")
+def _describe(what: str, run: StoredRun) -> str:
+    """Return the message of an interruption after a run."""
+    return describe_stored(what, run.folder, "compare", run.problem)
 
 
 @contextmanager
-def _keep_suspect(folder: Path) -> Iterator[None]:
+def _keep_suspect(run: StoredRun) -> Iterator[None]:
     """Add the first run to the message of an interruption of its confirmation."""
     try:
         yield
     except KeyboardInterrupt as interrupt:
-        raise KeyboardInterrupt(_describe_suspect(folder), *interrupt.args) from interrupt
+        raise KeyboardInterrupt(_describe(_SUSPECT, run), *interrupt.args) from interrupt
 
 
 def _measure_confirmation(
@@ -179,6 +188,8 @@ def _measure_confirmation(
     else:
         if unusable is None:
             return second, problem
+        if second.is_interrupted:
+            raise KeyboardInterrupt
     listener.warning(f"{unusable}; bench runs the scenario a third time")
     return measure(listener)
 

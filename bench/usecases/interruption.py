@@ -25,14 +25,18 @@ def explain_interrupt(folder: Path) -> Iterator[None]:
         raise KeyboardInterrupt(_describe_unfinished(folder)) from interrupt
 
 
-def describe_stored(what: str, home: Path, command: str = "report") -> str:
-    """Return the message of an interruption that left a complete folder of a run.
+def describe_stored(what: str, home: Path, command: str = "report", problem: StoreError | None = None) -> str:
+    """Return the message of an interruption after which a folder has a run.
 
     Args:
         what: What is in the folder.
         home: The folder.
         command: The command that shows it.
+        problem: The error if the run could not be stored in its folder.
     """
+    if problem is not None:
+        command = "recover" if (home / sample_files.RUN).is_file() else command
+        return f"interrupted; {problem.message}\nnext: bench {command} {home}"
     return f"interrupted; {what} in {home}\nnext: bench {command} {home}"
 
 

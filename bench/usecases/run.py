@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from bench.store.results import MisplacedRunError
 
 
+_COMPLETE = "the complete run is"
+
+
 @dataclass(frozen=True, slots=True)
 class StoredRun:
     """A measured run and the folder of its files."""
@@ -69,6 +72,8 @@ def measure_and_store(
     """
     stored, problem = measure_to_end(scenario, listener, options)
     check_stop(stored.result, stored.folder)
+    if stored.is_interrupted:
+        raise KeyboardInterrupt(describe_stored(_COMPLETE, stored.folder, problem=problem))
     return stored, problem
 
 
@@ -107,9 +112,12 @@ def _measure_to_end(
     from bench.store import results  # noqa: PLC0415 - see above
 
     home = folder / result.provenance.run_id
-    with finish_first(lambda: describe_stored("the complete run is", home)):
+    problem: MisplacedRunError | None = None
+    with finish_first(lambda: describe_stored(_COMPLETE, home, problem=problem)):
         home, problem = results.save_anywhere(result, recording, folder)
     if result.stop is not None and result.stop.cause is StopCause.INTERRUPT:
+        if problem is not None:
+            raise KeyboardInterrupt(describe_stored("", home, problem=problem))
         check_stop(result, home)
     return StoredRun(result, home, problem, recording.is_interrupted), problem
 

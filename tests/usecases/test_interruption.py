@@ -12,6 +12,7 @@ import pytest
 import bench
 from bench.core.run.result import RunResult
 from bench.core.run.run_start import RUNS
+from bench.errors import StoreError
 from bench.measure.machine.signals import finish_first
 from bench.owners.process import Owner
 from bench.store import baselines, results
@@ -89,15 +90,21 @@ def press(monkeypatch: pytest.MonkeyPatch) -> Press:
     return replace_function
 
 
-def script(monkeypatch: pytest.MonkeyPatch, *slowdowns: float | str, is_interrupted: bool = False) -> None:
-    """Replace measurements by results; `interrupt` stands for Ctrl-C before the load."""
+def script(monkeypatch: pytest.MonkeyPatch, *slowdowns: float | str, interrupted: int = 0) -> None:
+    """Replace measurements by results; `interrupt` stands for Ctrl-C before the load.
+
+    Args:
+        monkeypatch: Replaces the function.
+        slowdowns: The runs.
+        interrupted: Number of the run that had Ctrl-C after its load; 0 for none.
+    """
     rows = list(enumerate(slowdowns, 1))
 
     def measure(*_: object) -> tuple[RunResult, object]:
         number, slowdown = rows.pop(0)
         if isinstance(slowdown, str):
             raise KeyboardInterrupt
-        return run_at(slowdown, number), replace(make_recording(), is_interrupted=is_interrupted)
+        return run_at(slowdown, number), replace(make_recording(), is_interrupted=number == interrupted)
 
     monkeypatch.setattr("bench.usecases.run.measure", measure)
 
@@ -145,9 +152,59 @@ def test_ctrl_c_before_and_in_the_confirmation(
     monkeypatch: pytest.MonkeyPatch, slowdowns: tuple[float | str, ...]
 ) -> None:
     """The message names the run that looked worse; after Ctrl-C no confirmation starts."""
-    script(monkeypatch, *slowdowns, is_interrupted=len(slowdowns) == 1)
+    script(monkeypatch, *slowdowns, interrupted=2 - len(slowdowns))
     folder = Path("results", run_at(SLOW, 1).provenance.run_id)
     assert end(bench.check, "quick")[:2] == [
         f"interrupted; a run that looks worse, without its confirmation, is in {folder}",
         f"next: bench compare {folder}",
     ]
+
+
+@pytest.mark.parametrize("command", [bench.run, bench.noise])
+def test_ctrl_c_after_the_load_is_the_end(
+    monkeypatch: pytest.MonkeyPatch, command: Callable[..., object]
+) -> None:
+    """The run is complete and kept, and no further run starts."""
+    script(monkeypatch, WELL, interrupted=1)
+    folder = Path("results", run_at(WELL, 1).provenance.run_id)
+    assert end(command, "quick") == [
+        f"interrupted; the complete run is in {folder}",
+        f"next: bench report {folder}",
+    ]
+    assert results.load(folder).summary.requests > 0
+
+
+@pytest.mark.parametrize(("slowdowns", "interrupted"), [((WELL,), 1), ((SLOW, SLOW), 2)])
+def test_ctrl_c_after_the_last_load_of_a_check(
+    monkeypatch: pytest.MonkeyPatch, slowdowns: tuple[float, ...], interrupted: int
+) -> None:
+    """The run is judged, and the command ends, so that no other scenario of a job starts."""
+    script(monkeypatch, *slowdowns, interrupted=interrupted)
+    folder = Path("results", run_at(slowdowns[0], 1).provenance.run_id)
+    assert end(bench.check, "quick") == [
+        f"interrupted; the run and its reports are in {folder}",
+        f"next: bench compare {folder}",
+    ]
+    assert (folder / results.COMPARISON).is_file()
+
+
+def test_ctrl_c_after_an_unusable_confirmation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No third run starts."""
+    script(monkeypatch, SLOW, SLOW, interrupted=2)
+    monkeypatch.setattr("bench.usecases.check.explain_unusable", lambda _: "the run is invalid")
+    assert "without its confirmation" in end(bench.check, "quick")[0]
+
+
+def test_ctrl_c_while_the_disk_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message says that the run is not stored; requests that were stored before can be recovered."""
+
+    def refuse(*_: object) -> None:
+        raise StoreError("no space left on the disk")
+
+    script(monkeypatch, WELL, interrupted=1)
+    monkeypatch.setattr("bench.store.results._write", refuse)
+    folder = Path("results", run_at(WELL, 1).provenance.run_id)
+    write_start(folder, make_start())
+    first, next_step = end(bench.run, "quick")
+    assert first.startswith("interrupted; no space left on the disk; also not in ")
+    assert next_step == f"next: bench recover {folder}"
