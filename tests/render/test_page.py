@@ -65,10 +65,10 @@ def heading_of(word: Word, headline: str) -> str:
 
 def heading_of_run(document: Document) -> str:
     """Return the heading of a run: a reason after the decision begins with a capital."""
-    before, colon, reason = heading_of(document.word, document.headline).partition(": ")
-    if not document.headline.startswith(f"{document.word.text}: "):
-        return f"{before}{colon}{reason}"
-    return f"{before}{colon}{reason[:1].upper()}{reason[1:]}"
+    decision, rest = split_headline(document.word, document.headline)
+    if rest.startswith(": "):
+        rest = f": {rest[2:3].upper()}{rest[3:]}"
+    return f"{SIGNS[document.word.tone]} {decision}{rest}"
 
 
 def page_of(name: str) -> Element:
