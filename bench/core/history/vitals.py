@@ -1,5 +1,6 @@
 """Numbers of a run that a history keeps for charts and tables. They do not influence decisions."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import Field
@@ -67,8 +68,10 @@ class Vitals(Record):
     outcomes: dict[Outcome, Count] = {}
     """Number of requests by outcome."""
     messages: dict[str, NotNegative] = {}
-    """Typical response time of each message, or of each class of more than 20 messages; empty in lines of
-    older versions and of a capacity search."""
+    """Typical response time of each message; empty with more than 20 messages, for a capacity search, and in
+    lines of older versions."""
+    classes: dict[str, NotNegative] = {}
+    """Typical response time of each class of more than 20 messages; empty with more than 20 classes."""
     safe_load: LoadInterval | None = None
     """Interval of the safe load; null if the run is no capacity search."""
     breaks_at: str | None = None
@@ -90,6 +93,7 @@ def vitals_of(result: RunResult) -> Vitals:
     summary = result.summary
     safe = compared_load(result)
     capacity = result.capacity
+    messages = {} if capacity is not None else _typical_messages(summary)
     latencies: dict[str, LatencyPercentiles] = {}
     for key in _LATENCIES:
         # Percentiles over the different loads of a search describe none of them.
@@ -106,7 +110,8 @@ def vitals_of(result: RunResult) -> Vitals:
         tokens_tps=_round(summary.tokens_tps) if capacity is None else None,
         latencies=latencies,
         outcomes=summary.outcomes,
-        messages={} if capacity is not None else _typical_messages(summary),
+        messages=messages if len(messages) <= _MOST_MESSAGES else {},
+        classes=_typical_classes(summary, messages) if len(messages) > _MOST_MESSAGES else {},
         safe_load=None if safe is None else safe.interval,
         breaks_at=None if capacity is None else capacity.breaks_at,
         goodput_ratio=_goodput(result),
@@ -118,17 +123,20 @@ def vitals_of(result: RunResult) -> Vitals:
 
 
 def _typical_messages(summary: RunSummary) -> dict[str, float]:
-    """Return the typical response time of each message, or of each class if there are many messages."""
+    """Return the typical response time of each message."""
     row = summary.metrics.get(RESPONSE_TIME)
-    if row is None:
-        return {}
-    if len(row.figures) <= _MOST_MESSAGES:
-        return {name: round(value_ms, _DIGITS) for name, value_ms in row.figures.items()}
+    return {} if row is None else {name: round(value_ms, _DIGITS) for name, value_ms in row.figures.items()}
+
+
+def _typical_classes(summary: RunSummary, messages: Mapping[str, float]) -> dict[str, float]:
+    """Return the typical response time of each class of messages; empty if there are many classes too."""
     by_class: dict[str, list[float]] = {}
-    for name, value_ms in row.figures.items():
+    for name, value_ms in messages.items():
         use = summary.messages.get(name)
         if use is not None:
             by_class.setdefault(use.message_class, []).append(value_ms)
+    if len(by_class) > _MOST_MESSAGES:
+        return {}
     start_ms = metric(RESPONSE_TIME).resolution
     return {name: round(stats.typical(values, start_ms), _DIGITS) for name, values in by_class.items()}
 

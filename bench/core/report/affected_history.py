@@ -6,12 +6,16 @@ from collections.abc import Mapping, Sequence
 
 from bench.core.history.change_points import ChangePoint
 from bench.core.history.history import HistoryPoint
+from bench.core.history.trend import Trend
 from bench.core.report.affected import MOST_ROWS, NONE_ALONE, UNKNOWN
 from bench.core.samples.metrics import RESPONSE_TIME, tier_name
 from bench.core.values import stats, wording
 from bench.core.verdict.success import SUCCESS
 
+Logs = Mapping[str, float]
+"""Logarithm of the time of each message or class in a run."""
 Sides = tuple[list[float], list[float]]
+"""Logarithms of the times of a message in the runs before and after a change."""
 _FEWEST_RUNS = 3
 """Runs on each side of a change, below which a message is not compared."""
 _SHORTEST_MS = 1e-3
@@ -20,44 +24,73 @@ _ALPHA = 0.05
 """False-alarm rate of all messages of a change together."""
 
 
-def describe_affected_by(point: ChangePoint | None, runs: Sequence[HistoryPoint]) -> str:
-    """Return whom a change of a level affects: `3 of 13 messages: a, b, c`; empty without requests.
+def describe_affected_by(
+    trend: Trend, runs: Sequence[HistoryPoint], response_ms: Sequence[float | None]
+) -> str:
+    """Return whom the worst change of a trend affects: `3 of 13 messages: a, b, c`; empty without requests.
 
     Args:
-        point: The change; None for drift since the pinned baseline.
-        runs: The compared runs of the history, oldest first.
+        trend: The judged history.
+        runs: Its compared runs, oldest first.
+        response_ms: Response time of each run without the effect of its machine.
     """
-    if point is None:
-        return UNKNOWN
+    if not trend.unresolved:
+        return UNKNOWN  # drift since the pinned baseline
+    point = trend.unresolved[0]
     if point.key == SUCCESS:
         newest = runs[-1]
         return f"{newest.failed:,} of {newest.ok + newest.failed:,} requests failed in the newest run"
     if point.key != RESPONSE_TIME and tier_name(point.key) is None:
         return ""
-    sides = _collect_times(runs, point.position)
-    return _describe_slower(_find_slower(sides), len(sides)) if sides else UNKNOWN
+    start = _find_start(trend, point)
+    for kind in ("message", "class"):
+        logs = [_list_logs(run, kind, value_ms) for run, value_ms in zip(runs, response_ms, strict=True)]
+        sides = _collect_sides(logs[start : point.position], logs[point.position :])
+        if sides:
+            return _describe_slower(_find_slower(sides), kind, len(sides))
+    return UNKNOWN
 
 
-def _describe_slower(slower: Sequence[str], count: int) -> str:
-    """Return the slower messages of a number of messages."""
-    total = wording.counted(count, "message")
+def _find_start(trend: Trend, point: ChangePoint) -> int:
+    """Return the place of the first run of the level before a change."""
+    start = 0
+    for row in trend.metrics:
+        for earlier in row.change_points if row.key == point.key else ():
+            if earlier.position < point.position:
+                start = earlier.position
+    return start
+
+
+def _list_logs(run: HistoryPoint, kind: str, response_ms: float | None) -> Logs:
+    """Return the logarithms of the times of a run without the effect of its machine, by message or class."""
+    if run.vitals is None:
+        return {}
+    times_ms = run.vitals.messages if kind == "message" else run.vitals.classes
+    measured_ms = run.figures.get(RESPONSE_TIME)
+    slowdown = measured_ms / response_ms if measured_ms and response_ms else 1.0
+    return {name: math.log(max(time_ms, _SHORTEST_MS) / slowdown) for name, time_ms in times_ms.items()}
+
+
+def _collect_sides(before: Sequence[Logs], after: Sequence[Logs]) -> Mapping[str, Sides]:
+    """Return the times of each message that has enough of them before and after a change."""
+    sides: dict[str, Sides] = {}
+    for number, runs in enumerate((before, after)):
+        for run in runs:
+            for name, value in run.items():
+                sides.setdefault(name, ([], []))[number].append(value)
+    return {name: side for name, side in sides.items() if min(map(len, side)) >= _FEWEST_RUNS}
+
+
+def _describe_slower(slower: Sequence[str], kind: str, count: int) -> str:
+    """Return the slower messages or classes of a number of them."""
+    total = f"{count} classes" if kind == "class" else f"{count} messages"
     if len(slower) == count:
-        return f"all {total}"
+        return f"all {total}" if count > 1 else f"the only {kind}"
     if not slower:
         return NONE_ALONE
     names = [wording.shorten(name) for name in slower[:MOST_ROWS]]
     rest = len(slower) - len(names)
     return f"{len(slower)} of {total}: {wording.listing([*names, f'{rest} more'] if rest else names)}"
-
-
-def _collect_times(runs: Sequence[HistoryPoint], position: int) -> Mapping[str, Sides]:
-    """Return the logarithms of the times of each message before and after a change."""
-    sides: dict[str, Sides] = {}
-    for number, run in enumerate(runs):
-        for name, time_ms in (run.vitals.messages if run.vitals else {}).items():
-            before, after = sides.setdefault(name, ([], []))
-            (before if number < position else after).append(math.log(max(time_ms, _SHORTEST_MS)))
-    return {name: side for name, side in sides.items() if min(map(len, side)) >= _FEWEST_RUNS}
 
 
 def _find_slower(sides: Mapping[str, Sides]) -> list[str]:

@@ -20,7 +20,7 @@ from bench.core.report.affected_history import describe_affected_by
 from bench.core.report.long_term import LongTermCurve, group_medians, group_starts, long_term_curves
 from bench.core.run.origin import Fingerprint
 from bench.core.run.result import differences
-from bench.core.samples.metrics import metric
+from bench.core.samples.metrics import RESPONSE_TIME, metric
 from bench.core.values import stats
 from bench.core.values.record import Record
 from bench.core.verdict.baseline import Baseline, BaselineRun
@@ -127,7 +127,11 @@ class TrendPage:
         """Whom the worst change affects; empty if the history is not worse, or for a change of no message."""
         if self.trend.decision is not Decision.FAIL:
             return ""
-        return describe_affected_by(next(iter(self.trend.unresolved), None), self.runs)
+        response_ms: Sequence[float | None] = [None] * len(self.runs)
+        for history in self.metrics:
+            if history.key == RESPONSE_TIME:
+                response_ms = history.values
+        return describe_affected_by(self.trend, self.runs, response_ms)
 
 
 def trend_page(

@@ -42,7 +42,11 @@ def test_vitals_have_the_messages_or_the_classes_of_many_messages() -> None:
     }
     changes = {"metrics": {**run.summary.metrics, "e2e_ms": row}, "messages": uses}
     many = run.model_copy(update={"summary": run.summary.model_copy(update=changes)})
-    assert vitals_of(many).messages == {"short": pytest.approx(400.0), "long": pytest.approx(400.0)}
+    assert vitals_of(many).messages == {}
+    assert vitals_of(many).classes == {"short": pytest.approx(400.0), "long": pytest.approx(400.0)}
+    uses = {name: MessageUse(message_class=name, requests=1) for name in names}
+    alone = many.model_copy(update={"summary": many.summary.model_copy(update={"messages": uses})})
+    assert vitals_of(alone).classes == {}
 
 
 def test_an_unreliable_percentile_is_absent() -> None:
