@@ -31,7 +31,7 @@ COUNT = 500  # comparisons of each seed: 10,000 together
 RENDERED = 20  # comparisons that are rendered in every format
 RUN = run_at()
 SERIES = make_series(RUN)
-WORSE_WORDS = {"worse", "worse, within tolerance", "slower, within tolerance"}
+WORSE_WORDS = {"worse", "worse, within tolerance", "slower, within tolerance", "slower"}
 BETTER_WORDS = {"better", "faster"}
 SIZE = re.compile(
     r"(less than )?([\d.,]+) (%|times as) (slower|faster|more|less|higher|lower|slow|high|much)"

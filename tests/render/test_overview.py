@@ -6,8 +6,9 @@ from itertools import pairwise
 
 import pytest
 
-from bench.core.report.affected import find_decisive_row
+from bench.core.report.affected import find_decisive_row, list_classes
 from bench.core.report.report import Report
+from bench.core.report.row_words import margin_ratio_of
 from bench.core.report.series import make_series
 from bench.core.report.words import VERDICTS
 from bench.core.samples.metrics import tier_name
@@ -52,14 +53,14 @@ def test_the_drawing_agrees_with_the_compared_row(name: str) -> None:
     row = find_decisive_row(REPORTS[name])
     drawing = draw_decisive(REPORTS[name])
     assert (drawing is None) == (row is None)
-    if drawing is None or row is None or row.change_ratio is None or drawing.tolerated is None:
+    if drawing is None or row is None or row.change_ratio is None or drawing.main.tolerated is None:
         return
     main = drawing.main
     assert 0 <= main.low <= main.middle <= main.high <= 100
     assert drawing.zero is not None
     assert (main.middle > drawing.zero) == (row.change_ratio > 0)
     assert main.tone == VERDICTS[row.verdict].tone
-    start, width = drawing.tolerated
+    start, width = drawing.main.tolerated
     assert start < drawing.zero < start + width
     assert row.margin_ratio is not None
     is_within = abs(row.change_ratio) <= row.margin_ratio
@@ -98,6 +99,25 @@ def test_all_intervals_have_one_axis() -> None:
     assert drawing.zero is not None
     assert short.low < drawing.zero < short.high
     assert short.middle < drawing.main.low
+
+
+@pytest.mark.parametrize("name", LATENCIES)
+def test_each_row_lies_on_its_own_tolerance(name: str) -> None:
+    """A class that is tolerated lies within the field below it, which may differ from that of the run."""
+    report = REPORTS[name]
+    drawing = draw_decisive(report)
+    decisive = find_decisive_row(report)
+    others = list_classes(report)
+    if drawing is None or decisive is None:
+        return
+    for row, reach in zip(others, drawing.others, strict=True):
+        assert reach.tolerated is not None
+        start, width = reach.tolerated
+        end = start + width
+        is_within = abs(row.change_ratio or 0.0) <= margin_ratio_of(row)
+        assert (start <= reach.middle <= end) == is_within or end == 100
+        has_own = f"{margin_ratio_of(row):.0%}" != f"{margin_ratio_of(decisive):.0%}"
+        assert ("tolerated ±" in reach.note) == has_own
 
 
 def test_a_search_without_a_baseline_shows_its_own_interval() -> None:

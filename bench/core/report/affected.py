@@ -92,16 +92,26 @@ def _describe_grown(row: MetricComparison, comparison: Comparison) -> str:
     classes = [message for message in of_key if message.kind is MessageKind.CLASS]
     changed = [message for message in classes if message.verdict in PROVEN]
     count = count_messages(comparison)
-    if count and all_messages_grew(comparison, row):
-        return f"all {wording.counted(count, 'message')}"
-    if changed:
-        return _describe_messages(changed)
     singles = [message for message in of_key if message.kind is MessageKind.MESSAGE]
     proven = [message for message in singles if message.verdict in PROVEN]
+    if count and all_messages_grew(comparison, row):
+        alone = f"; {len(proven)} of them certain alone" if len(proven) < len(singles) else ""
+        return f"all {wording.counted(count, 'message')}{alone or _describe_spread(proven)}"
+    if changed:
+        return _describe_messages(changed)
     if proven:
         total = wording.counted(len(singles), "message")
-        return f"all {total}" if len(proven) == len(singles) else f"{len(proven)} of {total}"
+        spread = _describe_spread(proven)
+        return f"all {total}{spread}" if len(proven) == len(singles) else f"{len(proven)} of {total}"
     return NONE_ALONE if count else ""
+
+
+def _describe_spread(rows: Sequence[MessageComparison]) -> str:
+    """Return the smallest and the largest change of several messages: `, +17 to +37 %`."""
+    ratios = sorted(row.change_ratio for row in rows if row.change_ratio is not None)
+    if len(ratios) <= 1 or wording.change(ratios[0]) == wording.change(ratios[-1]):
+        return ""
+    return f", {wording.change_interval(ratios[0], ratios[-1], exact=True)}"
 
 
 def _describe_messages(rows: Sequence[MessageComparison]) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from bench.core.report.headline import concerns_readers, find_pass
 from bench.core.report.report import Report, find_claim
+from bench.core.report.row_words import row_verdict_text
 from bench.core.report.sentences import change_text, interval_text, values_text
 from bench.core.report.suite import SuiteReport
 from bench.core.report.words import (
@@ -15,7 +16,6 @@ from bench.core.report.words import (
     VERDICTS,
     Tone,
     Word,
-    verdict_text,
 )
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import RESPONSE_TIME, label_and_unit, metric, step_name, tier_name
@@ -130,7 +130,7 @@ def _compared(
         change_text(row),
         _values(row),
         interval,
-        verdict_text(row.key, row.verdict),
+        row_verdict_text(row),
         tone,
         (importance, rank, -size),
     )

@@ -83,6 +83,8 @@ CLAIM_WORDS = {
 """The verdict on a claim of an experiment."""
 PROVEN = frozenset({Verdict.WORSE, Verdict.WITHIN_TOLERANCE, Verdict.BETTER})
 """Verdicts on a change that is not by chance, so that it must not look like 0."""
+_SLOWER = Word("slower", Tone.CAUTION)
+"""A proven change of a message or a tier that is within its own tolerance."""
 NOT_MEASURED = Word("not measured", Tone.INVALID)
 """The result of a scenario without a measurement."""
 _TOLERATED_PASS = Word("pass, but worse", Tone.CAUTION, "pass, but slower")
@@ -135,6 +137,16 @@ def verdict_text(key: str, verdict: Verdict) -> str:
     return word.of_times if word.of_times and is_duration(key) else word.text
 
 
+def part_verdict_text(key: str, verdict: Verdict) -> str:
+    """Return the verdict on a message, a class or a tier for people, such as `slower`.
+
+    A part has a wider tolerance than the metric of the run, so its verdict does not name the
+    tolerance: a run that is too slow does not become tolerable because each of its messages is.
+    """
+    is_slower = verdict is Verdict.WITHIN_TOLERANCE and is_duration(key)
+    return _SLOWER.text if is_slower else verdict_text(key, verdict)
+
+
 def find_word(text: str) -> Word | None:
     """Return the word of a result in a table; None for any other text."""
     return _BY_TEXT.get(text)
@@ -142,7 +154,7 @@ def find_word(text: str) -> Word | None:
 
 def _list_words() -> dict[str, Word]:
     words: dict[str, Word] = {}
-    for word in (*OTHERS, *CLAIM_WORDS.values(), *VERDICTS.values()):
+    for word in (_SLOWER, *OTHERS, *CLAIM_WORDS.values(), *VERDICTS.values()):
         words[word.text] = word
         if word.of_times:
             words[word.of_times] = word

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from bench.core.report.advice import describe_advice
 from bench.core.report.fault_words import describe_faults
 from bench.core.report.report import Report
+from bench.core.report.row_words import row_verdict_text
 from bench.core.report.sentences import change_text, detectable_text, interval_text, values_text
-from bench.core.report.words import PROVEN, Word, verdict_text
+from bench.core.report.words import PROVEN, Word
 from bench.core.run.metric_summary import MetricSummary
 from bench.core.run.result import RunResult
 from bench.core.run.stall_effect import describe_stalls
@@ -188,7 +189,7 @@ def _message_row(row: MessageComparison, *, with_metric: bool) -> tuple[str, ...
         values_text(row),
         change_text(row),
         interval_text(row),
-        verdict_text(row.key, row.verdict),
+        row_verdict_text(row),
     )
 
 
@@ -254,7 +255,7 @@ def _comparison_row(row: MetricComparison) -> tuple[str, ...]:
         tier or step_name(row.key) or metric(row.key).label,
         describe_sides(row),
         *changes,
-        verdict_text(row.key, row.verdict),
+        row_verdict_text(row),
     )
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bench.core.report.row_words import margin_ratio_of
 from bench.core.report.words import VERDICTS, Tone
 from bench.core.samples.metrics import tier_name
-from bench.core.verdict.accepted_runs import MARGIN_RATIO
 from bench.render.document.table import Compared
 
 _BLANK = 1.05
@@ -57,13 +57,12 @@ def make_intervals(rows: Sequence[Compared]) -> tuple[Interval | None, ...]:
 def _change(row: Compared) -> _Change | None:
     if not row.base or row.change_ratio is None or row.low_ratio is None or row.high_ratio is None:
         return None
-    margin_ratio = MARGIN_RATIO if row.margin_ratio is None else row.margin_ratio
     scale = row.base if tier_name(row.key) else 1.0
     return _Change(
         low=scale * row.low_ratio,
         middle=scale * row.change_ratio,
         high=scale * row.high_ratio,
-        tolerated=scale * margin_ratio,
+        tolerated=scale * margin_ratio_of(row),
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from bench.core.report.row_words import describe_tolerances
 from bench.core.report.words import SIGNS, Tone, Word, find_word
 from bench.core.samples.metrics import tier_name
 from bench.core.values import wording
@@ -191,6 +192,7 @@ def _make_environment() -> Environment:
         cell_class=cell_class,
         headline=headline,
         ends_in_numbers=ends_in_numbers,
+        tolerances=describe_tolerances,
     )
     return environment
 

@@ -9,8 +9,9 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from bench.core.report.report import Report
+from bench.core.report.row_words import describe_tolerance_range, describe_tolerances, row_verdict_text
 from bench.core.report.sentences import change_text, compared_head, interval_text, values_text
-from bench.core.report.words import PROVEN, VERDICTS, verdict_text
+from bench.core.report.words import PROVEN, VERDICTS
 from bench.core.samples.cost_metrics import cost_service, growth_key, memory_key
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import RESPONSE_TIME, metric, step_name, tier_name
@@ -45,7 +46,6 @@ _MOST_TIERS = 4
 _NARROWEST_DECISIVE = 12
 """Columns below which the decisive interval is not drawn."""
 _WIDEST_DECISIVE = 60
-_TOLERATED = "within tolerance"
 _CHANGE_LEGENDS = (f"{FIELD} tolerated {LOW}{POINT}{HIGH} change", f"{FIELD} tolerated", "")
 _TIER_LEGENDS = (f"{FULL} base {MORE} more {LESS} less", f"{MORE} more {LESS} less", "")
 """Explanations of the drawings, the longest one first: the first that has space is shown."""
@@ -73,6 +73,8 @@ class ChangeRows:
     """The tiers that changed."""
     unchanged: Counter[str]
     """Number of messages by verdict that are not in `messages`."""
+    message_legends: tuple[str, ...] = ("",)
+    """Tolerances of the messages, the longest text first."""
 
     @property
     def shown(self) -> tuple[ChangeRow, ...]:
@@ -134,7 +136,17 @@ def find_rows(report: Report) -> ChangeRows:
         messages=_draw_rows(changed, name_message),
         tiers=_draw_tiers(find_changed_tiers(report)),
         unchanged=unchanged,
+        message_legends=_list_legends(changed),
     )
+
+
+def _list_legends(rows: Sequence[MessageComparison]) -> tuple[str, ...]:
+    """Return the tolerances of messages, which are wider than that of the run, the longest text first."""
+    if not rows:
+        return ("",)
+    texts = (describe_tolerances(rows), describe_tolerance_range(rows))
+    legends = [f"{FIELD} tolerated {text}" for text in texts] + [f"{FIELD} {text}" for text in texts]
+    return (*legends, "")
 
 
 def list_blocks(rows: ChangeRows, width: int) -> list[LineBlock]:
@@ -152,7 +164,7 @@ def list_blocks(rows: ChangeRows, width: int) -> list[LineBlock]:
             list_lines(columns, rows.messages, width),
             rank=Rank.MESSAGES,
             most=_MOST_MESSAGES,
-            heading=columns.heading("message"),
+            heading=columns.heading("message", rows.message_legends),
             describe_rest=lambda omitted: _describe_messages(rows, omitted),
             always_rest=bool(rows.messages) and rows.unchanged.total() > 0,
         ),
@@ -268,9 +280,8 @@ def _values(row: Compared) -> str:
 
 
 def _verdict(row: Compared) -> str:
-    if row.verdict is Verdict.WITHIN_TOLERANCE:
-        return _TOLERATED
-    return verdict_text(row.key, row.verdict)
+    text = row_verdict_text(row)
+    return text.rpartition(", ")[2]  # the sign of the change shows that it is worse
 
 
 def _style(row: Compared) -> str:

@@ -6,7 +6,8 @@ The complete table follows in a fold.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.core.report.words import VERDICTS, Word, verdict_text
+from bench.core.report.row_words import row_verdict_text
+from bench.core.report.words import VERDICTS, Word
 from bench.core.values import wording
 from bench.core.verdict.verdict import Verdict
 from bench.render.document.table import Compared
@@ -75,7 +76,7 @@ class CompactTable:
 
 def describe_verdict(row: Compared) -> Word:
     """Return the verdict on a row, in the words for its metric."""
-    return VERDICTS[row.verdict]._replace(text=verdict_text(row.key, row.verdict))
+    return VERDICTS[row.verdict]._replace(text=row_verdict_text(row))
 
 
 def list_tones(rows: Sequence[CompactRow]) -> tuple[Word, ...]:

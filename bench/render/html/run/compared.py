@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bench.core.report.report import Report
+from bench.core.report.row_words import describe_tolerances
 from bench.core.report.sentences import change_text
 from bench.core.report.words import CROSSED, KEPT, PROVEN, Tone
 from bench.core.samples.metric import Part
@@ -49,6 +50,8 @@ class ComparedPanel:
     """Thresholds of the scenario."""
     complete: tuple[DrawnTable, ...]
     """Tables in folds."""
+    tolerances: str = ""
+    """Tolerances of the metrics that have a drawn interval; empty without one."""
 
 
 def make_compared(report: Report, judged: Sequence[DrawnTable]) -> ComparedPanel | None:
@@ -73,6 +76,7 @@ def make_compared(report: Report, judged: Sequence[DrawnTable]) -> ComparedPanel
         rows=rows,
         thresholds=tuple(_list_thresholds(report)),
         complete=tuple(complete),
+        tolerances=describe_tolerances(compared),
     )
 
 

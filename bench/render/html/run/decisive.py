@@ -1,16 +1,17 @@
 """The drawing of the change that decided: its interval on the tolerated range, without a script."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bench.core.report.affected import describe_change, find_decisive_row, list_classes
 from bench.core.report.load_change import load_values
 from bench.core.report.report import Report, find_claim
+from bench.core.report.row_words import margin_ratio_of
 from bench.core.report.sentences import detectable_text, interval_text
 from bench.core.report.words import VERDICTS, verdict_text
 from bench.core.samples.cost_metrics import SAFE_LOADS
 from bench.core.samples.metrics import metric, step_name, tier_name
 from bench.core.values import wording
-from bench.core.verdict.accepted_runs import MARGIN_RATIO
 from bench.core.verdict.compare import Decision
 from bench.core.verdict.message_comparison import MessageComparison, MessageKind
 from bench.core.verdict.success import SUCCESS
@@ -62,21 +63,21 @@ def _draw_change(row: Row, report: Report) -> Decisive | None:
     if row.base is None or row.change_ratio is None:
         return _draw_shares(row, report)
     low_ratio, high_ratio = _ends(row, row.change_ratio)
-    margin_ratio = MARGIN_RATIO if row.margin_ratio is None else row.margin_ratio
+    margin_ratio = margin_ratio_of(row)
     scale = _scale(row)
     others = list_classes(report)
     ratios = [0.0, low_ratio, high_ratio, -margin_ratio, margin_ratio, row.change_ratio]
     for other in others:
         ratios += [ratio for ratio in _shown_ratios(other) if ratio is not None]
     axis = make_axis([scale.place(ratio) for ratio in ratios])
-    start = axis.at(scale.place(-margin_ratio))
-    end = axis.at(scale.place(margin_ratio))
     tolerance = f"tolerated ±{_size(scale.factor * margin_ratio, scale)}"
     base = _name_base(row, report)
     is_short = len(base) <= _SHORT_BASE
     label = tolerance if is_short else f"{base}, {tolerance}"
     zero = axis.at(scale.place(0.0))
     reaches = [_reach(other, scale, axis) for other in (row, *others)]
+    for number, other in enumerate(others, 1):
+        reaches[number] = replace(reaches[number], note=_note(other, margin_ratio))
     return Decisive(
         title=_title(row),
         result=describe_result(row),
@@ -85,15 +86,15 @@ def _draw_change(row: Row, report: Report) -> Decisive | None:
         others=tuple(reaches[1:]),
         ticks=list_ticks(axis, scale, base if is_short else "0", scale.factor * margin_ratio),
         zero=zero,
-        tolerated=(start, round(end - start, 2)),
         base=AxisMark(place_label(zero, label, SMALL_PX), label),
     )
 
 
 def _shown_ratios(row: Row) -> Sequence[float | None]:
-    """Return the ratios that the axis must reach: the interval of a class, of a message only its change."""
+    """Return the ratios that the axis must reach: of a message only its change."""
     if isinstance(row, MessageComparison) and row.kind is MessageKind.CLASS:
-        return (row.change_ratio, row.low_ratio, row.high_ratio)
+        margin_ratio = margin_ratio_of(row)
+        return (row.change_ratio, row.low_ratio, row.high_ratio, -margin_ratio, margin_ratio)
     return (row.change_ratio,)
 
 
@@ -119,9 +120,12 @@ def _reach(row: Row, scale: AxisScale, axis: AxisRange) -> Reach:
     low, high = _ends(row, middle)
     interval = _describe_interval(row)
     at = axis.at(scale.place(middle))
+    margin_ratio = margin_ratio_of(row)
+    start = axis.at(scale.place(-margin_ratio))
     return Reach(
         label=_title(row),
-        note=_note(row),
+        note="",
+        tolerated=(start, round(axis.at(scale.place(margin_ratio)) - start, 2)),
         change=describe_change(row),
         interval=interval,
         low=axis.at(scale.place(low)),
@@ -159,10 +163,15 @@ def _title(row: Row) -> str:
     return f"time in {tier}" if tier else step_name(row.key) or metric(row.key).label
 
 
-def _note(row: Row) -> str:
+def _note(row: Row, margin_ratio: float) -> str:
+    """Return the number of messages of a class, and the tolerance of a row if it differs."""
+    notes = []
     if isinstance(row, MessageComparison) and row.kind is MessageKind.CLASS:
-        return wording.counted(row.messages, "message")
-    return ""
+        notes.append(wording.counted(row.messages, "message"))
+    own = wording.magnitude(margin_ratio_of(row))
+    if own != wording.magnitude(margin_ratio):
+        notes.append(f"tolerated ±{own}")
+    return ", ".join(notes)
 
 
 def describe_result(row: Row) -> str:
@@ -234,6 +243,5 @@ def _draw_shares(row: Row, report: Report) -> Decisive | None:
         others=(),
         ticks=list_ticks(axis, AxisScale(1.0, " %", signed=False)),
         zero=base_at,
-        tolerated=None,
         base=AxisMark(base_at, f"{_name_base(row, report)}: {row.base_text}", find_side(base_at)),
     )

@@ -30,6 +30,8 @@ class Reach:
     """End of the interval."""
     tone: Tone
     """Its colour by meaning."""
+    tolerated: tuple[float, float] | None = None
+    """Start and width of its tolerated range; None without one."""
     label_at: float = 50.0
     """Place of the middle of the words, which stay within the drawing."""
     starts_before: bool = False
@@ -56,8 +58,6 @@ class Decisive:
     """Labels of the axis."""
     zero: float | None
     """Place of the base's value; None without a base."""
-    tolerated: tuple[float, float] | None
-    """Start and width of the tolerated range; None without one."""
     base: AxisMark | None
     """Name of the base, with the tolerance; None without a base."""
     marks: tuple[AxisMark, ...] = ()
@@ -78,5 +78,6 @@ class Decisive:
         if self.base is not None:
             parts.append(self.base.label)
         parts.append(self.result)
-        parts += [f"{other.label} {other.change}" for other in self.others]
+        for other in self.others:
+            parts.append(f"{other.label} {other.change}{f' ({other.note})' if other.note else ''}")
         return ", ".join(parts)

@@ -43,10 +43,8 @@ def draw_threshold(limit: ThresholdResult) -> Decisive | None:
         label_at=place_label(at, limit.measured, LARGE_PX),
         high=max(at, edge),
         tone=Tone.BAD,
+        tolerated=find_allowed(limit, edge),
     )
-    keeps_below = limit.expression.operator in {"<", "<="}
-    keeps_above = limit.expression.operator in {">", ">="}
-    tolerated = (0.0, edge) if keeps_below else (edge, round(100.0 - edge, 2)) if keeps_above else None
     return Decisive(
         title=label,
         result=describe_crossed(limit),
@@ -55,9 +53,22 @@ def draw_threshold(limit: ThresholdResult) -> Decisive | None:
         others=(),
         ticks=list_ticks(axis, scale),
         zero=edge,
-        tolerated=tolerated,
         base=AxisMark(edge, f"allowed: {limit.expression}", find_side(edge)),
     )
+
+
+def find_allowed(limit: ThresholdResult, edge: float) -> tuple[float, float] | None:
+    """Return start and width of the values that a threshold allows, in per cent of the axis.
+
+    Args:
+        limit: The threshold.
+        edge: Place of its limit.
+    """
+    if limit.expression.operator in {"<", "<="}:
+        return 0.0, edge
+    if limit.expression.operator in {">", ">="}:
+        return edge, round(100.0 - edge, 2)
+    return None
 
 
 def draw_safe_load(capacity: CapacityResult, safe: SafeLoad) -> Decisive:
@@ -94,7 +105,6 @@ def draw_safe_load(capacity: CapacityResult, safe: SafeLoad) -> Decisive:
         others=(),
         ticks=list_ticks(axis, AxisScale(1.0, "", signed=False)),
         zero=None,
-        tolerated=None,
         base=AxisMark(50.0, f"tried {capacity.unit}: {_list_looks(capacity)}"),
         marks=tuple(marks),
     )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.core.report.report import Report
+from bench.core.report.row_words import describe_tolerances
 from bench.core.report.sentences import change_text, values_text
 from bench.core.report.words import Word
 from bench.core.samples.metrics import RESPONSE_TIME, metric
@@ -33,6 +34,8 @@ class MessagePanel:
     """All messages with their intervals; None without a baseline."""
     tones: tuple[Word, ...]
     """Legend of the signs."""
+    tolerances: str = ""
+    """Tolerances of the messages; empty without a baseline."""
 
 
 def make_messages(report: Report, judged: Sequence[DrawnTable]) -> MessagePanel | None:
@@ -74,6 +77,7 @@ def _list_changes(complete: DrawnTable) -> MessagePanel:
         left_out=0,
         complete=complete,
         tones=list_tones(shown),
+        tolerances=describe_tolerances(table.compared),
     )
 
 
