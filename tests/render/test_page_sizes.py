@@ -7,7 +7,10 @@ import pytest
 from bench.core.report.report import Report
 from bench.core.report.series import RunSeries
 from bench.core.report.suite import judge_suite
+from bench.core.verdict.verdict import Verdict
+from bench.render.document.document import make_document
 from bench.render.html.page import render_page, render_suite_page
+from bench.render.html.parts import limit_rows
 from bench.render.html.run.section import make_section
 from benchmarks.pages.kinds import KINDS, RunKind, judge
 from tests.render.drawn import regressed
@@ -44,6 +47,18 @@ def test_a_cut_table_names_its_rows() -> None:
     assert len(messages.complete.table.rows) == len(messages.complete.intervals) == 50
     changes = [row.change_ratio for row in messages.complete.table.compared]
     assert changes == sorted(changes, key=lambda change: -(change or 0.0))
+
+
+def test_a_cut_table_keeps_the_rows_that_became_worse() -> None:
+    """The tiers are in the order of their names, and the one that became worse has the last name."""
+    report, _ = judge(CHEAP["64 tiers"])
+    (tiers,) = [table for table in make_document(report).judged if len(table.rows) == 65]
+    worse = [row.key for row in tiers.compared if row.verdict is Verdict.WORSE]
+    assert worse
+    cut = limit_rows(tiers)
+    assert len(cut.rows) == len(cut.compared) == 50
+    assert {row.key for row in cut.compared} >= {*worse}
+    assert [row for row in tiers.rows if row in cut.rows] == [*cut.rows]
 
 
 def test_charts_share_their_places() -> None:

@@ -9,10 +9,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from bench.core.report.row_words import describe_tolerances
-from bench.core.report.words import SIGNS, Tone, Word, find_word
+from bench.core.report.words import SIGNS, VERDICTS, Tone, Word, find_word
 from bench.core.samples.metrics import tier_name
 from bench.core.values import wording
 from bench.core.values.escape import escape_html, visible_text
+from bench.core.verdict.verdict import Verdict
 from bench.render.document.document import split_headline
 from bench.render.document.table import Table
 from bench.render.html.assets import embed_json
@@ -24,6 +25,8 @@ from bench.render.html.tokens import light_tokens
 _PACKAGE = "bench.render.html"
 _MOST_ROWS = 50
 """Rows of a table of a run."""
+_KEPT_FIRST = (Tone.BAD, Tone.CAUTION, Tone.GOOD)
+"""Tones of the rows that a longer table keeps first."""
 _LONG = 40
 """A cell with more characters is broken into lines."""
 _NAME = re.compile(r"`([A-Za-z0-9._-]+)`")
@@ -50,7 +53,18 @@ def limit_rows(table: Table) -> Table:
     if count <= _MOST_ROWS:
         return table
     title = f"{table.title}, {_MOST_ROWS} of {count:,} rows (the raw data has all)"
-    return replace(table, title=title, rows=table.rows[:_MOST_ROWS], compared=table.compared[:_MOST_ROWS])
+    if not table.compared:
+        return replace(table.first(_MOST_ROWS), title=title)
+    places = sorted(range(count), key=lambda place: _urgency(table.compared[place].verdict))
+    kept = sorted(places[:_MOST_ROWS])
+    rows = tuple(table.rows[place] for place in kept)
+    return replace(table, title=title, rows=rows, compared=tuple(table.compared[place] for place in kept))
+
+
+def _urgency(verdict: Verdict) -> int:
+    """Return the place of a verdict among the rows that a cut table keeps; equal rows keep their order."""
+    tone = VERDICTS[verdict].tone
+    return _KEPT_FIRST.index(tone) if tone in _KEPT_FIRST else len(_KEPT_FIRST)
 
 
 class _SharedLists:
