@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bench.core.report.capacity_words import describe_load
+from bench.core.report.capacity_words import describe_short_load
 from bench.core.report.load_change import describe_load_with_interval
 from bench.core.report.newest_needs import name_verdict
 from bench.core.report.report import Report, find_claim
@@ -26,6 +26,7 @@ _PADDING = 6
 _MARK_WIDTH = SIZE + _PADDING
 _LONGEST_LABEL = 32
 _LONGEST_MESSAGE = 40
+_DOUBT = ", too few requests"
 # Widths of characters in ems, of DejaVu Sans and Verdana, the widest of the usual typefaces.
 _NARROW = frozenset("ijl|'.,:;!I ")
 _SLIM = frozenset('frt()[]-/\\"`J')
@@ -167,12 +168,9 @@ def _safe_load_of_run(report: Report) -> Badge | None:
     if capacity is None:
         return None
     label = f"{report.result.scenario.name} safe load"
-    safe = capacity.safe_load
-    if safe is None:
+    if capacity.safe_load is None:
         return Badge(label, "none", Tone.BAD)
-    load = safe.low if safe.high is None else safe.load
-    text = f"{'≥ ' if safe.high is None else ''}{describe_load(load, capacity.unit)}"
-    return Badge(label, text, _tone(report.decision, report.word.tone))
+    return Badge(label, describe_short_load(capacity), _tone(report.decision, report.word.tone))
 
 
 def _p95_of_run(report: Report) -> Badge | None:
@@ -180,9 +178,11 @@ def _p95_of_run(report: Report) -> Badge | None:
     if report.result.capacity is not None or latency is None or latency.p95 is None:
         return None
     text = wording.duration(latency.p95, lower_bound="p95" in latency.lower_bounds)
-    doubt = "?" if "p95" in latency.unreliable else ""
     tone = _tone(report.decision, report.word.tone)
-    return Badge(f"{report.result.scenario.name} p95", f"{text}{doubt}", tone)
+    if "p95" in latency.unreliable:
+        text += _DOUBT
+        tone = Tone.INVALID if tone is Tone.INVALID else Tone.UNSURE
+    return Badge(f"{report.result.scenario.name} p95", text, tone)
 
 
 def _verdict_of_history(history: HistorySummary) -> Badge:
@@ -198,7 +198,8 @@ def _safe_load_of_history(history: HistorySummary) -> Badge | None:
     safe = history.newest.safe_load
     if safe is None:
         return None
-    text = describe_load_with_interval(safe).partition(" (")[0]
+    load, _, interval = describe_load_with_interval(safe).partition(" (")
+    text = f"{load} ({interval.partition(',')[0]})" if interval else load
     return Badge(f"{history.trend.scenario} safe load", text, _tone_of_history(history))
 
 

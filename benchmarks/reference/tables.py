@@ -93,7 +93,7 @@ def metrics_page() -> str:
     for key in ("e2e_ms", "ttft_ms", milestone):
         row = metric(tail_key(key))
         text = f"95th percentile of `{key}`, in runs with at least {TAIL_REQUESTS} responses."
-        label = "p95 of time to the milestone" if key == milestone else row.label
+        label = "p95 time to the milestone" if key == milestone else row.label
         rows.append(_metric(replace(row, label=label), definition=text))
     rows.append(_metric(replace(metric(tier_key("<tier>")), label="name of the tier")))
     rows.append(_metric(metric(tier_key(UNATTRIBUTED))))

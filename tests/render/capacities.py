@@ -31,17 +31,27 @@ P95 = "p95 response time ≤ 10 s"
 SUCCESS = "success ≥ 99 %"
 ALLOWED = {P95: 0.05, SUCCESS: 0.01}
 BLOCKS = 6
-FULL_RPS = 2.0
-"""Answers per second of the stack when it is full: at about 18 users."""
+SERVICE_S = 2.08
+"""Response time of a single user."""
+THINK_S = 6.0
+"""Time between an answer and the next request of a user."""
+FULL_RPS = 3 / SERVICE_S
+"""Answers per second of the stack when all its three slots are full: from about 12 users on."""
+_KNEE = 8.0
+"""How sharply throughput stops growing."""
 
 
 def make_trial(
     load: float, verdict: TrialVerdict, start_s: float = 0.0, full_rps: float = FULL_RPS, **changes: Any
 ) -> LoadTrial:
-    """Return a trial of a stack that answers so many requests per second: the others wait in a queue."""
-    rate_rps = min(0.11 * load, full_rps)
-    p95_ms = 3_200.0 + 6_800.0 * (0.11 * load / full_rps) ** 3
-    mean_ms = 0.65 * p95_ms
+    """Return a trial of a stack that answers so many requests per second: the others wait in a queue.
+
+    Response time and throughput obey Little's law, so that the models of a search explain them.
+    """
+    idle_rps = load / (SERVICE_S + THINK_S)
+    rate_rps = idle_rps / (1.0 + (idle_rps / full_rps) ** _KNEE) ** (1.0 / _KNEE)
+    mean_ms = 1000.0 * (load / rate_rps - THINK_S)
+    p95_ms = mean_ms / 0.64
     missed_ratio = min(0.95, 0.05 * (p95_ms / LIMIT_MS) ** 3)
     requests = max(12, round(rate_rps * 40.0 / BLOCKS))
     missed = round(missed_ratio * requests)
@@ -67,7 +77,7 @@ def make_trial(
         "p50_ms": 0.9 * mean_ms,
         "p95_ms": p95_ms,
         "success_ratio": 1.0,
-        "tier_ms": {"queue": mean_ms - 2_080.0, "decode": 1_700.0, "unattributed": 380.0},
+        "tier_ms": {"queue": mean_ms - 1000.0 * SERVICE_S, "decode": 1_700.0, "unattributed": 380.0},
         "drain_s": 4.0,
     }
     return LoadTrial(**content | changes)
@@ -105,7 +115,7 @@ def narrow() -> CapacityResult:
         ended=SearchEnd.NARROW,
         trials=tuple(trials),
         breaks_at="queue",
-        throughput_rps=1.9,
+        throughput_rps=1.44,
         no_gain_from=22,
         predictions=(
             Prediction(

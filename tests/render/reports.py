@@ -209,7 +209,7 @@ def _long_messages() -> tuple[RunResult, Comparison]:
     )
     comparison = Comparison(
         decision=Decision.FAIL,
-        reasons=("p95 of response time is worse", "`prefill` is worse"),
+        reasons=("p95 response time is worse", "`prefill` is worse"),
         metrics=metrics,
         messages=tuple(messages),
         baseline_runs=4,

@@ -2,6 +2,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from bench.core.report.capacity_words import describe_range
 from bench.core.report.report import Report
 from bench.core.report.trend_page import trend_page
 from bench.core.report.words import SIGNS, Tone
@@ -69,18 +70,38 @@ def test_the_safe_load_is_that_of_the_search(name: str) -> None:
     assert (badge.message == "none") == (safe is None)
     if safe is not None:
         assert badge.message.startswith("≥ ") == (safe.high is None)
+        assert (describe_range(safe) in badge.message) == (safe.high is not None and safe.low < safe.high)
     assert run_badge(report, BadgeValue.P95) is None
 
 
 def test_a_run_without_a_search_has_no_safe_load() -> None:
-    """It has the p95 of its response time, with a question mark if that is not reliable."""
+    """It has the p95 of its response time."""
     report = reports()["pass"]
     assert run_badge(report, BadgeValue.SAFE_LOAD) is None
     p95 = run_badge(report, BadgeValue.P95)
     assert p95 is not None
     assert p95.label == f"{report.result.scenario.name} p95"
-    unreliable = "p95" in report.result.summary.metrics["e2e_ms"].unreliable
-    assert p95.message.endswith("?") == unreliable
+
+
+@pytest.mark.parametrize("name", ["pass", "regression", "too-noisy"])
+def test_a_value_of_too_few_requests_has_no_tone_of_a_judgement(name: str) -> None:
+    """A badge never shows a doubtful value as good or bad: its sign is that of `cannot tell`."""
+    report = reports()[name]
+    for unreliable in ((), ("p95",)):
+        badge = run_badge(_with_unreliable(report, unreliable), BadgeValue.P95)
+        assert badge is not None
+        assert badge.message.endswith(", too few requests") == bool(unreliable)
+        if unreliable:
+            assert badge.tone is Tone.UNSURE
+
+
+def _with_unreliable(report: Report, unreliable: tuple[str, ...]) -> Report:
+    """Return a report whose response time has these unreliable statistics."""
+    result = report.result
+    latency = result.summary.metrics["e2e_ms"].model_copy(update={"unreliable": unreliable})
+    metrics = {**result.summary.metrics, "e2e_ms": latency}
+    summary = result.summary.model_copy(update={"metrics": metrics})
+    return report.model_copy(update={"result": result.model_copy(update={"summary": summary})})
 
 
 def test_a_history_shows_its_judgement_and_its_newest_run() -> None:

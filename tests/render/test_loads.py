@@ -63,16 +63,16 @@ def test_the_breaking_point_lies_between_two_loads() -> None:
     """The limit is crossed between the highest load that keeps it and the next one."""
     broken = band(30, crossed=(SLOW,))
     assert limits_sentence(band(20), broken, band(50)) == (
-        "response time p95 ≤ 10.0 s is crossed between 20 and 30 VUs, and kept again at 50 VUs"
+        "p95 response time ≤ 10.0 s is crossed between 20 and 30 VUs, and kept again at 50 VUs"
     )
     assert limits_sentence(band(20), broken, band(50, crossed=(SLOW,))) == (
-        "response time p95 ≤ 10.0 s is crossed between 20 and 30 VUs"
+        "p95 response time ≤ 10.0 s is crossed between 20 and 30 VUs"
     )
     several = band(30, crossed=(SLOW, FAILS))
     assert limits_sentence(band(20), several, band(50)).endswith("30 VUs, and kept again at 50 VUs")
     both = band(13, 18, crossed=(SLOW, FAILS), certain=False)
     assert limits_sentence(band(7, 12), both, planned_vus=18) == (
-        "response time p95 ≤ 10.0 s and success > 95 % are crossed between 12 and 18 VUs"
+        "p95 response time ≤ 10.0 s and success > 95 % are crossed between 12 and 18 VUs"
         " (too few requests to be certain)"
     )
     assert (

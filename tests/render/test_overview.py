@@ -74,7 +74,7 @@ def test_the_drawing_agrees_with_the_compared_row(name: str) -> None:
         ("tolerated", "worse, but within the tolerance"),
         ("improvement", "faster"),
         ("errors", "fewer requests succeed"),
-        ("crossed", "p95 of response time is above its threshold of 100 ms"),
+        ("crossed", "p95 response time is above its threshold of 100 ms"),
     ],
 )
 def test_the_result_is_written_beside_the_drawing(name: str, result: str) -> None:
@@ -176,7 +176,7 @@ def test_tiles_show_the_runs_of_the_baseline() -> None:
     """Each tile with values of the baseline has their range in words; one without them has no drawing."""
     report, series = drawn.regressed()
     tiles = {tile.label: tile for tile in make_tiles(report, series)}
-    assert list(tiles) == ["response time", "response time, p95", "success", "throughput, answers"]
+    assert list(tiles) == ["response time", "p95 response time", "success", "throughput, answers"]
     spark = tiles["response time"].spark
     assert spark is not None
     assert re.fullmatch(r"10 runs of the baseline: \d+ ms to \d+ ms; this run: 608 ms", spark.text)

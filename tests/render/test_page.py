@@ -36,13 +36,13 @@ KINDS: dict[str, Callable[[], Drawn]] = {
 FIGURES = {
     "pass": {
         "response time": "434 ms 10 baseline runsthis run −0.4 % from 436 ms",  # noqa: RUF001 - minus
-        "response time, p95": "645 ms 10 baseline runsthis run too few requests to be reliable",
+        "p95 response time": "645 ms 10 baseline runsthis run too few requests to be reliable",
         "success": "100 % 10 baseline runsthis run of 100, baseline 100 % of 1,000",
         "throughput, answers": "3.23/s 10 baseline runsthis run 0 % from 3.23/s",
     },
     "regression": {
         "response time": "608 ms 10 baseline runsthis run +39 % from 436 ms",
-        "response time, p95": "904 ms 10 baseline runsthis run too few requests to be reliable",
+        "p95 response time": "904 ms 10 baseline runsthis run too few requests to be reliable",
         "success": "97 % 10 baseline runsthis run of 100, baseline 100 % of 1,000",
         "throughput, answers": "3.13/s 10 baseline runsthis run −3.0 % from 3.23/s",  # noqa: RUF001 - minus
     },

@@ -60,7 +60,13 @@ def test_what_has_no_room_is_counted() -> None:
     text = write("text", SETS["other-load"](), lines=LINES)
     found = re.search(r"(\d+) more metrics and (\d+) more differences: --verbose", text)
     assert found is not None
-    shown = len(re.findall(r"^(?:response time|time in|unattributed|processor|success)", text, re.MULTILINE))
+    shown = len(
+        re.findall(
+            r"^(?:(?:mean |p\d\d )?(?:response time|time to)|time in|unattributed|processor|success)",
+            text,
+            re.MULTILINE,
+        )
+    )
     assert int(found[1]) + shown == len(side.metrics)
 
 

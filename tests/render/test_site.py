@@ -187,7 +187,7 @@ def test_a_search_shows_its_safe_load_and_a_run_its_costs() -> None:
     assert [head.text for head in mixed.find_all("th", scope="col")][4:6] == ["level now", "safe load, cost"]
     assert text == "safe load 17 users (15 to 19, 90 % certain)"
     costs = parsed(FRONT).find_all("td", class_="limits")[0].text
-    assert re.fullmatch(r"\d+ ms CPU per request ?4\d MB memory", costs)
+    assert re.fullmatch(r"\d+ ms processor time per request ?4\d MB memory", costs)
     assert 'class="limits"' not in site_of([trend_page([make_point(0)])])[FRONT]
 
 

@@ -74,7 +74,7 @@ class Quantity:
     def label(self) -> str:
         """The quantity for people."""
         label = _LABELS[self.key][0] if self.key in _LABELS else metric(self.key).label
-        return label if self.statistic in {None, TYPICAL} else f"{label}, {self.statistic}"
+        return label if self.statistic in {None, TYPICAL} else f"{self.statistic} {label}"
 
     @property
     def unit(self) -> str:

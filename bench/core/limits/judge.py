@@ -77,7 +77,7 @@ def describe_crossed(limit: ThresholdResult) -> str:
     expression = limit.expression
     method = _METHODS.get(expression.method, "")
     if expression.percentile is not None:
-        method = f"p{expression.percentile:g} of "
+        method = f"p{expression.percentile:g} "
     if limit.value is None:
         return f"{method}{label} has no value for its threshold of {wording.value(expression.limit, unit)}"
     side = _SIDES.get(expression.operator, "not at")

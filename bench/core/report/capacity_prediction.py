@@ -2,21 +2,30 @@
 
 from bench.core.capacity.capacity_result import CapacityResult
 from bench.core.capacity.curve_point import FittedValue
+from bench.core.capacity.load_trial import SafeLoad
 from bench.core.capacity.prediction import PREDICTED_FACTOR, LoadPrediction, Prediction
 from bench.core.report.capacity_words import describe_load
 from bench.core.values import wording
 
+_SLOT = "; a slot serves one request at a time"
 
-def describe_prediction(prediction: Prediction) -> str:
-    """Return what a load needs: `100 users within 10 s need 12 slots (11 to 14), now 4, or …`."""
-    load = describe_load(prediction.load, prediction.unit)
+
+def describe_prediction(prediction: Prediction, safe: SafeLoad | None) -> str:
+    """Return what a load needs: `34 users (twice the safe load) within 10 s need 6 slots (5 to 8), now 3`.
+
+    Args:
+        prediction: What the load needs.
+        safe: The safe load, to name the load by it.
+    """
+    load = f"{describe_load(prediction.load, prediction.unit)}{_compare_with_safe(prediction.load, safe)}"
     if prediction.refused is not None:
         return f"none for {load}: {prediction.refused}"
     within = f"{load} within {_write_limit(prediction.objective_ms)}"
     parts = [*_describe_slots(prediction), *_describe_shorter(prediction)]
     if not parts:
         return f"{within} are out of reach: the answer of a single user takes longer"
-    return f"{within} {', or '.join(parts)}"
+    slot = _SLOT if prediction.slots_needed is not None and prediction.slots is not None else ""
+    return f"{within} {', or '.join(parts)}{slot}"
 
 
 def describe_load_prediction(prediction: LoadPrediction) -> str:
@@ -28,22 +37,33 @@ def describe_load_prediction(prediction: LoadPrediction) -> str:
     return f"at {slots}: {load} within {_write_limit(prediction.objective_ms)}"
 
 
-def explain_predictions(capacity: CapacityResult) -> str:
-    """Return why these loads are predicted, and what a slot is; empty without a prediction."""
-    predictions = [prediction for prediction in capacity.predictions if prediction.refused is None]
-    if not predictions:
-        return ""
+def describe_growth(capacity: CapacityResult) -> str:
+    """Return what a stack needs to carry more: the tier at which it breaks, and the first prediction.
+
+    Returns:
+        One or two sentences; empty without both.
+    """
     sentences: list[str] = []
-    safe = capacity.safe_load
-    if safe is not None and safe.load > 0:
-        for prediction in predictions:
-            ratio = prediction.load / safe.load
-            multiple = "twice" if round(ratio, 1) == PREDICTED_FACTOR else f"{wording.factor(ratio)} times"
-            verb = "is" if prediction.load == 1 else "are"
-            load = describe_load(prediction.load, prediction.unit)
-            sentences.append(f"{load} {verb} {multiple} the safe load.")
-    sentences.append("A slot serves one request at a time; other requests wait for a free slot.")
+    if capacity.breaks_at is not None and capacity.safe_load is not None:
+        sentences.append(f"To carry more, start with the tier `{capacity.breaks_at}`.")
+    prediction = find_prediction(capacity)
+    if prediction is not None:
+        sentences.append(f"{describe_prediction(prediction, capacity.safe_load)}.")
     return " ".join(sentences)
+
+
+def find_prediction(capacity: CapacityResult) -> Prediction | None:
+    """Return the first prediction that was possible."""
+    return next((prediction for prediction in capacity.predictions if prediction.refused is None), None)
+
+
+def _compare_with_safe(load: float, safe: SafeLoad | None) -> str:
+    """Return a load as a multiple of the safe load: ` (twice the safe load)`."""
+    if safe is None or safe.load <= 0:
+        return ""
+    ratio = load / safe.load
+    multiple = "twice" if round(ratio, 1) == PREDICTED_FACTOR else f"{wording.factor(ratio)} times"
+    return f" ({multiple} the safe load)"
 
 
 def _describe_slots(prediction: Prediction) -> list[str]:

@@ -26,7 +26,7 @@ class ZoneWords(NamedTuple):
     """A zone of loads in words."""
 
     name: str
-    """`met`, `limit` (an objective begins to break somewhere), `breaks`, or `not measured`."""
+    """`met`, `limit` (the safe load is one of these loads), `breaks`, or `not measured`."""
     start: float
     """Lower end."""
     end: float | None
@@ -79,7 +79,7 @@ def describe_zones(zones: CapacityZones, unit: LoadUnit) -> tuple[ZoneWords, ...
         name = "not measured" if zones.red_from is None else "limit"
         words.append(ZoneWords(name, start, zones.red_from, _describe_limit(zones, unit)))
     if zones.red_from is not None:
-        text = f"from {describe_load(zones.red_from, unit)} on"
+        text = f"proven from {describe_load(zones.red_from, unit)} on"
         words.append(ZoneWords("breaks", zones.red_from, None, text))
     return tuple(words)
 
@@ -89,9 +89,14 @@ def _next_load(load: float, unit: LoadUnit) -> float:
     return load + 1.0 if unit == "users" else load
 
 
+def _last_load(end: float, unit: LoadUnit) -> float:
+    """Return the largest load below the end of a zone: a user less, or in an open loop the end itself."""
+    return end - 1.0 if unit == "users" else end
+
+
 def _describe_met(zones: CapacityZones, certain_to: float, unit: LoadUnit) -> str:
     """Return the loads that certainly meet the objectives, and from where on more load costs much."""
-    text = f"up to {describe_load(certain_to, unit)}"
+    text = f"proven up to {describe_load(certain_to, unit)}"
     if zones.yellow_because == "interval":
         return text
     cost = _COSTS[zones.yellow_because]
@@ -101,13 +106,14 @@ def _describe_met(zones: CapacityZones, certain_to: float, unit: LoadUnit) -> st
 
 
 def _describe_limit(zones: CapacityZones, unit: LoadUnit) -> str:
-    """Return the loads among which an objective begins to break: the safe load is the best estimate."""
+    """Return the loads of which one is the safe load."""
     if zones.red_from is None:
         return "all loads" if zones.certain_to is None else f"above {describe_load(zones.certain_to, unit)}"
     if zones.certain_to is None:
-        return f"an objective begins to break below {describe_load(zones.red_from, unit)}"
+        return f"the safe load is below {describe_load(zones.red_from, unit)}"
     low = wording.value(zones.certain_to, "1")
-    return f"an objective begins to break between {low} and {describe_load(zones.red_from, unit)}"
+    high = _last_load(zones.red_from, unit)
+    return f"the safe load is within {low} to {describe_load(high, unit)}"
 
 
 def describe_missed(counts: ObjectiveCounts) -> str:

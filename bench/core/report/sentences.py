@@ -265,5 +265,5 @@ def describe_drift(rows: Sequence[MetricComparison], pinned_at: datetime | None)
 
 
 def _capitalize(label: str) -> str:
-    """Capitalize a label, except names such as `p95 of …`."""
+    """Capitalize a label, except names such as `p95 response time`."""
     return label if label[1:2].isdigit() else label.capitalize()

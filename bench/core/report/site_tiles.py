@@ -206,7 +206,7 @@ def _users(entries: Sequence[Entry]) -> Tile | None:
         status = Status.WORSE
     figure = wording.percent(ok / (ok + failed))
     unit = f"of {ok + failed:,} requests succeeded"
-    about, rows = "Longest waits, p95", _longest_waits(runs)
+    about, rows = "Longest p95 response times", _longest_waits(runs)
     if failed:
         about = f"Most failures; the limit is {wording.percent(1.0 - LEAST_SUCCESS)}"
         rows = _failures(runs)

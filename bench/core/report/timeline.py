@@ -156,7 +156,7 @@ def _latencies(samples: Samples, edges: Floats) -> tuple[Curve, ...]:
     curves: list[Curve] = []
     for key in _LATENCIES:
         for name, values in find_quantiles(samples, key, _QUANTILES, edges).items():
-            curves.append(Curve(label=f"{METRICS[key].label}, {name}", values=values))
+            curves.append(Curve(label=f"{name} {METRICS[key].label}", values=values))
     return tuple(curves)
 
 

@@ -166,7 +166,7 @@ def _tail_metric(row: Metric) -> Metric:
     return replace(
         row,
         key=tail_key(row.key),
-        label=f"p95 of {row.label}",
+        label=f"p95 {row.label}",
         description=f"95th percentile of `{row.key}`.",
         formula=f"p95({row.key})",
         part=Part.TAILS,

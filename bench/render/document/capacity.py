@@ -12,7 +12,7 @@ from bench.core.report.capacity_headline import (
     describe_next_step,
 )
 from bench.core.report.capacity_overload import describe_overload
-from bench.core.report.capacity_prediction import describe_prediction
+from bench.core.report.capacity_prediction import describe_growth, describe_prediction
 from bench.core.report.capacity_words import (
     describe_zones,
     find_decisive,
@@ -46,6 +46,8 @@ class CapacityDocument:
     """Whether a load met the objectives."""
     next_step: str
     """What the reader can do now."""
+    growth: str
+    """What the stack needs to carry more; empty if it is unknown."""
     trials: Table
     """The trials by load, with a bar of the time that decides: a curve for a terminal."""
     terminal_trials: Table
@@ -75,7 +77,9 @@ def make_capacity_document(result: RunResult) -> CapacityDocument | None:
     if capacity is None:
         return None
     search = result.scenario.capacity or CapacitySearch()
-    predictions = tuple(map(describe_prediction, capacity.predictions))
+    predictions = tuple(
+        describe_prediction(prediction, capacity.safe_load) for prediction in capacity.predictions
+    )
     predicted = [("prediction", prediction) for prediction in predictions]
     overload = () if capacity.overload is None else describe_overload(capacity.overload)
     overloaded = [("overload", sentence) for sentence in overload]
@@ -84,6 +88,7 @@ def make_capacity_document(result: RunResult) -> CapacityDocument | None:
         short_answer=describe_load_and_break(capacity),
         has_safe_load=capacity.safe_load is not None,
         next_step=describe_next_step(capacity, search),
+        growth=describe_growth(capacity),
         trials=trial_table(capacity),
         terminal_trials=trial_table(capacity, _MOST_TRIALS),
         tiers=tier_table(capacity),

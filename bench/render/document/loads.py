@@ -143,14 +143,14 @@ def _hedge(band: LoadBand) -> str:
 
 
 def describe_limit(threshold: ThresholdResult) -> str:
-    """Return a limit such as `response time p95 ≤ 10.0 s`."""
+    """Return a limit such as `p95 response time ≤ 10.0 s`."""
     limit = threshold.expression
     label, unit = label_and_unit(threshold.metric)
     method = _METHODS.get(limit.method, "")
     if limit.percentile is not None:
         method = f"p{limit.percentile:g}"
     sign = _OPERATORS.get(limit.operator, limit.operator)
-    return " ".join(filter(None, [label, method, sign, wording.value(limit.limit, unit)]))
+    return " ".join(filter(None, [method, label, sign, wording.value(limit.limit, unit)]))
 
 
 def _saturation(by_load: Bottleneck) -> str:

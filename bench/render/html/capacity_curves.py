@@ -3,9 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from statistics import median
 
 from bench.core.capacity.capacity_result import CapacityResult
 from bench.core.capacity.load_trial import LoadTrial, ObjectiveCounts, TrialVerdict
+from bench.core.capacity.model_fit import MODEL_ERROR
+from bench.core.capacity.usl import UslFit
 from bench.core.report.capacity_headline import describe_answer, list_first_broken
 from bench.core.report.capacity_words import describe_load, describe_zones, shorten_objective, verdict_word
 from bench.core.report.words import Tone
@@ -141,7 +144,7 @@ def _draw_throughput(capacity: CapacityResult) -> LoadCurve:
             points.append(Point(look, place, height, height, height, text))
     return LoadCurve(
         title=f"Answers per second by load ({capacity.unit})",
-        text=_THROUGHPUT_TEXT,
+        text=_THROUGHPUT_TEXT + _explain_missing_model(capacity),
         summary=join_texts(points),
         x_ticks=_load_ticks(capacity, scales),
         y_ticks=mark_values(scales, list_ticks(scales.top), lambda rate: f"{wording.rate(rate)}/s"),
@@ -214,10 +217,30 @@ def _list_residuals(capacity: CapacityResult) -> list[tuple[str, float, float, s
 
 def _draw_usl(capacity: CapacityResult, scales: Scales) -> tuple[FittedLine, ...]:
     fit = None if capacity.curve is None else capacity.curve.usl
-    if fit is None or not fit.adequate:
+    if fit is None or not _explains_throughput(fit):
         return ()
     places = [(point.load, point.throughput_rps) for point in fit.line]
     return (FittedLine("c3", "growth model (Universal Scalability Law)", _draw_line(scales, places)),)
+
+
+def _explains_throughput(fit: UslFit) -> bool:
+    """Return whether a law that explains the response times also explains the answers per second.
+
+    It does not if users did not wait as long between their requests as the fit assumes.
+    """
+    misses: list[float] = []
+    for residual in fit.residuals:
+        if residual.used and residual.throughput is not None:
+            misses.append(abs(residual.throughput))
+    return fit.adequate and bool(misses) and median(misses) <= MODEL_ERROR
+
+
+def _explain_missing_model(capacity: CapacityResult) -> str:
+    """Return why the growth model has no line; empty if it has one, or if the loads are too few for it."""
+    fit = None if capacity.curve is None else capacity.curve.usl
+    if fit is None or _explains_throughput(fit):
+        return ""
+    return " The growth model does not explain these loads, so it is not drawn."
 
 
 def _draw_queue(capacity: CapacityResult, scales: Scales) -> tuple[FittedLine, ...]:

@@ -205,7 +205,7 @@ def _limits(entry: Entry) -> tuple[str, ...]:
     costs = []
     cpu_ms = cpu_per_request_ms(run)
     if cpu_ms is not None:
-        costs.append(f"{wording.duration(cpu_ms)} CPU per request")
+        costs.append(f"{wording.duration(cpu_ms)} processor time per request")
     size = memory_bytes(run)
     if size is not None:
         costs.append(f"{wording.memory(round(size))} memory")

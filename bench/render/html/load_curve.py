@@ -54,7 +54,7 @@ class Zone:
 
 @dataclass(frozen=True, slots=True)
 class SafeMark:
-    """The safe load; its interval is the zone in which an objective begins to break."""
+    """The safe load; its interval is the zone `limit`."""
 
     at: float
     """Place of the best estimate, or of the lower end without an upper one."""

@@ -69,11 +69,11 @@ def _rate(per_second: float | None) -> str:
 
 
 def _costs(run: HistoryPoint) -> Iterable[tuple[str, str]]:
-    yield "CPU per request", wording.duration(cpu_per_request_ms(run))
+    yield "processor time per request", wording.duration(cpu_per_request_ms(run))
     size = memory_bytes(run)
     yield "memory", wording.DASH if size is None else wording.memory(round(size))
     tokens = tokens_per_cpu_second(run)
-    yield "tokens per CPU second", wording.DASH if tokens is None else wording.rate(tokens)
+    yield "tokens per second of processor time", wording.DASH if tokens is None else wording.rate(tokens)
 
 
 def _services(run: HistoryPoint) -> Iterable[tuple[str, str]]:

@@ -48,7 +48,7 @@ def _efficiency_chart(page: TrendPage) -> Chart | None:
     values = tuple(map(tokens_per_cpu_second, page.runs))
     if not any(values):
         return None
-    title = "Tokens per CPU second"
+    title = "Tokens per second of processor time"
     layer = Layer(run_times(page), (Line("a run", "c0", values),))
     return Chart(
         title=title,

@@ -63,7 +63,7 @@ def test_a_wrong_field_is_explained(changes: dict[str, object], message: str) ->
 def test_a_quantity_has_a_text_and_a_label() -> None:
     """Files and people name a quantity differently."""
     assert parse_quantity("e2e_ms").text == "e2e_ms"
-    assert parse_quantity("e2e_ms p95").label == "response time, p95"
+    assert parse_quantity("e2e_ms p95").label == "p95 response time"
     assert parse_quantity("first_output_ms").label == "time to first output"
     assert parse_quantity("work.model_calls").label == "model calls per message"
     assert parse_quantity("memory_bytes").unit == "bytes"

@@ -3,11 +3,13 @@ from typing import Any
 from bench.core.capacity.curve_point import FittedValue
 from bench.core.capacity.prediction import LoadPrediction, Prediction
 from bench.core.report.capacity_prediction import (
+    describe_growth,
     describe_load_prediction,
     describe_prediction,
-    explain_predictions,
 )
 from tests.render.capacities import narrow
+
+SLOT = "; a slot serves one request at a time"
 
 
 def fitted(value: float, low: float, high: float | None) -> FittedValue:
@@ -25,7 +27,7 @@ def words(**changes: Any) -> str:
         "slots_needed": fitted(12, 11, 14),
         "shorter": fitted(0.62, 0.57, 0.66),
     }
-    return describe_prediction(Prediction(**content | changes))
+    return describe_prediction(Prediction(**content | changes), None).removesuffix(SLOT)
 
 
 def test_a_prediction_names_slots_or_shorter_answers() -> None:
@@ -75,15 +77,19 @@ def test_a_number_of_slots_carries_a_load() -> None:
     assert describe_load_prediction(refused) == "none for 1 slot: Measure more."
 
 
-def test_a_page_explains_the_load_and_the_slots() -> None:
-    """The predicted load is a multiple of the safe load; a refused prediction has no explanation."""
+def test_a_search_names_what_carries_more() -> None:
+    """It names the tier that breaks, the load as a multiple of the safe load, and the meaning of a slot."""
     found = narrow()
     (prediction,) = found.predictions
-    assert explain_predictions(found).startswith(
-        "34 users are twice the safe load. A slot serves one request"
+    tier = "To carry more, start with the tier `queue`."
+    assert describe_growth(found) == (
+        f"{tier} 34 users (twice the safe load) within 10 s need 6 slots (5 to 8), now 3, or "
+        "answers 48 % shorter (42 to 55 %); a slot serves one request at a time."
     )
     declared = prediction.model_copy(update={"load": 51.0})
-    triple = explain_predictions(found.model_copy(update={"predictions": (declared,)}))
-    assert triple.startswith("51 users are 3.0 times the safe load.")
+    triple = describe_growth(found.model_copy(update={"predictions": (declared,)}))
+    assert "51 users (3.0 times the safe load) within" in triple
     refused = prediction.model_copy(update={"refused": "Measure more."})
-    assert explain_predictions(found.model_copy(update={"predictions": (refused,)})) == ""
+    assert describe_growth(found.model_copy(update={"predictions": (refused,)})) == tier
+    nowhere = found.model_copy(update={"predictions": (), "breaks_at": None})
+    assert describe_growth(nowhere) == ""

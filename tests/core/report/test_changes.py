@@ -29,7 +29,7 @@ def test_the_change_of_the_headline_comes_first() -> None:
         "long messages (3)",
         "time to first answer token",
         "tier decode",
-        "p95 of response time",
+        "p95 response time",
         "time to first token",
     ]
 

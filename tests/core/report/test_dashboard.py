@@ -202,7 +202,7 @@ def test_user_experience_needs_success_and_kept_thresholds() -> None:
     newest = {"latencies": {"e2e_ms": LatencyPercentiles(p95=610.0)}}
     experience = tile(dashboard([steady(newest)]), "User experience")
     assert (experience.status, experience.figure) == (Status.GOOD, "100 %")
-    assert (experience.unit, experience.about) == ("of 100 requests succeeded", "Longest waits, p95")
+    assert (experience.unit, experience.about) == ("of 100 requests succeeded", "Longest p95 response times")
     assert shown_rows(experience) == [("", "quick", "610 ms")]
     experience = tile(
         dashboard([steady(newest), steady(scenario="heavy", ok=98, failed=2)]), "User experience"

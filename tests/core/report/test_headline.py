@@ -59,7 +59,7 @@ def headline(decision: Decision, *rows: MetricComparison | MessageComparison, **
         ((compared("ttft_ms", WORSE, 120.0, 0.25),), "Time to first token is 25 % slower (120 → 150 ms)."),
         (
             (compared("p95.e2e_ms", WORSE, 900.0, 0.4), compared("e2e_ms", SAME, 500.0, 0.0)),
-            "p95 of response time is 40 % slower (0.9 → 1.3 s); response time: no change.",
+            "p95 response time is 40 % slower (0.9 → 1.3 s); response time: no change.",
         ),
         (
             (tier("queue", WORSE, 40.0), compared("e2e_ms", TOLERATED, 500.0, 0.05)),

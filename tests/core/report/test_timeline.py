@@ -104,9 +104,9 @@ def test_a_slice_without_requests_has_no_latency() -> None:
 def test_a_high_quantile_needs_enough_requests() -> None:
     """The p95 is drawn only if the slices have enough requests; each measured latency has a curve."""
     few = timeline_of(make_recording([make_sample(seq, first_token_s=seq * 0.3 + 0.1) for seq in range(100)]))
-    assert [curve.label for curve in few.latencies] == ["response time, p50", "time to first token, p50"]
+    assert [curve.label for curve in few.latencies] == ["p50 response time", "p50 time to first token"]
     many = timeline_of(make_recording([make_sample(seq, at_s=seq * 0.03) for seq in range(1_000)]))
-    assert [curve.label for curve in many.latencies] == ["response time, p50", "response time, p95"]
+    assert [curve.label for curve in many.latencies] == ["p50 response time", "p95 response time"]
 
 
 def test_a_run_without_success_has_no_latency() -> None:

@@ -202,7 +202,7 @@ def test_a_vanished_tier_fails_and_a_new_tier_passes() -> None:
 def test_a_crossed_threshold_fails_the_head() -> None:
     """Thresholds apply independently of the base."""
     head = runs(40.0)
-    assert "p95 of response time is above its threshold of 5,000 ms" in compared(runs(40.0), head).reasons
+    assert "p95 response time is above its threshold of 5,000 ms" in compared(runs(40.0), head).reasons
 
 
 def test_a_head_of_ab_is_not_accepted() -> None:

@@ -235,7 +235,7 @@ def test_a_run_that_a_threshold_stopped_fails() -> None:
     comparison = compare(stopped(StopCause.THRESHOLD, "too slow", spec=CROSSED), usual())
     assert comparison.decision is Decision.FAIL
     assert comparison.reasons == (
-        "p95 of response time is above its threshold of 100 ms",
+        "p95 response time is above its threshold of 100 ms",
         "the run ended early and was not compared: too slow",
     )
 
@@ -244,14 +244,14 @@ def test_a_crossed_threshold_fails_without_a_baseline() -> None:
     """Thresholds apply without a baseline."""
     comparison = compare(run_at(spec=CROSSED), None)
     assert comparison.decision is Decision.FAIL
-    assert comparison.reasons[0] == "p95 of response time is above its threshold of 100 ms"
+    assert comparison.reasons[0] == "p95 response time is above its threshold of 100 ms"
 
 
 def test_a_crossed_threshold_fails_an_unchanged_run() -> None:
     """A run that was always too slow does not pass."""
     comparison = compare(run_at(1.0, 99, spec=CROSSED), usual())
     assert comparison.decision is Decision.FAIL
-    assert comparison.reasons == ("p95 of response time is above its threshold of 100 ms",)
+    assert comparison.reasons == ("p95 response time is above its threshold of 100 ms",)
     assert Verdict.WORSE not in verdicts(comparison).values()
 
 
@@ -287,7 +287,7 @@ def test_a_run_of_failures_fails() -> None:
     comparison = compare(run_at(1.0, 99, failed=range(100)), usual())
     assert comparison.decision is Decision.FAIL
     assert comparison.reasons[:2] == (
-        "p95 of response time has no value for its threshold of 5,000 ms",
+        "p95 response time has no value for its threshold of 5,000 ms",
         "success is below its threshold of 95 %",
     )
     assert verdicts(comparison)["success_ratio"] is Verdict.WORSE

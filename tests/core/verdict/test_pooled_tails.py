@@ -56,7 +56,7 @@ def test_only_deciding_latencies_have_a_tail() -> None:
     for key in ("e2e_ms", "p95.tier.agent_ms", "p95.colour", "tier.p95_ms"):
         assert metric_of_tail(key) is None
     row = metric(TAIL)
-    assert (row.label, row.part) == ("p95 of response time", Part.TAILS)
+    assert (row.label, row.part) == ("p95 response time", Part.TAILS)
     assert row.resolution == METRICS["e2e_ms"].resolution
 
 
@@ -74,10 +74,10 @@ def test_a_slower_tail_fails_with_a_nearly_unchanged_mean() -> None:
     assert verdict_on(comparison) is Verdict.WORSE
     assert comparison.suspect
     report = make_report(run, comparison)
-    assert report.headline.startswith("p95 of response time is ")
+    assert report.headline.startswith("p95 response time is ")
     assert report.next_step.startswith("Look at the slowest requests (bench export RUN)")
     rows = [row[0] for row in make_document(report).judged[0].rows]
-    assert rows == ["success", "response time", "p95 of response time"]
+    assert rows == ["success", "response time", "p95 response time"]
 
 
 def test_a_usual_tail_passes() -> None:

@@ -111,10 +111,11 @@ def draw_safe_load(capacity: CapacityResult, safe: SafeLoad) -> Decisive:
 
 
 def _describe_safe_load(safe: SafeLoad) -> str:
-    """Return what the safe load means, and what its interval means."""
-    if safe.high is None or safe.low == safe.high:
-        return "the largest load that meets the objectives"
-    return f"the best estimate of the limit, which is within {describe_range(safe)}"
+    """Return the meaning of the safe load, with its interval."""
+    meaning = "the largest load that meets the objectives"
+    return (
+        meaning if safe.high is None or safe.low == safe.high else f"{meaning}, within {describe_range(safe)}"
+    )
 
 
 def _list_looks(capacity: CapacityResult) -> str:
@@ -128,7 +129,7 @@ def _look(verdict: TrialVerdict) -> str:
 
 
 _LOOKS = {
-    TrialVerdict.MET: "○ met",
+    TrialVerdict.MET: "● met",
     TrialVerdict.BROKEN: "✕ broken",
-    TrialVerdict.OPEN: "◌ not certain",
+    TrialVerdict.OPEN: "○ not certain",
 }

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from bench.core.report.capacity_prediction import explain_predictions
+from bench.core.capacity.capacity_result import CapacityResult
+from bench.core.report.capacity_prediction import describe_prediction, find_prediction
 from bench.core.report.report import Report
 from bench.render.document.capacity import make_capacity_document
 from bench.render.document.loads import load_sentence, load_tables
@@ -20,9 +21,7 @@ class LoadPanel:
     title: str
     """Heading."""
     sentences: tuple[str, ...]
-    """The answer, and what other loads need."""
-    explanation: str
-    """Words of the sentences that a reader may not know; may be empty."""
+    """The answer, or what other loads need."""
     notes: tuple[str, ...]
     """What happens beyond the safe load."""
     zones: tuple[Zone, ...]
@@ -45,8 +44,7 @@ def make_load(report: Report) -> LoadPanel | None:
         curves = draw_curves(capacity)
         return LoadPanel(
             title="What the load does",
-            sentences=document.predictions,
-            explanation=explain_predictions(capacity),
+            sentences=_list_predictions(capacity),
             notes=document.overload,
             zones=_find_zones(curves),
             has_safe_load=any(curve.safe is not None for curve in curves),
@@ -62,13 +60,22 @@ def make_load(report: Report) -> LoadPanel | None:
     return LoadPanel(
         title="What the load does",
         sentences=(f"{sentence[:1].upper()}{sentence[1:]}.",) if sentence else (),
-        explanation="",
         notes=(),
         zones=_find_zones(curves),
         has_safe_load=False,
         curves=curves,
         tables=tuple(limit_rows(table) for table in tables if table.rows),
     )
+
+
+def _list_predictions(capacity: CapacityResult) -> tuple[str, ...]:
+    """Return the predictions without the one that the first screen shows."""
+    first = find_prediction(capacity)
+    sentences = []
+    for prediction in capacity.predictions:
+        if prediction is not first:
+            sentences.append(describe_prediction(prediction, capacity.safe_load))
+    return tuple(sentences)
 
 
 def _find_zones(curves: tuple[LoadCurve, ...]) -> tuple[Zone, ...]:

@@ -158,7 +158,7 @@ class _Tiles:
             note = f"{change}; {note}" if note else change
         text = wording.duration(response.p95, lower_bound="p95" in response.lower_bounds)
         spark = self._spark(tail_key(RESPONSE_TIME), response.p95)
-        yield RunTile("response time, p95", text, note, _judged_tone(row), spark)
+        yield RunTile(metric(tail_key(RESPONSE_TIME)).label, text, note, _judged_tone(row), spark)
 
     def _throughput(self, row: MetricComparison | None) -> Iterator[RunTile]:
         result = self.report.result
