@@ -16,7 +16,7 @@ from bench.store import history as histories
 from bench.store import site as sites
 from bench.usecases.page_processes import write_pages
 from bench.usecases.site_pages import PageTask
-from bench.usecases.site_runs import read_runs, write_run_pages
+from bench.usecases.site_runs import SkippedResult, read_runs, write_run_pages
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,8 @@ class WrittenSite:
     """Number of these pages that were up to date, and were not made again."""
     runs: int = 0
     """Number of pages of runs."""
-    skipped: tuple[str, ...] = ()
-    """Results without a page, with the reason."""
+    skipped: tuple[SkippedResult, ...] = ()
+    """Results without a page."""
 
 
 def site(
@@ -68,7 +68,7 @@ def site(
     shared = render_shared()
     summaries: list[HistorySummary] = []
     unchanged = 0
-    skipped: list[str] = []
+    skipped: list[SkippedResult] = []
     runs = read_runs(None if results is None else Path(results), skipped)
     planned = {FRONT, *shared, *map(path_of, paths)}
     for run in runs:

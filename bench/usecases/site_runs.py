@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 
 from pydantic import AwareDatetime, ValidationError
@@ -11,7 +12,7 @@ from bench.core.report.series import make_series
 from bench.core.run.result import RunResult, check_usable
 from bench.core.values.record import Record
 from bench.core.verdict.baseline import Baseline, baseline_path
-from bench.errors import BenchError, StoreError
+from bench.errors import BenchError, ConfigError, StoreError
 from bench.render.html.page import render_page
 from bench.render.html.site_files import RUNS, path_of, run_path
 from bench.store import baselines, results
@@ -59,39 +60,75 @@ class RunToShow:
     """The page of the previous site; None without one."""
 
 
+class SkipReason(StrEnum):
+    """Why a result has no page, as one word of a count."""
+
+    NO_FOLDER = "no folder"
+    """The folder of results does not exist."""
+    UNREADABLE = "unreadable"
+    """A file is damaged, a link or too large."""
+    INVALID = "invalid"
+    """The run does not measure the stack, for example because the machine was busy."""
+    INTERRUPTED = "interrupted"
+    """The run ended early."""
+    INJECTED = "made worse on purpose"
+    """The run has injected faults."""
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedResult:
+    """A result without a page."""
+
+    reason: SkipReason
+    """Why it has none."""
+    text: str
+    """Its file and the complete reason."""
+
+
 @dataclass(slots=True)
 class RunPages:
     """The pages of runs in a site."""
 
     files: dict[str, dict[str, str]] = field(default_factory=dict)
     """File of each page, by history and by the run's id."""
-    skipped: list[str] = field(default_factory=list)
-    """Results without a page, with the reason."""
+    skipped: list[SkippedResult] = field(default_factory=list)
+    """Results without a page."""
 
 
-def read_runs(folder: Path | None, skipped: list[str]) -> tuple[RunToShow, ...]:
+def read_runs(folder: Path | None, skipped: list[SkippedResult]) -> tuple[RunToShow, ...]:
     """Return the newest runs of a folder that are usable, and note the results that cannot be read."""
     if folder is None:
         return ()
     if not folder.is_dir():
-        skipped.append(f"{folder}: there is no such folder")
+        skipped.append(SkippedResult(SkipReason.NO_FOLDER, f"{folder}: there is no such folder"))
         return ()
     files = [*folder.glob(f"*/{RESULT}"), *folder.glob(f"*/*/{RESULT}")]
     files.sort(key=lambda file: (file.parent.name, file.parts), reverse=True)
     runs: list[RunToShow] = []
     for file in files[:_MOST_READ]:
+        result = None
         try:
             _check_files(file.parent, folder)
             result = load_foreign(file)
             check_usable(result)
         except BenchError as error:
-            skipped.append(f"{file}: {error.message}")
+            skipped.append(SkippedResult(_why_skipped(result, error), f"{file}: {error.message}"))
             continue
         origin = result.provenance
         where = baseline_path(result).removesuffix(".json")
         note = RunPageNote(where=where, run_id=origin.run_id, started_at=origin.started_at)
         runs.append(RunToShow(note, result, file.parent))
     return tuple(runs)
+
+
+def _why_skipped(result: RunResult | None, error: BenchError) -> SkipReason:
+    """Return why a result has no page; `None` is one that could not be read."""
+    if result is None:
+        return SkipReason.UNREADABLE
+    if isinstance(error, ConfigError):
+        return SkipReason.INJECTED
+    is_interrupted = result.stop is not None and not result.validity.reasons
+    return SkipReason.INTERRUPTED if is_interrupted else SkipReason.INVALID
 
 
 def write_run_pages(site: SiteFolder, runs: Sequence[RunToShow], histories: Iterable[str]) -> RunPages:
@@ -117,7 +154,7 @@ def write_run_pages(site: SiteFolder, runs: Sequence[RunToShow], histories: Iter
             else:
                 _write(site, name, run, run.result)
         except StoreError as error:
-            pages.skipped.append(f"{run.folder}: {error.message}")
+            pages.skipped.append(SkippedResult(SkipReason.UNREADABLE, f"{run.folder}: {error.message}"))
             continue
         pages.files.setdefault(run.note.where, {})[run.note.run_id] = name
     return pages

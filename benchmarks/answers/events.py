@@ -80,7 +80,7 @@ def outcome_of(status: Any) -> Outcome:
     number = int(status) if digits else status
     if isinstance(number, int) and 400 <= number < 600:  # noqa: PLR2004 - failures, by RFC 9110
         return Outcome.HTTP_ERROR
-    return Outcome.BAD_STREAM
+    return Outcome.REPORTED_ERROR
 
 
 class Writer:
@@ -196,7 +196,9 @@ class Writer:
             status = choose.choice(_NO_STATUSES)
         shape = choose.choice([*_ERRORS, *_SSE_ERRORS] if self.is_sse else _ERRORS)
         content, is_known = shape(self, words, status)
-        return Event(content, Meaning.ERROR, words, outcome_of(status) if is_known else Outcome.BAD_STREAM)
+        return Event(
+            content, Meaning.ERROR, words, outcome_of(status) if is_known else Outcome.REPORTED_ERROR
+        )
 
     def details(self, words: str, status: Any) -> dict[str, Any]:
         """Return an object that describes an error."""

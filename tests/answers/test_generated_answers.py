@@ -42,7 +42,8 @@ def test_the_generator_makes_each_outcome() -> None:
     outcomes = [outcome for answer in answers for outcome in answer.truth.outcomes]
     assert outcomes.count(Outcome.OK) > 300
     assert outcomes.count(Outcome.BAD_STREAM) > 200
-    for outcome in (Outcome.HTTP_ERROR, Outcome.RATE_LIMITED, Outcome.UNAUTHORIZED, Outcome.WRONG_CONTENT):
+    reported = {Outcome.HTTP_ERROR, Outcome.RATE_LIMITED, Outcome.UNAUTHORIZED, Outcome.REPORTED_ERROR}
+    for outcome in (*reported, Outcome.WRONG_CONTENT):
         assert outcomes.count(outcome) > 5
     assert sum(answer.is_cut for answer in answers) > 100
     assert sum(answer.encoding is not None for answer in answers) > 200

@@ -2,13 +2,15 @@ from pathlib import Path
 
 import pytest
 
+from bench.core.run.validity import Validity
 from bench.core.verdict.levels import pin
 from bench.errors import Exit
-from bench.store import baselines, history
+from bench.store import baselines, history, results
 from tests.command import Bench
-from tests.factories import NOON, make_baseline, make_fingerprint, make_history
+from tests.factories import NOON, make_baseline, make_fingerprint, make_history, make_recording, run_at
 
 FOLDER = Path("history")
+BUSY = "the load generator was late" + " and the machine was busy" * 9
 
 
 def write_history(factors: list[float], **parts: object) -> None:
@@ -32,6 +34,32 @@ def test_all_histories_become_a_site(bench: Bench) -> None:
     before = {each: each.read_bytes() for each in Path("site").rglob("*") if each.is_file()}
     bench("ci", "site", "--repository", "owner/name")
     assert {each: each.read_bytes() for each in Path("site").rglob("*") if each.is_file()} == before
+
+
+def test_results_without_a_page_are_one_line(bench: Bench) -> None:
+    """However many there are: it counts them by reason and has the first one, shortened."""
+    write_history([1.0] * 3)
+    store_invalid(1)
+    single = bench("ci", "site", "--results", "results").err.splitlines()
+    (line,) = [line for line in single if line.startswith("no page: ")]
+    assert "is invalid: the load generator was late" in line
+    for number in range(2, 13):
+        store_invalid(number)
+    for number in range(3):
+        damaged = Path(f"results/damaged-{number}/result.json")
+        damaged.parent.mkdir()
+        damaged.write_text("{}")
+    many = bench("ci", "site", "--results", "results").err.splitlines()
+    (line,) = [line for line in many if line.startswith("no page: ")]
+    assert line.startswith("no page: 15 results, 12 invalid and 3 unreadable; the first: results/")
+    assert len(line) < 300
+
+
+def store_invalid(number: int) -> None:
+    """Store a run of a busy machine."""
+    run = run_at(1.0, number)
+    invalid = run.model_copy(update={"validity": Validity(valid=False, reasons=(BUSY,))})
+    results.save(invalid, make_recording(), Path("results"))
 
 
 def test_a_job_links_to_its_own_repository(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

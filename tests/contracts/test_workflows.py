@@ -143,6 +143,22 @@ def test_a_job_that_writes_is_never_cancelled() -> None:
         assert not callers or group is None  # a comment would cancel a measurement
 
 
+def test_the_site_has_the_runs_of_every_suite_that_is_scheduled() -> None:
+    """It is built after all measurements of the workflow, also if one of them failed."""
+    scheduled = 0
+    for name, workflow in WORKFLOWS.items():
+        jobs = _jobs(workflow)
+        measuring = [key for key, job in jobs.items() if Path(job.get("uses", "")).name == PIPELINE]
+        if not measuring or "schedule" not in workflow[True]:  # YAML reads the key `on` as a truth value
+            continue
+        scheduled += 1
+        (site,) = [job for job in jobs.values() if Path(job.get("uses", "")).name == SITE]
+        needed = [site["needs"]] if isinstance(site["needs"], str) else site["needs"]
+        assert needed == measuring, name
+        assert site["if"].startswith("${{ !cancelled() &&"), name
+    assert scheduled == 3
+
+
 def test_the_deploying_job_has_one_step() -> None:
     """Another job without rights builds the site."""
     jobs = _jobs(WORKFLOWS[SITE])

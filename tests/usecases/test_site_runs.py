@@ -10,6 +10,7 @@ from bench.core.verdict.baseline import baseline_json
 from bench.store import history, results
 from bench.usecases import site_runs
 from bench.usecases.site import WrittenSite, site
+from bench.usecases.site_runs import SkippedResult, SkipReason
 from tests.factories import make_baseline, make_recording, run_at
 
 RESULTS = Path("results")
@@ -149,7 +150,8 @@ def test_a_result_that_cannot_be_read_has_no_page(kind: str, monkeypatch: pytest
     written = build()
     assert written.pages == 1
     assert bad.provenance.run_id not in pages()
-    assert any(bad.provenance.run_id in reason for reason in written.skipped)
+    (skipped,) = [each for each in written.skipped if bad.provenance.run_id in each.text]
+    assert skipped.reason is (SkipReason.INJECTED if kind == "unusable" else SkipReason.UNREADABLE)
 
 
 def test_a_run_of_no_history_has_no_page() -> None:
@@ -166,12 +168,14 @@ def test_a_folder_of_runs_that_is_a_link_or_missing_is_named() -> None:
     RESULTS.rename(elsewhere)
     missing = build()
     assert missing.runs == 0
-    assert missing.skipped == ("results: there is no such folder",)
+    assert missing.skipped == (SkippedResult(SkipReason.NO_FOLDER, "results: there is no such folder"),)
     RESULTS.mkdir()
     (RESULTS / "pair").symlink_to("../elsewhere")
     followed = build()
     assert followed.runs == 0
-    assert [line for line in followed.skipped if run.provenance.run_id in line and "is a link" in line]
+    assert [
+        each for each in followed.skipped if run.provenance.run_id in each.text and "is a link" in each.text
+    ]
     RESULTS.rename("other")
     RESULTS.symlink_to("elsewhere")  # the reader's own choice
     assert build().runs == 1

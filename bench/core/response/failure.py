@@ -80,4 +80,4 @@ def _wrong_content(unmet: str | None) -> Failure | None:
 
 def _outcome_of(status: int | None) -> Outcome:
     """Return the outcome of an error that an answer reports, by the status in the error."""
-    return Outcome.BAD_STREAM if status is None else STATUS_OUTCOMES.get(status, Outcome.HTTP_ERROR)
+    return Outcome.REPORTED_ERROR if status is None else STATUS_OUTCOMES.get(status, Outcome.HTTP_ERROR)

@@ -22,6 +22,9 @@ class Outcome(StrEnum):
     """The status is 429, or the response reports an error with this status."""
     UNAUTHORIZED = "unauthorized"
     """The status is 401, or the response reports an error with this status."""
+    REPORTED_ERROR = "reported_error"
+    """The response reports an error without a status, such as `error` in its JSON, although its own status is
+    one of success."""
     TIMEOUT = "timeout"
     """The response was not complete within `request_timeout`: no bytes, slow bytes, or no end."""
     CONNECT_FAILED = "connect_failed"

@@ -42,7 +42,7 @@ def test_an_exchange_that_ends_before_the_end_mark_is_a_failure(broken: Failure)
 @pytest.mark.parametrize(
     ("status", "outcome"),
     [
-        (None, Outcome.BAD_STREAM),
+        (None, Outcome.REPORTED_ERROR),
         (400, Outcome.HTTP_ERROR),
         (401, Outcome.UNAUTHORIZED),
         (429, Outcome.RATE_LIMITED),

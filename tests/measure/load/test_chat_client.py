@@ -407,13 +407,6 @@ def test_the_split_of_a_stream_does_not_matter(answer: dict[str, Any], parts: li
         (SSE, [_event({"message": "a"})], True, "the stream ended before it was done"),
         (OPENAI, [_event({"choices": [{"delta": {"content": "a"}}]})], True, "ended before it was done"),
         (NDJSON, [_line(response="a", done=False)], True, "the stream ended before it was done"),
-        (SSE, [_event({"message": "a"}), _event("no memory", "error")], True, "an error: no memory"),
-        (
-            NDJSON,
-            [_line(response="a"), _line(error="no memory")],
-            True,
-            "the server reports an error: no memory",
-        ),
         (SSE, [_event({"message": "a"}), b"data: {\n\n", _event({}, "done")], True, "not JSON"),
         (NDJSON, [_line(response="a"), b"[]\n", _line(done=True)], True, "not a JSON object"),
     ],
@@ -421,13 +414,34 @@ def test_the_split_of_a_stream_does_not_matter(answer: dict[str, Any], parts: li
 def test_an_incomplete_stream_is_a_bad_stream(
     answer: dict[str, Any], parts: list[bytes], detail: str, *, whole: bool
 ) -> None:
-    """A stream that is cut, fails, or ends too early keeps its first token."""
+    """A stream that is cut or ends too early keeps its first token."""
     (got,), _ = _send([streamed(*parts, whole=whole)], _spec(answer=answer))
     assert got.outcome is Outcome.BAD_STREAM
     assert detail in (got.detail or "")
     assert got.status == 200
     assert got.first_token_s is not None
     assert got.tokens == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "parts"),
+    [
+        (SSE, [_event({"message": "a"}), _event("no memory", "error")]),
+        (NDJSON, [_line(response="a"), _line(error="no memory")]),
+    ],
+)
+def test_an_error_in_a_stream_is_a_reported_error(answer: dict[str, Any], parts: list[bytes]) -> None:
+    """The stream has its form, and the server itself says that it failed; the first token is kept."""
+    (got,), _ = _send([streamed(*parts)], _spec(answer=answer))
+    assert (got.outcome, got.detail) == (Outcome.REPORTED_ERROR, "the server reports an error: no memory")
+    assert (got.status, got.tokens) == (200, 1)
+
+
+def test_an_error_in_a_document_is_a_reported_error() -> None:
+    """Nothing streams here, so no stream is bad."""
+    (got,), _ = _send([response(b'{"error": "no quota left"}')], _spec())
+    assert (got.outcome, got.detail) == (Outcome.REPORTED_ERROR, "the server reports an error: no quota left")
+    assert (got.status, got.first_token_s) == (200, None)
 
 
 def test_a_stream_without_text_is_wrong_content() -> None:
