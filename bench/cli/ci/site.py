@@ -61,6 +61,6 @@ def _count(skipped: Sequence[SkippedResult]) -> str:
     if len(skipped) == 1:
         return example
     numbers = [
-        f"{number} {reason}" for reason, number in Counter(each.reason for each in skipped).most_common()
+        f"{number} {reason}" for reason, number in Counter(result.reason for result in skipped).most_common()
     ]
     return f"{len(skipped)} results, {wording.listing(numbers)}; the first: {example}"

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 _LESS_LOAD = (
     "Use fewer VUs, more load processes such as --workers 4, or a larger machine, then measure again."
 )
-_QUIET = "Stop other programs or use a machine that only you use; then measure again."
+QUIET_MACHINE = "Stop other programs or use a machine that only you use; then measure again."
+"""The next step after a run on a machine that other programs used."""
 _CURES = {
     "was busy:": _LESS_LOAD,
     "the load generator was late:": _LESS_LOAD,
-    "the load generator is slow on this machine:": _QUIET,
-    "the load generator was paused": _QUIET,
-    "the machine was not quiet:": _QUIET,
+    "the load generator is slow on this machine:": QUIET_MACHINE,
+    "the load generator was paused": QUIET_MACHINE,
+    "the machine was not quiet:": QUIET_MACHINE,
     "no request was answered": "Check the address and the logs of the services; then measure again.",
     "the run ended early: service": "Read the log of the service for the cause; then measure again.",
     "the run ended early: interrupted": "Let the run end; then measure again.",
@@ -30,5 +31,5 @@ def suggest_cure(reasons: Sequence[str], *, is_busy: bool = False) -> str:
     reason = next(iter(reasons), "")
     for words, cure in _CURES.items():
         if words in reason:
-            return _QUIET if is_busy and cure == _LESS_LOAD else cure
+            return QUIET_MACHINE if is_busy and cure == _LESS_LOAD else cure
     return "Remove this cause and measure again."

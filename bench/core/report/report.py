@@ -13,7 +13,7 @@ from bench.core.report.headline import (
     find_failure,
     find_pass,
 )
-from bench.core.report.invalid_runs import suggest_cure
+from bench.core.report.invalid_runs import QUIET_MACHINE, suggest_cure
 from bench.core.report.words import DECISIONS, Word, tolerated_pass
 from bench.core.run.result import RunResult
 from bench.core.samples.sample import Outcome
@@ -94,6 +94,8 @@ def advise(result: RunResult, comparison: Comparison, accept: str | None) -> str
         case Decision.INVALID:
             is_busy = result.host is not None and result.host.busy_load is not None
             return f"{suggest_cure(comparison.reasons, is_busy=is_busy)} This run was not judged."
+        case Decision.INCONCLUSIVE if comparison.saturation is not None:
+            return QUIET_MACHINE  # more runs or pairs would be as uncertain
         case Decision.INCONCLUSIVE:
             return _get_a_verdict(result, comparison, accept)
         case Decision.FAIL:

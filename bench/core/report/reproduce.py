@@ -134,7 +134,9 @@ def _unknown_version(report: Report) -> Iterator[str]:
     if known_commit(provenance.commit) is None:
         yield "The run was started outside a repository, so its commit is unknown."
     if provenance.dirty:
-        yield "The run had uncommitted changes, which the commit does not contain."
+        files = provenance.describe_changes()
+        named = f": {files}" if files else ""
+        yield f"The run had uncommitted changes, which the commit does not contain{named}."
     if _command(report)[0].startswith("bench ab "):
         yield "Replace HEAD with the version that this run measured; its result does not contain the name."
 

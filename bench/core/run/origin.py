@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from bench.core.config.target import Name
+from bench.core.values import wording
 from bench.core.values.record import Count, Record
 
 # The name of a folder, and part of the commands that a report suggests.
@@ -13,6 +14,8 @@ RunId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,
 Short = Annotated[str, StringConstraints(max_length=200)]
 RunNumber = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,20}$")]
 Attempt = Annotated[int, Field(ge=1, le=1000)]
+MOST_CHANGED_FILES = 5
+"""Most files with uncommitted changes that a run names."""
 LONGEST_COMMIT_TEXT = 120
 """Most characters of a commit's branch, subject and author; longer texts are cut."""
 CommitText = Annotated[
@@ -86,6 +89,10 @@ class Provenance(Record):
     """Commit of the repository in which the run was started; null outside a repository."""
     dirty: bool | None
     """Whether that repository had uncommitted changes; `None` outside a repository."""
+    changed_files: Annotated[tuple[CommitText, ...], Field(max_length=MOST_CHANGED_FILES)] = ()
+    """The first files with uncommitted changes, below the top of the repository."""
+    more_changed_files: Count = 0
+    """Number of further files with uncommitted changes."""
     branch: CommitText | None = None
     """Branch of the commit; null if it is unknown. Only for people, as the next two."""
     subject: CommitText | None = None
@@ -96,3 +103,10 @@ class Provenance(Record):
     """Injected faults, by knob."""
     workflow: WorkflowAttempt | None = None
     """The attempt of the workflow run that measured; null outside of GitHub Actions."""
+
+    def describe_changes(self) -> str:
+        """Return the files with uncommitted changes, as far as they are known: `a.py, b.py and 3 more`."""
+        names = [*self.changed_files]
+        if self.more_changed_files:
+            names.append(f"{self.more_changed_files} more")
+        return wording.listing(names)

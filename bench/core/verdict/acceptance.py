@@ -199,8 +199,10 @@ def _check_acceptable(run: _JudgedRun, request: AcceptRequest) -> None:
     check_usable(run.result)
     run_id = run.result.provenance.run_id
     if run.result.provenance.dirty and not request.allow_dirty:
+        files = run.result.provenance.describe_changes()
+        named = f" of {files}" if files else ""
         raise ConfigError(
-            f"run {run_id} measured uncommitted changes",
+            f"run {run_id} measured uncommitted changes{named}",
             "commit them and measure again, or use --allow-dirty",
         )
     is_intended = request.allow_regression and request.level is not LevelChoice.EXTEND

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from bench.core.config.run_spec import RunSpec
 from bench.core.config.stack import Stack
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from bench.measure.stacks.shared_services import SharedServices
 
 Side = Literal["base", "head"]
+_NO_CHANGES: dict[str, Any] = {"changed_files": (), "more_changed_files": 0}
+"""No uncommitted changes, in a run of a version."""
 _SIDE_OF: Mapping[str, Side] = {"A": "base", "B": "head"}
 
 
@@ -349,8 +351,8 @@ def find_origin(arm: Arm, here: Provenance) -> Provenance:
     """Return the origin of a run of a version, whose files may be in another folder."""
     if arm.commit is not None:
         commit = {"commit": arm.commit, "dirty": False, "branch": None, **describe_commit(arm.commit)}
-        return here.model_copy(update=commit)
+        return here.model_copy(update=commit | _NO_CHANGES)
     if arm.is_elsewhere:
         unknown = dict.fromkeys(("commit", "dirty", "branch", "subject", "author"))
-        return here.model_copy(update=unknown)
+        return here.model_copy(update=unknown | _NO_CHANGES)
     return here

@@ -24,7 +24,13 @@ from bench.core.config.scenario import Scenario
 from bench.core.config.service import HANDLING_FIELDS
 from bench.core.config.stack import MONITORING_FIELDS, Stack
 from bench.core.config.target import Target
-from bench.core.run.origin import LONGEST_COMMIT_TEXT, Fingerprint, Provenance, WorkflowAttempt
+from bench.core.run.origin import (
+    LONGEST_COMMIT_TEXT,
+    MOST_CHANGED_FILES,
+    Fingerprint,
+    Provenance,
+    WorkflowAttempt,
+)
 from bench.core.values.escape import one_line
 from bench.core.values.record import Record
 from bench.errors import ConfigError
@@ -46,19 +52,34 @@ def new_run_id(scenario: str) -> str:
 
 def provenance(run_id: str, injections: dict[str, float]) -> Provenance:
     """Return the provenance of a run that starts now in this folder."""
-    status = _git("status", "--porcelain", "--", ":/", *(f":(exclude){folder}" for folder in _OWN_FOLDERS))
+    changed = _changed_files()
     return Provenance(
         run_id=run_id,
         started_at=datetime.now(UTC),
         tool_version=version("chatbench"),
         python_version=platform.python_version(),
         commit=current_commit(),
-        dirty=None if status is None else bool(status),
+        dirty=None if changed is None else bool(changed),
+        changed_files=tuple((changed or [])[:MOST_CHANGED_FILES]),
+        more_changed_files=max(0, len(changed or []) - MOST_CHANGED_FILES),
         branch=current_branch(),
         **describe_commit("HEAD"),
         injections=injections,
         workflow=workflow_attempt(),
     )
+
+
+def _changed_files() -> list[str] | None:
+    """Return the files with uncommitted changes, in the order of git; `None` outside a repository."""
+    own = (f":(exclude){folder}" for folder in _OWN_FOLDERS)
+    status = _git("status", "--porcelain", "-z", "--no-renames", "--", ":/", *own)
+    if status is None:
+        return None
+    files = []
+    for entry in filter(None, status.split("\0")):
+        _, _, file = entry.lstrip().partition(" ")
+        files.append(_commit_text(file) or "?")
+    return files
 
 
 def workflow_attempt() -> WorkflowAttempt | None:

@@ -39,6 +39,7 @@ def facts(report: Report) -> tuple[tuple[str, str], ...]:
         **dict(measured_facts(result)),
         "run": f"{provenance.run_id}, commit {_commit(provenance.commit, dirty=provenance.dirty is True)}",
         "commit": _commit_words(provenance),
+        "uncommitted changes": provenance.describe_changes(),
         "injected": injections,
         "baseline": _baseline(comparison),
         "pairs": _pairs(comparison),

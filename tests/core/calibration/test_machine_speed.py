@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from bench.core.calibration.machine_speed import SHIFT_RATIO, MachineSpeed, compare_speed, machine_slope
 from bench.core.calibration.reference_workload import PINNED, ReferenceWorkload
+from bench.core.report.invalid_runs import QUIET_MACHINE
+from bench.core.report.report import make_report
 from bench.core.samples.metric import Part
 from bench.core.verdict.compare import Comparison, Decision, compare
 from bench.core.verdict.verdict import Verdict
@@ -258,6 +260,15 @@ def test_a_saturated_machine_makes_a_run_inconclusive() -> None:
     assert saturated.saturation == saturated.reasons[0]
     assert "the machine was saturated: the reference workload took 3.0 times" in saturated.reasons[0]
     assert compare(run_on_machine(1.0, 1.0), machines_baseline()).saturation is None
+
+
+def test_the_next_step_of_a_saturated_machine_is_to_make_it_quiet() -> None:
+    """More runs on it, or more pairs, would be as uncertain."""
+    run = run_on_machine(3.0, 3.0)
+    comparison = compare(run, machines_baseline())
+    for base_name in (None, "main"):
+        named = comparison.model_copy(update={"base_name": base_name})
+        assert make_report(run, named).next_step == QUIET_MACHINE
 
 
 def test_other_programs_make_a_run_inconclusive() -> None:

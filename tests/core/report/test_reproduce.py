@@ -99,7 +99,11 @@ def test_a_search_repeats_its_limits() -> None:
 def test_what_the_commands_lack_is_said() -> None:
     """Uncommitted changes, an unknown commit and the seed."""
     notes = describe_reproduction(changed(provenance={"dirty": True})).notes
-    assert any("uncommitted changes" in note for note in notes)
+    assert any(note.endswith("uncommitted changes, which the commit does not contain.") for note in notes)
+    named = describe_reproduction(
+        changed(provenance={"dirty": True, "changed_files": ("a.py", "b.py")})
+    ).notes
+    assert any(note.endswith("the commit does not contain: a.py and b.py.") for note in named)
     without = describe_reproduction(changed(provenance={"commit": None}))
     assert len(without.commands) == 1
     assert any("commit is unknown" in note for note in without.notes)

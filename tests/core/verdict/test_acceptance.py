@@ -63,6 +63,9 @@ def test_uncommitted_changes_need_a_flag() -> None:
     error = refused(dirty, None, allow_regression=True)
     assert "measured uncommitted changes" in error.message
     assert error.hint == "commit them and measure again, or use --allow-dirty"
+    files: dict[str, Any] = {"changed_files": ("shop.py", "a b.yaml"), "more_changed_files": 3}
+    named = run_at(1.0, 40, provenance=make_provenance(dirty=True, **files))
+    assert refused(named, None).message.endswith("uncommitted changes of shop.py, a b.yaml and 3 more")
     assert accept_into(None, dirty, allow_dirty=True).changed
     outside = run_at(1.0, 40, provenance=make_provenance(dirty=None))
     assert accept_into(None, outside).changed

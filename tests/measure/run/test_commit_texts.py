@@ -108,10 +108,13 @@ def test_a_measured_version_has_the_texts_of_its_own_commit() -> None:
     _commit("First")
     first = current_commit()
     _commit("Second", author="Ann Other")
+    Path("changed.py").touch()
     here = provenance("run", {})
     stack = stacks.load("embedded")
     origin = find_origin(Arm("base", stack, Conditions(), commit=first), here)
     assert (origin.commit, origin.branch, origin.subject, origin.author) == (
         first, None, "First", "Tess Ter",
     )  # fmt: skip
+    assert (origin.dirty, origin.describe_changes()) == (False, "")
     assert find_origin(Arm("head", stack, Conditions()), here) == here
+    assert here.describe_changes() == "changed.py"

@@ -20,6 +20,7 @@ from bench.core.config.run_spec import RunSpec
 from bench.core.config.scenario import Scenario
 from bench.core.config.stack import Stack
 from bench.core.load.progress import Progress
+from bench.core.run.origin import Provenance
 from bench.core.run.result import differences
 from bench.core.samples.metrics import RECOVERY, tier_key
 from bench.core.samples.sample import GENERATOR, HOST, Outcome, StopCause
@@ -468,6 +469,30 @@ def test_files_of_bench_do_not_make_a_run_dirty() -> None:
     assert provenance(new_run_id("quick"), {}).dirty is False
     Path("code.py").write_text("changed = True")
     assert provenance(new_run_id("quick"), {}).dirty is True
+    assert provenance(new_run_id("quick"), {}).describe_changes() == "code.py"
+
+
+def test_a_run_names_its_first_files_with_uncommitted_changes() -> None:
+    """Staged, changed and new ones, below the top of the repository, on one line each; then a number."""
+    Path("a folder").mkdir()
+    for name in ("a folder/gr\N{LATIN SMALL LETTER U WITH DIAERESIS}n.py", "changed.py"):
+        Path(name).touch()
+    for arguments in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "--message", "usual"]):
+        named = ["-c", "user.name=Tess Ter", "-c", "user.email=tess@bench.invalid"]
+        subprocess.run(["git", *named, *arguments], check=True)
+    assert provenance(new_run_id("quick"), {}).changed_files == ()
+    for name in ("a folder/gr\N{LATIN SMALL LETTER U WITH DIAERESIS}n.py", "changed.py"):
+        Path(name).write_text("changed = True")
+    for name in ("1 two\n.py", "staged.py", "z1", "z2", "z3"):
+        Path(name).touch()
+    subprocess.run(["git", "add", "staged.py"], check=True)
+    made = provenance(new_run_id("quick"), {})
+    tracked = {"a folder/gr\N{LATIN SMALL LETTER U WITH DIAERESIS}n.py", "changed.py", "staged.py"}
+    assert tracked <= {*made.changed_files}
+    assert len(made.changed_files) == 5
+    assert made.more_changed_files == 2
+    assert all("\n" not in name for name in made.changed_files)
+    assert Provenance.model_validate_json(made.model_dump_json()) == made
 
 
 def test_the_fingerprint_changes_with_the_work_and_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
