@@ -37,6 +37,7 @@ IMPLEMENTATION_DETAILS = {
     "exchange._SHOWN": "length of an answer in a report of probes",
     "judge_answers.TOO_MANY": "a status of HTTP",
     "origin.LONGEST_COMMIT_TEXT": "length of a subject, an author and a branch",
+    "origin.MOST_CHANGED_FILES": "number of files with uncommitted changes that are named",
     "site_findings.*": "which scenarios a page names first",
     "newest_needs.*": "what a page names; the limit of success is that of alerts",
     "affected_history.*": "which messages a page names; the trend is judged without them",
