@@ -9,6 +9,7 @@ from bench.core.config.quick_load import (
     is_address,
 )
 from bench.core.samples.sample import Stop, StopCause
+from bench.core.values import wording
 from bench.errors import MeasurementError, StoreError, TargetError
 from bench.measure.machine.signals import finish_first
 from bench.measure.run.conditions import Listener
@@ -117,7 +118,7 @@ def _measure_to_end(
         home, problem = results.save_anywhere(result, recording, folder)
     if result.stop is not None and result.stop.cause is StopCause.INTERRUPT:
         if problem is not None:
-            raise KeyboardInterrupt(describe_stored("", home, problem=problem))
+            raise KeyboardInterrupt(describe_stored("the requests so far are", home, problem=problem))
         check_stop(result, home)
     return StoredRun(result, home, problem, recording.is_interrupted), problem
 
@@ -148,7 +149,9 @@ def check_stop(result: "RunResult", folder: Path) -> None:
     """
     if result.stop is None:
         return
-    kept = f"{_describe_answer(result)}{result.summary.requests} requests are kept in {folder}"
+    requests = wording.counted(result.summary.requests, "request")
+    verb = "is" if result.summary.requests == 1 else "are"
+    kept = f"{_describe_answer(result)}{requests} {verb} kept in {folder}"
     if result.stop.cause is StopCause.INTERRUPT:
         raise KeyboardInterrupt(f"interrupted; {kept}\nnext: bench report {folder}")
     if result.stop.cause is StopCause.TARGET:

@@ -95,7 +95,7 @@ def test_ctrl_c_restores_the_terminal_and_stores_the_requests(tmp_path: Path) ->
         screen.press(b"\x03")
         seen = screen.to_the_end()
     assert running.returncode == Exit.INTERRUPTED
-    assert "requests are kept in results/" in seen[seen.rindex("\x1b[?25h") :]
+    assert "kept in results/" in seen[seen.rindex("\x1b[?25h") :]
     assert "Traceback" not in seen
     (home,) = (tmp_path / "results").iterdir()
     assert results.load(home).summary.requests > 0

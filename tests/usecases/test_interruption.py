@@ -12,6 +12,7 @@ import pytest
 import bench
 from bench.core.run.result import RunResult
 from bench.core.run.run_start import RUNS
+from bench.core.samples.sample import Stop, StopCause
 from bench.errors import StoreError
 from bench.measure.machine.signals import finish_first
 from bench.owners.process import Owner
@@ -19,7 +20,8 @@ from bench.store import baselines, results
 from bench.store.sample_files import write_start
 from bench.usecases import check
 from bench.usecases.interruption import explain_interrupt
-from tests.factories import make_baseline, make_recording, run_at
+from bench.usecases.run import check_stop
+from tests.factories import make_baseline, make_recording, make_run, make_sample, run_at
 from tests.store.test_sample_files import make_start
 
 WELL, SLOW = 1.0, 1.4
@@ -208,3 +210,12 @@ def test_ctrl_c_while_the_disk_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
     first, next_step = end(bench.run, "quick")
     assert first.startswith("interrupted; no space left on the disk; also not in ")
     assert next_step == f"next: bench recover {folder}"
+
+
+@pytest.mark.parametrize(("count", "words"), [(1, "1 request is kept"), (2, "2 requests are kept")])
+def test_the_requests_of_an_interrupted_run_are_counted(count: int, words: str) -> None:
+    """One request is no plural."""
+    stop = Stop(cause=StopCause.INTERRUPT, reason="interrupted")
+    run = make_run(make_recording([make_sample(seq) for seq in range(count)], stop=stop))
+    with pytest.raises(KeyboardInterrupt, match=words):
+        check_stop(run, Path("results"))
