@@ -51,7 +51,7 @@ def report(head: Interval | None, base: tuple[Interval | None, ...] = EXACT) -> 
             (15, 10, 20),
             EXACT,
             (
-                "Cannot tell: safe load: 17 → 15 users; the change exceeds the tolerance, but may be chance; "
+                "Cannot tell: safe load: 17 → 15 users; the change may be chance; "
                 "the smallest loss that it detects is seven users."
             ),
         ),

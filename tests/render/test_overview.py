@@ -251,3 +251,16 @@ def test_a_search_without_a_baseline_has_its_answer_as_mark() -> None:
     report, series = drawn_with(capacities()["narrow"])
     page = check_page(render_page(report, series, ASSETS), POLICY)
     assert page.find("div", class_="topbar").find("a", class_="pill").text == "17 users (15 to 19)"
+
+
+def test_failed_requests_are_marked_as_failed() -> None:
+    """The mark of a failed run names the failures, their culprit has a row, and the threshold is a field."""
+    report = REPORTS["errors"]
+    page = page_of(report)
+    first = make_overview(report, make_series(report.result), make_document(report))
+    assert first.change == "9 % failed"
+    assert first.culprits == "target"
+    assert "target" in page.find("dl", class_="answers").text
+    drawing = drawing_of("errors")
+    has_threshold = any(limit.metric == "success_ratio" for limit in report.result.thresholds)
+    assert (drawing.main.tolerated is not None) == has_threshold

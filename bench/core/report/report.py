@@ -33,6 +33,10 @@ LONGEST_REASON = 200
 """Characters of a reason in a first sentence."""
 
 
+_OF_COMMITS = frozenset({Clue.TIERS, Clue.SLOWEST, Clue.COSTS})
+"""Places of a cause that a commit may have changed."""
+
+
 class Report(Record):
     """A judged run, ready to be rendered."""
 
@@ -99,7 +103,7 @@ def advise(result: RunResult, comparison: Comparison, accept: str | None) -> str
         case Decision.INCONCLUSIVE:
             return _get_a_verdict(result, comparison, accept)
         case Decision.FAIL:
-            return _follow(find_failure(result, comparison), result, accept)
+            return _follow(find_failure(result, comparison), result, comparison, accept)
         case Decision.PASS:
             return _keep_gain(result, comparison, accept)
 
@@ -141,14 +145,26 @@ def _keep_gain(result: RunResult, comparison: Comparison, accept: str | None) ->
     return TOLERATED_STEP if find_pass(comparison).is_tolerated else "Nothing to do."
 
 
-def _follow(claim: Claim, result: RunResult, accept: str | None) -> str:
+def _follow(claim: Claim, result: RunResult, comparison: Comparison, accept: str | None) -> str:
     """Return the next step after a failure."""
+    if result.provenance.injections:
+        return f"The fault was made on purpose. {_name_obstacle(result)}"
     if claim.clue is Clue.COMMITS:
         pin = f"bench baseline pin {result.scenario.name} --reason '…'"
         return f"Find the slower commits with bench ab. If the change is intended, run: {pin}."
+    commits = _name_commits(result, comparison) if claim.clue in _OF_COMMITS else ""
     if accept is None:
-        return f"Look at {claim.place}."
-    return f"Look at {claim.place}. If the change is intended, {accept}."
+        return f"Look at {claim.place}{commits}."
+    return f"Look at {claim.place}{commits}. If the change is intended, {accept}."
+
+
+def _name_commits(result: RunResult, comparison: Comparison) -> str:
+    """Return the command that lists the commits since the base; empty unless both commits are known."""
+    base = known_commit(comparison.newest_baseline_commit)
+    head = known_commit(result.provenance.commit)
+    if base is None or head is None or base == head or result.fingerprint.stack == ADDRESS_STACK:
+        return ""
+    return f", then list the commits: git log {base[:_COMMIT_DIGITS]}..{head[:_COMMIT_DIGITS]}"
 
 
 def _get_a_verdict(result: RunResult, comparison: Comparison, accept: str | None) -> str:

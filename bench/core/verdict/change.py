@@ -20,6 +20,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from bench.core.samples.cost_metrics import SAFE_LOADS
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import metric
 from bench.core.values import stats, wording
@@ -219,18 +220,30 @@ def _decide(estimate: ChangeEstimate, low: float, high: float, tolerated: float,
 
 def _doubt(estimate: ChangeEstimate, low: float, high: float, tolerated: float, excluded: float) -> str:
     """Return why a change is inconclusive."""
+    change = _describe(estimate, low, high)
     if low > 0.0 and estimate.lowest_change > tolerated:
-        return "the single runs do not agree"
+        return f"the single runs do not agree on {change}"
     # A lowest change is unknown if the machine differs from those of the base.
     is_shifted = estimate.lowest is not None
     if is_shifted or (high <= excluded and estimate.log_change <= tolerated):
-        return "the machine may explain the change"
+        return f"the machine may explain {change}"
     if high <= excluded or estimate.log_change > tolerated:
-        return "the change exceeds the tolerance, but may be chance"
+        return f"{change} may be chance"
     sign = metric(estimate.key).worse_sign
     possible = wording.magnitude(math.expm1(sign * high))
     limit = wording.magnitude(math.expm1(sign * excluded))
     return f"a change of {possible} is possible, and a pass excludes {limit}"
+
+
+def _describe(estimate: ChangeEstimate, low: float, high: float) -> str:
+    """Return a change with its interval, such as `+12 % (-8.4 to +36 %)`; a safe load has no per cent."""
+    scale = _Scale(estimate.key, estimate.base)
+    ends = sorted((scale.change_of(low), scale.change_of(high)))
+    ratios = [scale.ratio(change) for change in (scale.change_of(estimate.log_change), *ends)]
+    middle, lowest, highest = ratios
+    if estimate.key in SAFE_LOADS or middle is None or lowest is None or highest is None:
+        return "the change"
+    return f"{wording.change(middle)} ({wording.change_interval(lowest, highest)})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -365,3 +365,42 @@ def test_the_next_step_names_only_the_obstacle_of_this_run(result: RunResult, wo
     """A run that no baseline accepts has one reason; others would send the reader to wrong places."""
     comparison = Comparison(decision=Decision.INCONCLUSIVE, reasons=("there is no baseline",))
     assert make_report(result, comparison).next_step.startswith(words)
+
+
+COMMITS = re.compile(r"git log [0-9a-f]{9}\.\.[0-9a-f]{9}")
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "has_command"),
+    [
+        ("a" * 40, "b" * 40, True),
+        ("a" * 40, "a" * 40, False),
+        ("$(reboot)", "b" * 40, False),
+        ("a" * 40, "--output=x", False),
+        (None, "b" * 40, False),
+    ],
+)
+def test_the_next_step_lists_the_commits(base: str | None, head: str, *, has_command: bool) -> None:
+    """Both commits are known and differ; a text that is no commit never enters a command."""
+    result = run_at()
+    provenance = result.provenance.model_copy(update={"commit": head})
+    comparison = Comparison(
+        decision=Decision.FAIL,
+        reasons=("…",),
+        metrics=(row("e2e_ms", Verdict.WORSE, **LATENCY),),
+        newest_baseline_commit=base,
+    )
+    step = make_report(result.model_copy(update={"provenance": provenance}), comparison).next_step
+    assert (COMMITS.search(step) is not None) == has_command
+    assert "reboot" not in step
+    assert "--output" not in step
+
+
+def test_a_fault_that_was_made_on_purpose_is_no_reason_to_search() -> None:
+    """The next step of a run with an injected fault is to measure without it."""
+    result = run_at()
+    provenance = result.provenance.model_copy(update={"injections": {"model.slowdown": 1.3}})
+    metrics = (row("e2e_ms", Verdict.WORSE, **LATENCY),)
+    comparison = Comparison(decision=Decision.FAIL, reasons=("…",), metrics=metrics)
+    step = make_report(result.model_copy(update={"provenance": provenance}), comparison).next_step
+    assert step == "The fault was made on purpose. Measure again without --inject model.slowdown=1.3."

@@ -29,8 +29,9 @@ from bench.render.html.run.axis import (
     place_label,
 )
 from bench.render.html.run.decisive_parts import Decisive, Reach
-from bench.render.html.run.decisive_values import draw_safe_load, draw_threshold
+from bench.render.html.run.decisive_values import draw_safe_load, draw_threshold, find_allowed
 
+_REQUESTS = " requests"
 _SHORT_BASE = 15
 """Characters of the longest name of a base that stands at the zero of the axis."""
 
@@ -220,7 +221,9 @@ def _draw_shares(row: Row, report: Report) -> Decisive | None:
         return None
     base_pct = 100.0 * row.base
     head_pct = 100.0 * row.head
-    axis = make_axis([base_pct, head_pct, 100.0, min(base_pct, head_pct) - 1.0])
+    limits = [limit for limit in report.result.thresholds if limit.metric == SUCCESS]
+    allowed_pct = [100.0 * limit.expression.limit for limit in limits[:1]]
+    axis = make_axis([base_pct, head_pct, 100.0, min(base_pct, head_pct) - 1.0, *allowed_pct])
     at = axis.at(head_pct)
     main = Reach(
         label="success",
@@ -231,10 +234,12 @@ def _draw_shares(row: Row, report: Report) -> Decisive | None:
         middle=at,
         high=max(at, axis.at(base_pct)),
         tone=VERDICTS[row.verdict].tone,
+        tolerated=find_allowed(limits[0], axis.at(allowed_pct[0])) if limits else None,
         label_at=place_label(at, wording.percent(row.head), LARGE_PX),
     )
     words = {Verdict.WORSE: "fewer requests succeed", Verdict.BETTER: "more requests succeed"}
     base_at = axis.at(base_pct)
+    allowed = f"; threshold: {allowed_pct[0]:g} %" if limits else ""
     return Decisive(
         title="success",
         result=words.get(row.verdict, verdict_text(row.key, row.verdict)),
@@ -243,5 +248,9 @@ def _draw_shares(row: Row, report: Report) -> Decisive | None:
         others=(),
         ticks=list_ticks(axis, AxisScale(1.0, " %", signed=False)),
         zero=base_at,
-        base=AxisMark(base_at, f"{_name_base(row, report)}: {row.base_text}", find_side(base_at)),
+        base=AxisMark(
+            base_at,
+            f"{_name_base(row, report)}: {row.base_text.removesuffix(_REQUESTS)}{allowed}",
+            find_side(base_at),
+        ),
     )

@@ -1,6 +1,7 @@
 """The first screen of a run's page: verdict, decisive interval, affected messages, and numbers."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from bench.core.report.affected import (
     describe_affected,
     describe_growth,
     describe_since,
+    find_decisive_row,
     is_worse,
     list_tiers,
 )
@@ -21,19 +23,19 @@ from bench.core.report.report import Report, find_claim
 from bench.core.report.series import RunSeries
 from bench.core.report.words import PROVEN
 from bench.core.run.result import RunResult, environment
-from bench.core.samples.metrics import metric
+from bench.core.samples.sample import GENERATOR, HOST, Culprit
 from bench.core.values import wording
 from bench.core.verdict.baseline import fewest_runs
 from bench.core.verdict.compare import Decision
 from bench.core.verdict.success import SUCCESS
 from bench.core.verdict.verdict import Verdict
-from bench.render.document.document import Document, split_headline
+from bench.render.document.document import Document, list_culprits, split_headline
 from bench.render.html.run.decisive import draw_decisive
 from bench.render.html.run.decisive_parts import Decisive
 from bench.render.html.run.failures import FailureRow, make_failures
 from bench.render.html.run.tiles import RunTile, make_tiles
 
-_COMMAND = re.compile(r"^(.*\b(?:run|them|load): )(bench .*?)(\.?)$", re.DOTALL)
+_COMMAND = re.compile(r"^(.*\b(?:run|them|load|commits): )((?:bench|git) .*?)(\.?)$", re.DOTALL)
 _MOST_REASONS = 3
 _LONGEST_REASON = 120
 """A longer reason is folded, so that the numbers stay on the first screen."""
@@ -47,6 +49,8 @@ INTENDED = "If the change is intended, "
 _HEADLINE_SIZES = {60: "", 90: "medium"}
 """CSS class of a headline by its most characters; a longer one is `long`."""
 _LONGEST_LOAD = 60
+_NO_SERVICES = frozenset({GENERATOR, HOST})
+"""Resources that are no service of the stack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,8 @@ class Overview:
     """Words for a tier that the comparison could not find; empty if it found one, or did not look for it."""
     answer: str
     """The safe load of a search without a baseline, for the mark in the bar; else empty."""
+    culprits: str
+    """The parts that failed the requests, if these decided; else empty."""
     slowest: str
     """How the link to the slowest request looks: `loud`, `quiet`, or empty without a link."""
     failures: tuple[FailureRow, ...]
@@ -136,7 +142,7 @@ def make_overview(report: Report, series: RunSeries, document: Document) -> Over
         decision=decision,
         headline=sentence.strip(),
         size=headline_size(sentence if document.capacity is None else document.capacity.short_answer),
-        change=_shorten_change(decisive) if decisive is not None and is_proven else "",
+        change=_shorten_change(decisive, report) if decisive is not None and is_proven else "",
         next_step=split_command(step),
         accept=split_command(accept),
         reasons=tuple(shown),
@@ -151,6 +157,7 @@ def make_overview(report: Report, series: RunSeries, document: Document) -> Over
         is_invalid=report.decision is Decision.INVALID,
         unknown_tier=UNKNOWN if has_unknown and not is_search else "",
         answer=answer,
+        culprits=_name_culprits(report),
         slowest=_choose_slowest(report, claim),
         failures=make_failures(series, None).rows[:_MOST_FAILURES]
         if report.decision is Decision.FAIL
@@ -160,10 +167,29 @@ def make_overview(report: Report, series: RunSeries, document: Document) -> Over
     )
 
 
-def _shorten_change(decisive: Decisive) -> str:
-    """Return the change for the mark in the bar, in which a share of requests says that they succeeded."""
-    change = decisive.main.change
-    return f"{change} ok" if decisive.main.label == metric(SUCCESS).label else change
+def _shorten_change(decisive: Decisive, report: Report) -> str:
+    """Return the change for the mark in the bar; of requests, the share that failed."""
+    row = find_decisive_row(report)
+    if row is None or row.key != SUCCESS or row.head is None:
+        return decisive.main.change
+    return f"{wording.percent(1.0 - row.head)} failed"
+
+
+def _name_culprits(report: Report) -> str:
+    """Return the parts that failed the requests of a run that failed because of them; else empty."""
+    row = find_decisive_row(report)
+    if report.decision is not Decision.FAIL or row is None or row.key != SUCCESS:
+        return ""
+    summary = report.result.summary
+    counts: Counter[Culprit] = Counter()
+    for culprits in summary.culprits.values():
+        counts.update(culprits)
+    words = " ".join(error.detail or "" for error in summary.errors)
+    services = [name for name in summary.resources if name not in _NO_SERVICES]
+    named = [name for name in services if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", words)]
+    if not counts or len(named) != 1:
+        return list_culprits(counts) if counts else ""
+    return f"{list_culprits(counts)}; its words name {wording.shorten(named[0])}"
 
 
 def headline_size(headline: str) -> str:
