@@ -6,7 +6,7 @@ from bench.core.config.scenario import Scenario
 from bench.core.report.not_measured import NotMeasured, list_not_measured
 from bench.core.report.report import Report
 from bench.core.report.verdict_line import describe_not_measured, describe_suite, find_lead
-from bench.core.report.words import DECISIONS, Tone, Word
+from bench.core.report.words import DECISIONS, Word
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import RESPONSE_TIME
 from bench.core.values import stats, wording
@@ -59,10 +59,8 @@ class SuiteReport(Record):
     @property
     def word(self) -> Word:
         """The decision for people; a pass with a tolerated change names its direction."""
-        for report in self.reports if self.decision is Decision.PASS else ():
-            if report.word.tone is Tone.CAUTION:
-                return report.word
-        return DECISIONS[self.decision]
+        lead = self.lead if self.decision is Decision.PASS else None
+        return DECISIONS[self.decision] if lead is None else lead.word
 
 
 def describe_skipped(scenario: Scenario) -> str:

@@ -10,8 +10,9 @@ from bench.core.report.verdict_line import describe_run
 from bench.core.run.result import RunResult
 from bench.core.run.validity import Validity
 from bench.core.verdict.baseline import Baseline
-from bench.core.verdict.compare import Decision, compare
+from bench.core.verdict.compare import Comparison, Decision, compare
 from bench.core.verdict.levels import pin
+from bench.core.verdict.verdict import Verdict
 from tests.factories import (
     MACHINES,
     NO_WORKLOAD,
@@ -23,6 +24,7 @@ from tests.factories import (
     run_at,
     run_on_machine,
 )
+from tests.render.reports import make_row
 
 NAMES = ("quick", "medium", "heavy", "extreme", "spike", "rampup", "timeout", "stream", "cases", "steps")
 
@@ -242,3 +244,19 @@ def test_the_reason_names_the_service_and_no_file(message: str, reason: str | No
     failure = explain_failure("quick", message)
     assert (failure.service, failure.exit_code) == ("app", code)
     assert failure.reason == (reason or message.partition(";")[0])
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_tolerated_pass_has_the_direction_of_the_headline(*, is_first: bool) -> None:
+    """Of two tolerated changes, the word and the sentence are those of the same run, in every order."""
+    rows = {
+        "slower": make_row("e2e_ms", Verdict.WITHIN_TOLERANCE, 600.0, 0.05),
+        "fewer": make_row("safe_load", Verdict.WITHIN_TOLERANCE, 40.0, -0.02),
+    }
+    run_reports = []
+    for name, row in rows.items():
+        comparison = Comparison(decision=Decision.PASS, reasons=(), metrics=(row,), baseline_runs=10)
+        run_reports.append(make_report(with_name(run_at(1.0), name), comparison))
+    suite = judge_suite(run_reports if is_first else run_reports[::-1])
+    assert suite.headline.startswith("Slower, within tolerance, in slower")
+    assert suite.word.text == "pass, but slower"
