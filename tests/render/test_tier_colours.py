@@ -1,5 +1,7 @@
 """The colours of tiers on a page."""
 
+import re
+
 import pytest
 
 from bench.core.report.report import make_report
@@ -43,6 +45,18 @@ def test_every_look_has_a_style_and_a_pattern() -> None:
         assert f".swatch.c{look} {{ background:" in style
         if look >= HATCHED:
             assert f'<pattern id="hatch{look - HATCHED}"' in page
+
+
+def test_the_stripes_of_a_sample_have_the_direction_of_its_areas() -> None:
+    """A pattern turns vertical stripes, and a gradient has its stripes across its angle, which mirrors them."""
+    turns = re.findall(
+        r'<pattern id="hatch\d+"[^>]*patternTransform="rotate\((-?\d+)\)"', render_page(*regressed())
+    )
+    angles = re.findall(
+        r"\.swatch\.c\d+ \{ background: repeating-linear-gradient\((-?\d+)deg", load_assets().style
+    )
+    assert {*map(int, turns)} == {45}
+    assert {*map(int, angles)} == {-45}
 
 
 @pytest.mark.parametrize("idle_ms", [0.0, 0.01])
