@@ -48,7 +48,7 @@ def test_every_look_has_a_style_and_a_pattern() -> None:
 
 
 def test_the_stripes_of_a_sample_have_the_direction_of_its_areas() -> None:
-    """A pattern turns vertical stripes, and a gradient has its stripes across its angle, which mirrors them."""
+    """A pattern turns vertical stripes; a gradient has its stripes across its angle, which mirrors them."""
     turns = re.findall(
         r'<pattern id="hatch\d+"[^>]*patternTransform="rotate\((-?\d+)\)"', render_page(*regressed())
     )
