@@ -118,7 +118,11 @@ def render_site() -> dict[str, str]:
 def make_histories() -> list[TrendPage]:
     """Return histories of 40 runs: one became worse, one was worse for some time, and one fails requests."""
     down = vitals(
-        1.4, 9, up={"backend": 1.0, "agent": 0.93}, alerts=("requests: 9 % of 100 failed from 0 s to 31 s",)
+        1.4,
+        9,
+        up={"backend": 1.0, "agent": 0.93},
+        alerts=("requests: 9 % of 100 failed from 0 s to 31 s",),
+        crossed=("success_ratio rate>0.95",),
     )
     compose = make_fingerprint(stack="compose")
     return [

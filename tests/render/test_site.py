@@ -13,7 +13,7 @@ from bench.core.report.dashboard import Dashboard
 from bench.core.report.newest_needs import advise_history, name_verdict
 from bench.core.report.trend_page import TrendPage, trend_page
 from bench.core.report.trend_wording import commit
-from bench.core.report.words import DECISIONS, NEEDS_LOOK
+from bench.core.report.words import DECISIONS, FAILS_THRESHOLD
 from bench.core.verdict.compare import Decision
 from bench.render.document.trend import make_trend_document
 from bench.render.html.assets import Assets
@@ -137,7 +137,10 @@ def test_the_front_page_has_tiles_and_one_list() -> None:
         assert item.find("h2").text.endswith(f"{tile.title} {tile.status}")
         assert item.find("p", class_="figure").text == shown(f"{tile.figure} {tile.unit}")
         bars = [bar.attributes["class"] for bar in item.find_all("rect")][1::2]
-        assert bars == ["over" if row.is_bad else "part" for row in tile.rows]
+        looks = []
+        for row in tile.rows:
+            looks.append(("full" if row.share >= 1.0 else "over") if row.is_bad else "part")
+        assert bars == looks
         texts = [bar.text for bar in item.find_all("span", class_="value")]
         assert texts == [shown(row.text) for row in tile.rows]
         links = [link.attributes["href"] for link in item.find_all("a")]
@@ -151,7 +154,7 @@ def test_the_front_page_lists_each_history() -> None:
     rows = parsed(FRONT).find("table", class_="scenarios").find("tbody").find_all("tr")
     verdicts = {
         DECISIONS[Decision.FAIL]: "✕ worse",
-        NEEDS_LOOK: "△ needs a look 9 of 100 requests failed",
+        FAILS_THRESHOLD: "✕ fails a threshold crossed threshold e2e_ms p(95)<800",
         DECISIONS[Decision.INCONCLUSIVE]: "? cannot tell",
         DECISIONS[Decision.PASS]: "✓ not worse",
     }
@@ -201,7 +204,7 @@ def test_a_filter_has_the_values_of_the_rows() -> None:
     }
     assert options == {"stack": ["", "compose", "embedded"], "branch": ["", "fix", "main"]}
     verdicts = [each.attributes["value"] for each in page.find_all("input", name="verdict")]
-    assert verdicts == ["", "worse", "needs a look", "cannot tell", "not worse"]
+    assert verdicts == ["", "worse", "fails a threshold", "cannot tell", "not worse"]
     assert [each.attributes["name"] for each in parsed(FRONT).find_all("select")] == ["stack"]
 
 
@@ -230,7 +233,7 @@ def test_the_page_of_a_history_contains_its_document(path: str) -> None:
     assert answers["What now"].text.startswith(shown(advise_history(entry.summary)).split(": bench")[0])
     is_worse = entry.trend.decision is Decision.FAIL
     assert ("Affected" in answers) == is_worse
-    assert ("Newest run" in answers) == (name_verdict(entry.summary) is NEEDS_LOOK)
+    assert ("Newest run" in answers) == (name_verdict(entry.summary) is FAILS_THRESHOLD)
     titles = ["Run by run", "Cost", "Tier by tier", "Changes", "Newest run", "Runs and environment"]
     assert headings_of(page) == ["Response time", *titles]
     for table in document.judged:
@@ -303,7 +306,7 @@ def test_the_judgement_comes_first() -> None:
     order = [name_verdict(entry.summary) for entry in board().entries]
     worst_first = [Decision.FAIL, Decision.INCONCLUSIVE, Decision.PASS]
     words = [DECISIONS[decision] for decision in worst_first]
-    assert order == sorted(order, key=[words[0], NEEDS_LOOK, *words[1:]].index)
+    assert order == sorted(order, key=[words[0], FAILS_THRESHOLD, *words[1:]].index)
 
 
 def test_the_same_histories_make_the_same_bytes() -> None:

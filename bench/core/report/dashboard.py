@@ -10,7 +10,7 @@ from bench.core.report.site_entry import Entry, name_histories
 from bench.core.report.site_findings import SiteFinding, find_findings
 from bench.core.report.site_tiles import Tile, make_tiles
 from bench.core.report.trend_page import HistorySummary
-from bench.core.report.words import DECISIONS, NEEDS_LOOK, Word
+from bench.core.report.words import DECISIONS, FAILS_THRESHOLD, NEEDS_LOOK, Word
 from bench.core.values import wording
 from bench.core.verdict.compare import Decision
 
@@ -70,14 +70,20 @@ def _order(entry: Entry) -> tuple[int, float, str]:
     change = latest_change(entry.trend) if entry.trend.decision is Decision.FAIL else None
     size = abs(change.ratio or 0.0) if change is not None else 0.0
     rank = _LOOK_RANK if _needs_look(entry) else _RANK[entry.trend.decision]
-    return rank, -size, entry.name
+    return rank, -size if size else -float(_fails_threshold(entry)), entry.name
 
 
 def _needs_look(entry: Entry) -> bool:
-    return name_verdict(entry.summary) is NEEDS_LOOK
+    return name_verdict(entry.summary) in {NEEDS_LOOK, FAILS_THRESHOLD}
+
+
+def _fails_threshold(entry: Entry) -> bool:
+    return name_verdict(entry.summary) is FAILS_THRESHOLD
 
 
 def _judge(decision: Decision, entries: Sequence[Entry]) -> Word:
+    if decision is Decision.PASS and any(map(_fails_threshold, entries)):
+        return FAILS_THRESHOLD
     if decision is Decision.PASS and any(map(_needs_look, entries)):
         return NEEDS_LOOK
     return DECISIONS[decision]
@@ -91,10 +97,13 @@ def _headline(decision: Decision, entries: Sequence[Entry]) -> str:
             failed.append(entry.name)
         inconclusive += entry.trend.decision is Decision.INCONCLUSIVE
     judged = wording.counted(len(entries) - inconclusive, "judged scenario")
-    looks = [entry.name for entry in entries if _needs_look(entry)]
+    crossed = [entry.name for entry in entries if _fails_threshold(entry)]
+    looks = [entry.name for entry in entries if _needs_look(entry) and not _fails_threshold(entry)]
     few = ""
+    if crossed:
+        few = f"; {len(crossed)} {'fails' if len(crossed) == 1 else 'fail'} a threshold: {_listing(crossed)}"
     if looks:
-        few = f"; {len(looks)} {'needs' if len(looks) == 1 else 'need'} a look: {_listing(looks)}"
+        few += f"; {len(looks)} {'needs' if len(looks) == 1 else 'need'} a look: {_listing(looks)}"
     if inconclusive:
         few += f"; {inconclusive} {'has' if inconclusive == 1 else 'have'} too few runs"
     if failed:

@@ -7,7 +7,7 @@ from bench.core.history.history import HistoryPoint
 from bench.core.report.site_entry import success_of
 from bench.core.report.trend_page import HistorySummary
 from bench.core.report.trend_wording import next_step
-from bench.core.report.words import DECISIONS, NEEDS_LOOK, Word
+from bench.core.report.words import DECISIONS, FAILS_THRESHOLD, NEEDS_LOOK, Word
 from bench.core.values import wording
 from bench.core.verdict.compare import Decision
 
@@ -16,7 +16,9 @@ LEAST_SUCCESS = AlertLimits().success_ratio
 
 
 def name_verdict(summary: HistorySummary) -> Word:
-    """Return the verdict on a history for people: `needs a look` if only its newest run does."""
+    """Return the verdict on a history for people, which is never milder than that of its newest run."""
+    if summary.trend.decision is Decision.PASS and fails_threshold(summary.newest):
+        return FAILS_THRESHOLD
     if summary.trend.decision is Decision.PASS and list_needs(summary.newest):
         return NEEDS_LOOK
     return DECISIONS[summary.trend.decision]
@@ -31,12 +33,21 @@ def advise_history(summary: HistorySummary) -> str:
     return next_step(summary.trend)
 
 
+def fails_threshold(run: HistoryPoint) -> bool:
+    """Return whether a run crossed a threshold of its own; a search tries loads that do."""
+    return run.vitals is not None and bool(run.vitals.crossed) and run.safe_load is None
+
+
 def list_needs(run: HistoryPoint) -> tuple[str, ...]:
     """Return what needs a look in a run: failures, checks that were down, thresholds, alerts."""
     return tuple(_list_needs(run))
 
 
 def _list_needs(run: HistoryPoint) -> Iterator[str]:
+    if run.vitals is not None and fails_threshold(run):
+        crossed = run.vitals.crossed
+        more = f", and {len(crossed) - 1} more" if len(crossed) > 1 else ""
+        yield f"crossed threshold {wording.shorten(crossed[0])}{more}"
     if run.safe_load is None and success_of(run) < LEAST_SUCCESS:  # a search tries loads that fail
         yield f"{run.failed:,} of {run.ok + run.failed:,} requests failed"
     vitals = run.vitals
@@ -47,8 +58,6 @@ def _list_needs(run: HistoryPoint) -> Iterator[str]:
         up_ratio, check = down[0]
         others = f", and {len(down) - 1} more" if len(down) > 1 else ""
         yield f"{check} was down {describe_downtime(run, up_ratio)}{others}"
-    if vitals.crossed and run.safe_load is None:
-        yield wording.counted(len(vitals.crossed), "crossed threshold")
     if vitals.alerts:
         rest = len(vitals.alerts) - 1
         more = f", and {wording.counted(rest, 'more')}" if rest else ""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bench.core.report.affected import UNKNOWN
 from bench.core.report.latest_change import describe_change, describe_since, latest_change
-from bench.core.report.newest_needs import list_needs
+from bench.core.report.newest_needs import fails_threshold, list_needs
 from bench.core.report.site_entry import Entry, success_of
 from bench.core.report.trend_wording import commit
 from bench.core.verdict.compare import Decision
@@ -23,7 +23,7 @@ class SiteFinding:
     text: str
     """The change with its date and tier, or the failures, checks and alerts of the newest run."""
     is_worse: bool
-    """Whether the scenario became worse."""
+    """Whether the scenario became worse, or its newest run crossed a threshold of its own."""
 
 
 def find_findings(entries: Sequence[Entry]) -> tuple[SiteFinding, ...]:
@@ -33,16 +33,17 @@ def find_findings(entries: Sequence[Entry]) -> tuple[SiteFinding, ...]:
         entries: All histories, the worst first.
     """
     worse: list[SiteFinding] = []
-    looks: list[tuple[float, SiteFinding]] = []
+    looks: list[tuple[bool, float, SiteFinding]] = []
     for entry in entries:
         if entry.trend.decision is Decision.FAIL:
             worse.append(SiteFinding(entry, _describe_worse(entry), is_worse=True))
             continue
         text = "; ".join(list_needs(entry.newest))
         if text:
-            looks.append((success_of(entry.newest), SiteFinding(entry, text, is_worse=False)))
-    looks.sort(key=lambda row: row[0])
-    return (*worse[:_MOST_ROWS], *(look for _, look in looks[:_MOST_ROWS]))
+            fails = fails_threshold(entry.newest)
+            looks.append((not fails, success_of(entry.newest), SiteFinding(entry, text, is_worse=fails)))
+    looks.sort(key=lambda row: row[:2])
+    return (*worse[:_MOST_ROWS], *(look for _, _, look in looks[:_MOST_ROWS]))
 
 
 def _describe_worse(entry: Entry) -> str:

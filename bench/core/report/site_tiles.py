@@ -7,13 +7,15 @@ from enum import StrEnum
 
 from bench.core.history.vitals import ServiceUsage
 from bench.core.report.latest_change import LatestChange, describe_change, latest_change
-from bench.core.report.newest_needs import LEAST_SUCCESS, describe_downtime
+from bench.core.report.newest_needs import LEAST_SUCCESS, describe_downtime, fails_threshold
 from bench.core.report.site_entry import Entry, success_of, typical_of, uses_of, wait_of
 from bench.core.values import wording
 from bench.core.verdict.compare import Decision
 from bench.core.verdict.success import SUCCESS
 
 _CORE_PCT = 100.0
+_MOST_FAILED = 1.0 - LEAST_SUCCESS
+"""Share of failed requests at which alerts begin."""
 _MOST_ROWS = 3
 """A tile shows at most this number of scenarios or services."""
 _MOST_ALERTS = 3
@@ -24,7 +26,7 @@ class Status(StrEnum):
     """The status of a tile."""
 
     WORSE = "worse"
-    """A scenario became worse than before."""
+    """A scenario became worse than before, or its newest run crossed a threshold of its own."""
     GOOD = "good"
     LOOK = "look"
     """Somebody should look at it."""
@@ -202,19 +204,19 @@ def _users(entries: Sequence[Entry]) -> Tile | None:
     if not runs:
         return None
     status = Status.LOOK if unhappy else Status.GOOD
-    if any(SUCCESS in entry.trend.worse for entry in runs):
+    if any(SUCCESS in entry.trend.worse or fails_threshold(entry.newest) for entry in runs):
         status = Status.WORSE
     figure = wording.percent(ok / (ok + failed))
     unit = f"of {ok + failed:,} requests succeeded"
     about, rows = "Longest p95 response times", _longest_waits(runs)
     if failed:
-        about = f"Most failures; the limit is {wording.percent(1.0 - LEAST_SUCCESS)}"
+        about = f"Most failures; a full bar is the {wording.percent(_MOST_FAILED)} limit"
         rows = _failures(runs)
     return Tile("User experience", status, figure, unit, about if rows else "", rows, _count_crossed(runs))
 
 
 def _count_crossed(runs: Sequence[Entry]) -> str:
-    crossed = sum(bool(entry.newest.vitals and entry.newest.vitals.crossed) for entry in runs)
+    crossed = sum(fails_threshold(entry.newest) for entry in runs)
     return f"{wording.counted(crossed, 'scenario')} crossed a threshold." if crossed else ""
 
 
@@ -231,7 +233,7 @@ def _failures(runs: Sequence[Entry]) -> tuple[TileRow, ...]:
                 "",
                 entry,
                 f"{run.failed:,} of {run.ok + run.failed:,} failed",
-                ratio,
+                min(1.0, ratio / _MOST_FAILED),
                 success_of(run) < LEAST_SUCCESS,
             )
         )
@@ -253,5 +255,4 @@ def _longest_waits(runs: Sequence[Entry]) -> tuple[TileRow, ...]:
 
 def _is_unhappy(entry: Entry) -> bool:
     run = entry.newest
-    is_crossed = run.vitals is not None and bool(run.vitals.crossed)
-    return is_crossed or SUCCESS in entry.trend.worse or success_of(run) < LEAST_SUCCESS
+    return fails_threshold(run) or SUCCESS in entry.trend.worse or success_of(run) < LEAST_SUCCESS

@@ -15,6 +15,8 @@ from bench.core.verdict.compare import Decision
 from bench.core.verdict.success import SUCCESS
 
 _COMMIT_DIGITS = 7
+_MOST_OTHERS = 3
+"""Names of other metrics in a headline."""
 
 
 def headline(trend: Trend) -> str:
@@ -64,9 +66,16 @@ def _regression(standing: tuple[ChangePoint, ...]) -> str:
     if worst.key in SAFE_LOADS:
         levels = " → ".join(load_pair(worst.before, worst.after, row.unit, exact=True)) + f" {row.unit}"
     change = "" if worst.key == SUCCESS else f" ({wording.change(worst.change_ratio)})"
-    others = len({change_point.key for change_point in standing} - {worst.key})
-    more = f", and {wording.counted(others, 'more metric')}" if others else ""
+    others = list(dict.fromkeys(_name(point.key) for point in standing if point.key != worst.key))
+    if len(others) > _MOST_OTHERS:
+        others = [*others[: _MOST_OTHERS - 1], f"{len(others) - _MOST_OTHERS + 1} more"]
+    more = f"; also worse: {wording.listing(others)}" if others else ""
     return f"{label} became worse on {worst.started_at:%Y-%m-%d}: {levels}{change}{more}."
+
+
+def _name(key: str) -> str:
+    tier = tier_name(key)
+    return f"the tier `{tier}`" if tier else metric(key).label
 
 
 def _find_commit(trend: Trend, worst: ChangePoint) -> str:

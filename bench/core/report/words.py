@@ -91,6 +91,8 @@ _TOLERATED_PASS = Word("pass, but worse", Tone.CAUTION, "pass, but slower")
 """A pass with a change for the worse that is within the tolerance."""
 NEEDS_LOOK = Word("needs a look", Tone.CAUTION)
 """A history that is not worse, whose newest run failed requests, was down, or raised an alert."""
+FAILS_THRESHOLD = Word("fails a threshold", Tone.BAD)
+"""A history that is not worse, whose newest run crossed its own threshold: the page of that run fails."""
 _UNANSWERED = frozenset({Tone.UNSURE, Tone.INVALID})
 CROSSED = Word("crossed", Tone.BAD)
 """The result of a threshold that the run crossed."""

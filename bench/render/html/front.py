@@ -8,12 +8,12 @@ from bench.core.history.levels import MIN_TREND_RUNS
 from bench.core.report.dashboard import Dashboard
 from bench.core.report.latest_change import describe_change, describe_since, latest_change
 from bench.core.report.load_change import describe_load_with_interval
-from bench.core.report.newest_needs import list_needs, name_verdict
+from bench.core.report.newest_needs import fails_threshold, list_needs, name_verdict
 from bench.core.report.run_costs import cpu_per_request_ms, memory_bytes
 from bench.core.report.site_entry import Entry, describe_commit
 from bench.core.report.site_tiles import Status
 from bench.core.report.trend_wording import commit
-from bench.core.report.words import DECISIONS, NEEDS_LOOK, Tone, Word
+from bench.core.report.words import DECISIONS, FAILS_THRESHOLD, NEEDS_LOOK, Tone, Word
 from bench.core.samples.metrics import metric
 from bench.core.values import wording
 from bench.core.verdict.compare import Decision
@@ -35,6 +35,7 @@ _STATUS_TONES = {
 _VERDICTS = {
     DECISIONS[Decision.FAIL]: Word("worse", DECISIONS[Decision.FAIL].tone),
     DECISIONS[Decision.INVALID]: DECISIONS[Decision.INVALID],
+    FAILS_THRESHOLD: FAILS_THRESHOLD,
     NEEDS_LOOK: NEEDS_LOOK,
     DECISIONS[Decision.INCONCLUSIVE]: DECISIONS[Decision.INCONCLUSIVE],
     DECISIONS[Decision.PASS]: Word("not worse", DECISIONS[Decision.PASS].tone),
@@ -60,6 +61,8 @@ class FrontRow:
     """The verdict."""
     needs: str
     """What needs a look in the newest run; may be empty."""
+    needs_tone: Tone
+    """Its tone: that of a failure if the run crossed its own threshold."""
     metric: str
     """Name of the small line's metric."""
     level: str
@@ -162,6 +165,7 @@ def _make_row(entry: Entry, links: SiteLinks) -> FrontRow:
         branch=newest.branch or "",
         word=_VERDICTS[name_verdict(entry.summary)],
         needs="; ".join(list_needs(newest)[:1]),
+        needs_tone=Tone.BAD if fails_threshold(newest) else Tone.CAUTION,
         metric=metric(line.key).label,
         level=wording.value(line.level, metric(line.key).unit),
         spark=draw_spark(line, trend),

@@ -52,7 +52,7 @@ def newest_links(page: TrendPage, links: SiteLinks) -> tuple[str, ...]:
         shown.append(link("Open the newest run", run_page))
     workflow = links.github.workflow_run(page.newest.workflow_run)
     if workflow is not None:
-        shown.append(link("Open its workflow run", workflow))
+        shown.append(link("Open the workflow run of the newest run", workflow))
     return tuple(shown)
 
 
@@ -80,9 +80,9 @@ def _who(page: TrendPage) -> Answer | None:
 def _quiet_since(page: TrendPage, change: LatestChange | None) -> Answer:
     runs = wording.counted(len(page.runs), "run")
     if change is None or change.since is None:
-        return Answer("Since", f"{page.trend.first_at:%Y-%m-%d}", f"no change in {runs}")
+        return Answer("Since when", f"{page.trend.first_at:%Y-%m-%d}", f"no change in {runs}")
     text = f"last change: {describe_change(change)}"
-    return Answer("Since", f"{change.since:%Y-%m-%d}", f"{text}, {runs} in total")
+    return Answer("Since when", f"{change.since:%Y-%m-%d}", f"{text}, {runs} in total")
 
 
 def _how_much(page: TrendPage, change: LatestChange) -> Answer:
@@ -104,16 +104,16 @@ def _since(page: TrendPage, change: LatestChange, links: Links) -> Answer:
     point = change.point
     if point is None:
         day = "" if change.since is None else f"{change.since:%Y-%m-%d}"
-        return Answer("Since", day or "the pinned baseline", "compared with the pinned baseline")
+        return Answer("Since when", day or "the pinned baseline", "compared with the pinned baseline")
     run = page.runs[point.position]
     runs = wording.counted(len(page.runs) - point.position, "run")
     day = f"{point.started_at:%Y-%m-%d} ({runs})"
     address = links.between(point.last_commit, point.commit)
     shown = (link("Show these commits", address),) if address else ()
     if run.subject is None:
-        return Answer("Since", day, commit(run.commit), shown)
+        return Answer("Since when", day, commit(run.commit), shown)
     author = f" by {run.author}" if run.author else ""
-    return Answer("Since", run.subject, f"{day}, commit {commit(run.commit)}{author}", shown)
+    return Answer("Since when", run.subject, f"{day}, commit {commit(run.commit)}{author}", shown)
 
 
 def _where(page: TrendPage) -> Answer | None:

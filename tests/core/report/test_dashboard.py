@@ -198,7 +198,7 @@ def test_service_status_comes_from_the_health_checks() -> None:
 
 
 def test_user_experience_needs_success_and_kept_thresholds() -> None:
-    """Low success, a crossed threshold, or less success than before needs a look."""
+    """Low success needs a look; a crossed threshold, or less success than before, is a failure."""
     newest = {"latencies": {"e2e_ms": LatencyPercentiles(p95=610.0)}}
     experience = tile(dashboard([steady(newest)]), "User experience")
     assert (experience.status, experience.figure) == (Status.GOOD, "100 %")
@@ -209,7 +209,7 @@ def test_user_experience_needs_success_and_kept_thresholds() -> None:
     )
     assert (experience.status, experience.figure) == (Status.GOOD, "99 %")
     assert experience.unit == "of 200 requests succeeded"
-    assert experience.about == "Most failures; the limit is 5 %"
+    assert experience.about == "Most failures; a full bar is the 5 % limit"
     assert [row.is_bad for row in experience.rows] == [False]
     assert shown_rows(experience) == [("", "heavy", "2 of 100 failed")]
     failing = steady(ok=94, failed=6)
@@ -218,11 +218,12 @@ def test_user_experience_needs_success_and_kept_thresholds() -> None:
     crossed = steady({"crossed": ("e2e_ms p(95)<100",)})
     for page, status in (
         (failing, Status.LOOK),
-        (crossed, Status.LOOK),
+        (crossed, Status.WORSE),
         (trend_page(dropped), Status.WORSE),
     ):
         assert tile(dashboard([page]), "User experience").status is status
-    assert tile(dashboard([failing]), "User experience").rows[0].is_bad
+    (full,) = tile(dashboard([failing]), "User experience").rows
+    assert (full.is_bad, full.share) == (True, 1.0)
     assert tile(dashboard([crossed]), "User experience").text == "1 scenario crossed a threshold."
 
 
@@ -254,9 +255,9 @@ def test_the_findings_name_the_worse_scenarios_and_those_that_need_a_look() -> N
         r"affected: all 4 messages",
         worse.text,
     )
-    assert (look.entry.name, look.is_worse) == ("spike", False)
+    assert (look.entry.name, look.is_worse) == ("spike", True)
     assert look.text == (
-        "9 of 100 requests failed; agent was down 2.1 s of 30 s, and 1 more; 1 crossed threshold; "
+        "crossed threshold p95<1; 9 of 100 requests failed; agent was down 2.1 s of 30 s, and 1 more; "
         "alert: requests: 9 % failed"
     )
     many = dashboard([regressed(scenario=f"s{number}") for number in range(8)])
