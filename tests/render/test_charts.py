@@ -29,7 +29,7 @@ def over_time(drawn: tuple[Report, RunSeries]) -> OverTime:
 
 def resources_of(watched: Recording) -> Resources:
     """Return the small charts of a recording that has them."""
-    panels = make_resources(RunSeries(timeline=timeline(watched, make_run(watched).scenario.phases)))
+    panels = make_resources(RunSeries(timeline=timeline(watched, make_run(watched).scenario.phases)), rows=2)
     assert panels is not None
     return panels
 
@@ -103,7 +103,7 @@ def test_the_latency_has_the_typical_time_of_the_baseline() -> None:
 def test_a_run_without_requests_has_no_charts_over_time() -> None:
     """Neither panels over time nor resources."""
     assert make_over_time(no_data()[1]) is None
-    assert make_resources(no_data()[1]) is None
+    assert make_resources(no_data()[1], rows=2) is None
 
 
 def test_the_response_time_comes_first() -> None:

@@ -14,8 +14,8 @@ from bench.render.document.watched import source_name
 from bench.render.html.charts import Chart, Layer, Line, format_value, make_short_table
 from bench.render.html.run.over_time import time_chart
 
-_MOST_SHOWN = 6
-"""Charts that are open: two rows of three."""
+_ROW = 3
+"""Charts that are next to one another."""
 _MOST_CHARTS = 60
 """Charts of a run; more would make a page too large."""
 _IDLE_PCT = 10.0
@@ -53,11 +53,15 @@ class _Watched:
     is_active: bool
 
 
-def make_resources(series: RunSeries) -> Resources | None:
+def make_resources(series: RunSeries, rows: int) -> Resources | None:
     """Return the resources of a run; None if none was watched.
 
-    Two rows are open: the processes with the most CPU, the largest gauges, and the memory that changed most
-    take turns. Idle and flat ones are never open.
+    The processes with the most CPU, the largest gauges, and the memory that changed most take turns. Idle and
+    flat ones are never open.
+
+    Args:
+        series: The curves of the run.
+        rows: Rows of open charts.
     """
     timeline = series.timeline
     if timeline is None:
@@ -66,7 +70,7 @@ def make_resources(series: RunSeries) -> Resources | None:
     in_turns: list[_Watched] = []
     for turn in zip_longest(*map(_rank_active, kinds)):
         in_turns += filter(None, turn)
-    shown = in_turns[:_MOST_SHOWN]
+    shown = in_turns[: rows * _ROW]
     rest = [watched for watched in chain(*kinds) if watched not in shown]
     drawn = [*in_turns, *rest][:_MOST_CHARTS]
     folded = [watched for watched in rest if watched in drawn]

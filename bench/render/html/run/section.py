@@ -121,11 +121,11 @@ def _name_results(section: RunSection) -> Iterable[tuple[str, str]]:
         yield "messages", "Messages"
     if section.load and section.document.capacity is None:
         yield "load", "Load"
-    if section.compared:
-        yield "compared", "Metrics"
 
 
 def _name_details(section: RunSection) -> Iterable[tuple[str, str]]:
+    if section.compared:
+        yield "compared", "Metrics"
     if section.overview.failed:
         yield "failures", "Failures"
     if section.waterfall is not None:
@@ -166,7 +166,7 @@ def make_section(name: str, report: Report, series: RunSeries, runs: int = 1) ->
         compared=make_compared(report, judged),
         over_time=make_over_time(series),
         distributions=make_distributions(series) if has_one_load else Distributions((), ()),
-        resources=make_resources(series),
+        resources=make_resources(series, rows=1 if load else 2),  # the load needs the room of a row
         failures=make_failures(series, errors if errors.rows else None),
         numbers=tuple(table for table in details if table not in shown),
         waterfall=make_waterfall(report, series, runs),
