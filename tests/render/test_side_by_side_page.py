@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from bench.core.experiment.pareto import SAME_RATIO
 from bench.core.report.side_by_side import SideBySide
 from bench.render.document.side_by_side import list_summary_metrics
 from bench.render.html.assets import Assets, content_security_policy, load_assets
@@ -91,6 +92,20 @@ def test_percentiles_are_those_of_the_requests() -> None:
     place = min(range(len(curves.at)), key=lambda number: abs(curves.at[number] - 0.30103))
     for curve, result in zip(curves.curves, runs.results, strict=True):
         assert curve.values[place] == pytest.approx(result.summary.metrics["e2e_ms"].p50, rel=0.06)
+
+
+def test_equal_values_look_near_to_each_other() -> None:
+    """Values that count as equal are at most a fifth of the scale apart, and the vertical axis has a name."""
+    side = SETS["three"]().report
+    front = side.fronts[0]
+    first = front.points[0]
+    points = []
+    for number, point in enumerate(front.points):
+        ratio = 1.0 + SAME_RATIO * (number % 2)
+        points.append(point.model_copy(update={"up": first.up * ratio, "across": first.across * ratio}))
+    drawn = draw_front(side, front.model_copy(update={"points": tuple(points)}))
+    assert drawn.y_name == front.label
+    assert max(point.at for point in drawn.points) - min(point.at for point in drawn.points) <= 20.0
 
 
 def test_the_front_is_connected_and_others_are_grey() -> None:

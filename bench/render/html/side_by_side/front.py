@@ -22,8 +22,8 @@ _FOOT = 170.0
 """Heights of the upper and the lower end of the scale, in pixels."""
 _BLANK_RATIO = 0.18
 """The scales reach this share of the range further, so that letters have room."""
-_LEAST_RATIO = 0.05
-"""The scales have at least this share of the largest value, so that noise looks small."""
+_LEAST_RATIO = 4 * SAME_RATIO
+"""The scales have at least this share of the largest value, so that equal values look near to each other."""
 _NEAR_PCT = 16.0
 _NEAR_PX = 14.0
 """Runs that are nearer to each other have no room for a letter at their side."""
@@ -70,6 +70,8 @@ class DrawnFront:
     """Response times."""
     y_ticks: tuple[Tick, ...]
     """Values of the other metric."""
+    y_name: str
+    """Its name."""
     line: tuple[LinePiece, ...]
     """The pieces between the runs on the front."""
     points: tuple[DrawnRun, ...]
@@ -127,6 +129,7 @@ def draw_front(side: SideBySide, front: ParetoFront) -> DrawnFront:
         summary=f"On the front: {names or 'none'}. {'; '.join(map(attrgetter('text'), points))}.",
         x_ticks=_list_times(across),
         y_ticks=_list_values(front, up),
+        y_name=front.label,
         line=tuple(pieces),
         points=tuple(points),
         table=_make_table(front, runs),
