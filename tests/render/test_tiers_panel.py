@@ -31,16 +31,17 @@ def with_rows(*rows: object) -> TierPanel:
 
 
 def test_both_sides_have_one_axis_and_the_difference_begins_at_the_end_of_the_baseline() -> None:
-    """The baseline with all growth has the complete width; growth is to the right of its end."""
+    """The axis ends at its first label behind the baseline with all growth, which is right of its end."""
     panel = with_rows(tier("decode", Verdict.WORSE, 60.0), tier("queue", Verdict.BETTER, -20.0))
     base, head = panel.bars
     assert (base.label, head.label) == ("baseline", "this run")
-    assert base.end == pytest.approx(100.0 * 200 / 260, abs=0.1)
-    assert head.end == pytest.approx(100.0 * 240 / 260, abs=0.1)
+    assert base.end == pytest.approx(100.0 * 200 / 300, abs=0.1)
+    assert head.end == pytest.approx(100.0 * 240 / 300, abs=0.1)
     assert panel.difference is not None
     growth, gain = panel.difference.parts
     assert panel.difference.zero == base.end == growth.start
-    assert growth.start + growth.width == pytest.approx(100.0, abs=0.1)
+    assert growth.start + growth.width == pytest.approx(100.0 * 260 / 300, abs=0.1)
+    assert panel.ticks[-1].at == 100.0
     assert gain.start + gain.width == pytest.approx(base.end, abs=0.1)
     assert [label.text for label in panel.difference.labels] == ["decode +60 ms", "queue −20 ms"]  # noqa: RUF001
 
@@ -112,7 +113,7 @@ def test_twenty_tiers_and_hostile_names_fit() -> None:
     """Parts stay inside the drawing, the compact table is short, and labels leave no drawing."""
     rows = [tier(f"tier-{number}", Verdict.WORSE, 40.0 + number) for number in range(19)]
     panel = with_rows(*rows, compared(tier_key(HOSTILE * 3), Verdict.WORSE, 90.0, 0.5))
-    assert len(panel.rows.rows) == 5
+    assert len(panel.rows.rows) == 8
     assert panel.difference is not None
     assert 1 <= len(panel.difference.labels) <= 5
     assert 0.0 <= panel.difference.at <= 100.0

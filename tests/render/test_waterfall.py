@@ -228,3 +228,14 @@ def test_a_waterfall_takes_little_of_the_page(count: int, most_bytes: int) -> No
     start = page.index('id="requests">')
     data = page[start : page.index("</script>", start)]
     assert len(html) + len(data) < most_bytes, (len(html), len(data))
+
+
+def test_the_difference_of_a_request_has_a_heading() -> None:
+    """A bare `+10 ms` does not state from what."""
+    report, series = regressed()
+    view = make_waterfall(report, series)
+    assert view is not None
+    notes = [row.note for group in view.groups for row in group.rows if row.note and not row.failed]
+    assert notes
+    for note in notes:
+        assert note.startswith("Compared with typical: ")

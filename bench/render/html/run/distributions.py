@@ -59,7 +59,7 @@ def _histogram(distribution: Distribution) -> Chart:
         layers=(Layer(distribution.edges_ms, (Line("requests, this run", "c0", counts, "bars"),)),),
         table=_bars_table(f"{title}, requests by time", distribution),
         spans=tuple(spans),
-        marks=(Mark(typical.run_ms, "accent", label=f"this run {own}"),),
+        marks=(Mark(typical.run_ms, "c0", label=f"this run {own}"),),
     )
 
 
@@ -120,10 +120,10 @@ def _percentile_lines(distribution: Distribution) -> Iterable[Line]:
         yield Line(f"{curve.basis} of the baseline, lowest", "quiet", curve.lowest_ms, "edge")
         yield Line("their median", "quiet", curve.middle_ms, "dashed")
     if curve.basis is Basis.MESSAGES:
-        yield Line("messages, this run", "accent", curve.messages_ms)
+        yield Line("messages, this run", "c0", curve.messages_ms)
         yield Line("requests, this run", "c0", curve.requests_ms, "dashed")
     else:
-        yield Line("requests, this run", "accent", curve.requests_ms)
+        yield Line("requests, this run", "c0", curve.requests_ms)
 
 
 def _percentile_text(distribution: Distribution) -> str:

@@ -6,7 +6,7 @@ from operator import attrgetter
 
 from bench.core.report.report import Report
 from bench.core.report.sentences import compared_head, values_text
-from bench.core.report.words import PROVEN, VERDICTS, Tone
+from bench.core.report.words import PROVEN, VERDICTS, Tone, Word
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import tier_name
 from bench.core.values import wording
@@ -16,9 +16,10 @@ from bench.render.html.parts import DrawnTable
 from bench.render.html.run.compact import CompactRow, CompactTable, describe_verdict
 from bench.render.html.tier_colours import colour_tiers
 
-_MOST_ROWS = 5
+_MOST_CHANGES = 5
+"""Tiers of the compact table that are there for their change; the others are there for their time."""
 _MOST_TIMES = 8
-"""Tiers of the compact table, with and without a baseline."""
+"""Tiers of the compact table."""
 _LEAST_SHARE = 0.05
 """A proven change is highlighted with at least this share of the changes of all tiers."""
 _LEAST_WIDTH = 0.05
@@ -162,6 +163,8 @@ def make_tiers(report: Report, judged: Sequence[DrawnTable]) -> TierPanel | None
     longest_ms = _longest(tiers)
     if longest_ms <= 0:
         return None
+    values = _list_values(longest_ms)
+    longest_ms = values[-1]
     colours = colour_tiers(report)
     pen = _Pen(longest_ms, colours, _select_strong(tiers))
     bars = []
@@ -170,12 +173,11 @@ def make_tiers(report: Report, judged: Sequence[DrawnTable]) -> TierPanel | None
     bars.append(_stack("this run", tiers, attrgetter("head"), pen))
     write = write_durations(longest_ms)
     ticks = []
-    for value in list_ticks(longest_ms, most=_MOST_TICKS):
+    for value in values:
         ticks.append(Tick(round(pen.width(value), 2), write(value)))
-    table = _list_changes(tiers, colours) if compared else _list_times(tiers, colours)
-    most = _MOST_ROWS if compared else _MOST_TIMES
-    more = replace(table, title=f"{table.title}, continued", rows=table.rows[most:])
-    table = replace(table, rows=table.rows[:most])
+    table = _list_changes(tiers, colours, pen.strong) if compared else _list_times(tiers, colours)
+    more = replace(table, title=f"{table.title}, continued", rows=table.rows[_MOST_TIMES:])
+    table = replace(table, rows=table.rows[:_MOST_TIMES])
     return TierPanel(
         bars=tuple(bar for bar in bars if bar.parts),
         difference=_draw_difference(tiers, pen) if compared else None,
@@ -185,6 +187,13 @@ def make_tiers(report: Report, judged: Sequence[DrawnTable]) -> TierPanel | None
         complete=next((table for table in judged if table.tiers), None),
         colours=colours,
     )
+
+
+def _list_values(longest_ms: float) -> list[float]:
+    """Return the times on the axis, of which the last one is behind all bars."""
+    values = list_ticks(longest_ms, most=_MOST_TICKS)
+    step = values[1] - values[0]
+    return values if values[-1] >= longest_ms else [*values, values[-1] + step]
 
 
 def _longest(tiers: Sequence[_TierTimes]) -> float:
@@ -296,10 +305,14 @@ def _describe_none(tiers: Sequence[_TierTimes]) -> str:
     return "no change is proven" if Verdict.INCONCLUSIVE in verdicts else "no tier changed"
 
 
-def _list_changes(tiers: Sequence[_TierTimes], colours: Mapping[str, int]) -> CompactTable:
-    """Return the largest changes, and before them the tiers that are missing."""
+def _list_changes(
+    tiers: Sequence[_TierTimes], colours: Mapping[str, int], strong: Mapping[str, Tone]
+) -> CompactTable:
+    """Return the missing tiers, the largest changes, and then the longest times, which the bars show."""
+    by_change = sorted(tiers, key=_rank)
+    by_time = sorted(by_change[_MOST_CHANGES:], key=lambda tier: -max(tier.base, tier.head))
     rows = []
-    for tier in sorted(tiers, key=_rank):
+    for tier in (*by_change[:_MOST_CHANGES], *by_time):
         if tier.row is None or max(tier.base, tier.head) < _LEAST_MS:
             continue
         rows.append(
@@ -307,11 +320,18 @@ def _list_changes(tiers: Sequence[_TierTimes], colours: Mapping[str, int]) -> Co
                 name=tier.name,
                 cells=(values_text(tier.row),),
                 change=wording.change_ms(tier.row.change, exact=tier.row.verdict in PROVEN),
-                word=describe_verdict(tier.row),
+                word=_describe_change(tier.row, is_strong=tier.name in strong),
                 colour=colours[tier.name],
             )
         )
     return CompactTable("Tiers by change", ("tier", "baseline → run"), tuple(rows), values_first=True)
+
+
+def _describe_change(row: MetricComparison, *, is_strong: bool) -> Word:
+    """Return the verdict on a tier; a tolerated change that is too small for the drawing has no colour."""
+    word = describe_verdict(row)
+    is_quiet = row.verdict is Verdict.WITHIN_TOLERANCE and not is_strong
+    return word._replace(tone=Tone.QUIET) if is_quiet else word
 
 
 def _rank(tier: _TierTimes) -> tuple[bool, float]:

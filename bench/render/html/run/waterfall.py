@@ -24,6 +24,8 @@ _HEIGHT = 12
 _LANE_HEIGHT = 8
 _LEAST_WIDTH = 0.05
 """A narrower part of a bar cannot be seen, in per cent."""
+_COMPARED = "Compared with typical:"
+"""Heading of the difference of a request; the script writes it too."""
 _FEWEST_ROWS = 3
 _MOST_PARTS = 400
 """Slowest requests that a page shows, at least; and parts of their bars, at most."""
@@ -195,7 +197,8 @@ def _group(
 def _make_row(waterfall: Waterfall, number: int, axis_ms: float, styles: Sequence[str]) -> RequestRow:
     request = waterfall.requests[number]
     failed = request.outcome is not Outcome.OK
-    note = request_words.describe_difference(request, waterfall)
+    difference = request_words.describe_difference(request, waterfall)
+    note = f"{_COMPARED} {difference}" if difference else ""
     if failed:
         note = request_words.describe_failure(request)
     scale = 100.0 / axis_ms

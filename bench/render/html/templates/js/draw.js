@@ -147,12 +147,32 @@ function writeLabels(plot, rows, element, unit) {
   });
 }
 
+// Return the round distance of the labels of an axis from 0, which ends at a label above all values.
+function roundStep(chart, most) {
+  const rough = most / 5;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 2.5, 5, 10].find((each) => each * power >= rough * 0.999) * power;
+  return hasBars(chart) ? WHOLE_STEPS.find((each) => each >= rough) ?? step : step;
+}
+
 function reach(chart, least, most) {
-  if (chart.from_zero) return [0, chart.unit === "share" ? 1.02 : Math.max(most > 0 ? most * 1.08 : 1, chart.unit === "pct" ? 5 : 0)];
+  if (chart.from_zero) {
+    if (chart.unit === "share") return [0, 1.02];
+    const highest = Math.max(most > 0 ? most * 1.02 : 1, chart.unit === "pct" ? 5 : 0);
+    const step = roundStep(chart, highest);
+    return [0, step * Math.ceil(highest / step - 0.001)];
+  }
   // Show at least 20 % around the middle, so that noise looks small.
   const middle = (least + most) / 2;
   const half = Math.max((most - least) * 0.6, chart.unit === "share" ? 0.025 : middle * 0.2) || 1;
   return [Math.max(0, middle - half), chart.unit === "share" ? Math.min(1.002, middle + half) : middle + half];
+}
+
+// Return the labels of an axis from 0 that divide it evenly, as many as have room.
+function evenTicks(chart, top, most) {
+  const count = Math.max(1, Math.round(top / roundStep(chart, top)));
+  const parts = Array.from({ length: count }, (_, number) => count - number).find((each) => count % each === 0 && each <= most) ?? 1;
+  return Array.from({ length: parts + 1 }, (_, number) => (top * number) / parts);
 }
 
 // A label at the foot of the scale would overlap the dates below it, so its line is left out, too.
@@ -201,7 +221,7 @@ function axesOf(chart, element, scale, isSmall) {
   const percentiles = (plot, _, least, most) => percentileTicks(plot, least, most, 44 * scale * uPlot.pxRatio);
   return [
     { ...axis, gap: 8 * scale, size: (isSmall ? 26 : 30) * scale, space: (chart.across === "date" ? 96 : 72) * scale, grid: { show: false }, values: across, ...(chart.across === "percentile" && { splits: percentiles }) },
-    { ...axis, size: 64 * scale, space: (isSmall ? 30 : 26) * scale, grid: { ...axis.grid, filter: (plot, ticks) => ticks.map((each) => (low(plot, chart, each) ? null : each)) }, values: (plot, ticks) => formatTicks(ticks, chart.unit).map((text, number) => (low(plot, chart, ticks[number]) ? "" : ticks[number] === 0 ? "0" : text)), ...(hasBars(chart) && { incrs: WHOLE_STEPS }) },
+    { ...axis, size: 64 * scale, space: (isSmall ? 30 : 26) * scale, grid: { ...axis.grid, filter: (plot, ticks) => ticks.map((each) => (low(plot, chart, each) ? null : each)) }, values: (plot, ticks) => formatTicks(ticks, chart.unit).map((text, number) => (low(plot, chart, ticks[number]) ? "" : ticks[number] === 0 ? "0" : text)), ...(chart.from_zero && chart.unit !== "share" && { splits: (plot, _, __, top) => evenTicks(chart, top, plot.bbox.height / ((isSmall ? 30 : 26) * scale * uPlot.pxRatio)) }) },
   ];
 }
 

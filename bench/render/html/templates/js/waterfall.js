@@ -200,7 +200,8 @@ function row(section, data, request, axis) {
   who.append(mark, " ", make("b", "", nameOf(request)), " ", make("span", "place", placeOf(data, request)));
   const took = make("p", "took");
   took.append(make("b", "", totalOf(request)));
-  const words = request.ok ? differenceOf(data, request) : failureOf(request);
+  const difference = differenceOf(data, request);
+  const words = request.ok ? difference && `Compared with typical: ${difference}` : failureOf(request);
   const note = make("p", request.ok ? "note" : "note bad", joinUnits(words));
   const details = make("details", "");
   const summary = make("summary", "", "Numbers");
