@@ -260,7 +260,8 @@ def test_deciding_metrics_come_before_larger_tier_changes() -> None:
     )
     assert [item.key for item in judged.unresolved] == [E2E, "tier.decode_ms", "tier.queue_ms"]
     assert headline(judged) == (
-        "Response time became worse on 2026-01-20: 500 ms → 600 ms (+20 %); also worse: the tier `decode` and the tier `queue`."
+        "Response time became worse on 2026-01-20: 500 ms → 600 ms (+20 %); also worse: "
+        "the tier `decode` and the tier `queue`."
     )
 
 
