@@ -188,6 +188,27 @@ def test_a_drawing_without_an_upper_end_shows_the_sure_load() -> None:
     assert describe_answer(unsure).startswith("Carries at least 90 users at ")
 
 
+def test_a_growth_model_that_misses_the_throughput_is_not_drawn() -> None:
+    """The page then says so, instead of a line that contradicts the trials."""
+    capacity = capacities()["narrow"]
+    curve = capacity.curve
+    assert curve is not None
+    assert curve.usl is not None
+    _, throughput, *_ = draw_curves(capacity)
+    assert [line.label for line in throughput.lines if line.label] == [
+        "growth model (Universal Scalability Law)"
+    ]
+    missed = []
+    for residual in curve.usl.residuals:
+        missed.append(residual.model_copy(update={"throughput": 0.5}))
+    usl = curve.usl.model_copy(update={"residuals": tuple(missed)})
+    _, throughput, *_ = draw_curves(
+        capacity.model_copy(update={"curve": curve.model_copy(update={"usl": usl})})
+    )
+    assert [line.label for line in throughput.lines if line.label] == []
+    assert "The growth model does not explain these loads" in throughput.text
+
+
 def test_scales_have_round_values() -> None:
     """A scale has at most nine ticks, and users are whole numbers."""
     for largest in (0.06, 1.08, 3.4, 34.6, 162.0, 9_999.0):
