@@ -135,7 +135,7 @@ def _name_details(section: RunSection) -> Iterable[tuple[str, str]]:
     if section.numbers:
         yield "numbers", "Numbers"
     yield "facts", "Setup"
-    yield "reproduce", "Reproduce"
+    yield "reproduce", "Repeat"
     yield "raw", "Raw"
 
 
