@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 Result = TypeVar("Result")
-_TIMEOUT_S = 60.0
+_TIMEOUT_S = 300.0
 
 
 def eventually(read: Callable[[], Result | None], timeout_s: float = _TIMEOUT_S) -> Result:

@@ -60,7 +60,7 @@ def measure_page(browser: Browser, title: str, file: Path) -> MeasuredPage:
         session = page.context.new_cdp_session(page)
         session.send("Performance.enable", {"timeDomain": "threadTicks"})
         page.goto(file.as_uri(), wait_until="load")
-        page.wait_for_function("performance.getEntriesByType('navigation')[0].loadEventEnd > 0")
+        page.wait_for_function("() => performance.getEntriesByType('navigation')[0].loadEventEnd > 0")
         times_s.append(float(page.evaluate(_DRAWN_MS)) / 1000.0)
         metrics = session.send("Performance.getMetrics")["metrics"]
         work_s.append(next(metric["value"] for metric in metrics if metric["name"] == "TaskDuration"))

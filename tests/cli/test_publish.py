@@ -132,7 +132,7 @@ def test_a_dry_run_needs_no_token(bench: Bench, fake: FakeGitHub, monkeypatch: p
     monkeypatch.delenv("GITHUB_TOKEN")
     done = bench("ci", "publish", store(1.0), "--dry-run", "--suite", "nightly")
     assert done.out.startswith(
-        "<!-- bench:nightly -->\n### 🔴 Not measured: 6 of 7 scenarios, first agent-quick: "
+        "<!-- bench:nightly -->\n### ⚫ Not measured: 6 of 7 scenarios, first agent-quick: "
     )
     assert "**quick**: not measured" not in done.out
     assert fake.requests == []

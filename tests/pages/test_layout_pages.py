@@ -122,7 +122,7 @@ def test_labels_do_not_overlap_and_words_are_complete(browser: Browser, tmp_path
     with _show(browser, tmp_path, name) as shown:
         for width in WIDTHS:
             shown.page.set_viewport_size({"width": width, "height": 900})
-            shown.page.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
+            shown.page.wait_for_function("() => document.documentElement.scrollWidth <= innerWidth")
             assert shown.value(OVERLAPS) == [], width
             assert shown.value(CUT_OFF) == [], width
 

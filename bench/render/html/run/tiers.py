@@ -32,7 +32,7 @@ _LONGEST_LABEL = 28
 _WIDEST_LABELS = 100.0
 _RIGHT_PART = 60.0
 """Labels above the right part of a drawing end where it ends."""
-_MOST_TICKS = 6
+_MOST_TICKS = 4
 
 
 @dataclass(frozen=True, slots=True)
