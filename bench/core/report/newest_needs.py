@@ -28,8 +28,7 @@ def advise_history(summary: HistorySummary) -> str:
     """Return the reader's next step."""
     needs = list_needs(summary.newest)
     if summary.trend.decision is Decision.PASS and needs:
-        more = f", and {len(needs) - 1} more" if len(needs) > 1 else ""
-        return f"Nothing became worse, but look at the newest run: {needs[0]}{more}."
+        return f"Nothing became worse, but look at the newest run: {needs[0]}{wording.and_more(needs)}."
     return next_step(summary.trend)
 
 
@@ -46,8 +45,7 @@ def list_needs(run: HistoryPoint) -> tuple[str, ...]:
 def _list_needs(run: HistoryPoint) -> Iterator[str]:
     if run.vitals is not None and fails_threshold(run):
         crossed = run.vitals.crossed
-        more = f", and {len(crossed) - 1} more" if len(crossed) > 1 else ""
-        yield f"crossed threshold {wording.shorten(crossed[0])}{more}"
+        yield f"crossed threshold {wording.shorten(crossed[0])}{wording.and_more(crossed)}"
     if run.safe_load is None and success_of(run) < LEAST_SUCCESS:  # a search tries loads that fail
         yield f"{run.failed:,} of {run.ok + run.failed:,} requests failed"
     vitals = run.vitals
@@ -56,12 +54,9 @@ def _list_needs(run: HistoryPoint) -> Iterator[str]:
     down = sorted((up_ratio, check) for check, up_ratio in vitals.up.items() if up_ratio < 1.0)
     if down:
         up_ratio, check = down[0]
-        others = f", and {len(down) - 1} more" if len(down) > 1 else ""
-        yield f"{check} was down {describe_downtime(run, up_ratio)}{others}"
+        yield f"{check} was down {describe_downtime(run, up_ratio)}{wording.and_more(down)}"
     if vitals.alerts:
-        rest = len(vitals.alerts) - 1
-        more = f", and {wording.counted(rest, 'more')}" if rest else ""
-        yield f"alert: {wording.shorten(vitals.alerts[0])}{more}"
+        yield f"alert: {wording.shorten(vitals.alerts[0])}{wording.and_more(vitals.alerts)}"
 
 
 def describe_downtime(run: HistoryPoint, up_ratio: float) -> str:

@@ -121,8 +121,7 @@ def is_duration(key: str) -> bool:
 
 def tolerated_pass(key: str) -> Word:
     """Return the decision on a run that passed with a tolerated change of a metric: `pass, but slower`."""
-    text = _TOLERATED_PASS.of_times if is_duration(key) else _TOLERATED_PASS.text
-    return Word(text, _TOLERATED_PASS.tone)
+    return Word(_text_for(_TOLERATED_PASS, key), _TOLERATED_PASS.tone)
 
 
 def sign_unanswered(word: Word) -> str:
@@ -135,7 +134,11 @@ def sign_unanswered(word: Word) -> str:
 
 def verdict_text(key: str, verdict: Verdict) -> str:
     """Return the verdict on a metric for people, such as `slower, within tolerance`."""
-    word = VERDICTS[verdict]
+    return _text_for(VERDICTS[verdict], key)
+
+
+def _text_for(word: Word, key: str) -> str:
+    """Return the text of a word about a metric, which has words of its own for times."""
     return word.of_times if word.of_times and is_duration(key) else word.text
 
 

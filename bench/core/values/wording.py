@@ -250,6 +250,11 @@ def listing(parts: Sequence[str]) -> str:
     return _join(parts, "and")
 
 
+def and_more(parts: Sequence[object]) -> str:
+    """Write how many parts follow the one that a sentence names: ``, `, and 2 more`."""
+    return f", and {len(parts) - 1} more" if len(parts) > 1 else ""
+
+
 def choice(names: Sequence[str]) -> str:
     """Write alternatives: `a`, `a or b`, `a, b or c`."""
     return _join(names, "or")

@@ -13,6 +13,11 @@ def test_a_count_of_one_is_singular() -> None:
     assert [wording.counted(number, "run") for number in (0, 1, 2)] == ["0 runs", "1 run", "2 runs"]
 
 
+def test_more_than_one_part_is_counted() -> None:
+    """The count has no plural: two more, not two mores."""
+    assert [wording.and_more("abc"[:count]) for count in range(4)] == ["", "", ", and 1 more", ", and 2 more"]
+
+
 @pytest.mark.parametrize(
     "write",
     [
