@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bench.core.report.capacity_words import describe_short_load
-from bench.core.report.load_change import describe_load_with_interval
+from bench.core.report.load_change import list_load_parts
 from bench.core.report.newest_needs import name_verdict
 from bench.core.report.report import Report, find_claim
 from bench.core.report.site_entry import wait_of
@@ -198,8 +198,8 @@ def _safe_load_of_history(history: HistorySummary) -> Badge | None:
     safe = history.newest.safe_load
     if safe is None:
         return None
-    load, _, interval = describe_load_with_interval(safe).partition(" (")
-    text = f"{load} ({interval.partition(',')[0]})" if interval else load
+    load, *interval = list_load_parts(safe)
+    text = f"{load} ({interval[0]})" if interval else load
     return Badge(f"{history.trend.scenario} safe load", text, _tone_of_history(history))
 
 

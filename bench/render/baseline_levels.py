@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from bench.core.report.load_change import describe_load_with_interval
+from bench.core.report.load_change import list_load_parts
 from bench.core.samples.metric import Part
 from bench.core.samples.metrics import RESPONSE_TIME, metric, sentence_name
 from bench.core.values import wording
@@ -116,8 +116,8 @@ def describe_run(run: BaselineRun) -> str:
     value = wording.duration(run_value(run, RESPONSE_TIME))
     success = f"{run.ok}/{run.ok + run.failed} ok"
     if safe is not None:
-        value, _, success = describe_load_with_interval(safe).partition(" (")
-        success = success.removesuffix(")")
+        value, *interval = list_load_parts(safe)
+        success = ", ".join(interval)
     commit = (run.commit or "no commit")[:9]
     origin = escape_terminal(f"{run.accepted_by}: {run.reason}")
     return f"{run.started_at:%Y-%m-%d %H:%M}  {commit}  {value:>9}  {success}  {origin}"

@@ -70,6 +70,12 @@ def describe_same_load(row: MetricComparison, *, certainty: bool = False) -> str
 
 def describe_load_with_interval(safe: ComparedLoad) -> str:
     """Return a safe load: `17 users (15 to 19, 90 % certain)`, `at least 40 users`, `0 users`."""
+    load, *interval = list_load_parts(safe)
+    return f"{load} ({', '.join(interval)})" if interval else load
+
+
+def list_load_parts(safe: ComparedLoad) -> tuple[str, ...]:
+    """Return a safe load, the ends of its interval and its confidence; only a bound if an end is missing."""
     unit = metric(safe.key).unit
     interval = safe.interval
     number = load_number(safe.load, unit)
@@ -78,11 +84,10 @@ def describe_load_with_interval(safe: ComparedLoad) -> str:
         load = safe.load if interval.low is None else interval.low
         number = load_number(load, unit)
         bound = _bound(number, load, unit, at_least=interval.high is None, below=interval.low is None)
-        return f"{bound} {unit}"
+        return (f"{bound} {unit}",)
     ends = f"{load_number(interval.low, unit)} to {load_number(interval.high, unit)}"
-    return (
-        f"{number} {load_unit(safe.load, unit)} ({ends}, {wording.confidence(interval.confidence)} certain)"
-    )
+    load_text = f"{number} {load_unit(safe.load, unit)}"
+    return load_text, ends, f"{wording.confidence(interval.confidence)} certain"
 
 
 def load_size(row: MetricComparison) -> str:
